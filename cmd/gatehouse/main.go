@@ -1,0 +1,104 @@
+// Command gatehouse is a self-hosted device gateway that speaks AWS IoT Core's
+// protocols and APIs and explains every refusal.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes of every subcommand: DESIGN, "The command line".
+const (
+	exitOK      = 0 // all is well
+	exitProblem = 1 // the command ran and found a problem
+	exitFailed  = 2 // the command could not run
+)
+
+// app is what a subcommand needs from its surroundings: results go to Stdout,
+// everything else to Stderr.
+type app struct {
+	Ctx    context.Context
+	Stdin  io.Reader
+	Stdout io.Writer
+	Stderr io.Writer
+	Output string // "text" or "json": the -o flag
+}
+
+// errProblem ends a subcommand with exit code 1: it ran, it reported, and what
+// it reported is a problem. Nothing more is printed.
+var errProblem = errors.New("found a problem")
+
+// hintError is a failure with the next step for whoever reads it.
+type hintError struct {
+	err  error
+	hint string
+}
+
+func (e *hintError) Error() string { return e.err.Error() }
+func (e *hintError) Unwrap() error { return e.err }
+
+// withHint adds to err what the person should try next.
+func withHint(err error, format string, args ...any) error {
+	return &hintError{err: err, hint: fmt.Sprintf(format, args...)}
+}
+
+// commandLine is the whole command line: DESIGN, "The command line (a contract)".
+type commandLine struct {
+	Output string `help:"Output form: text for people, json for programs." short:"o" enum:"text,json" default:"text" env:"GATEHOUSE_OUTPUT"`
+
+	Policy  policyCmd  `cmd:"" help:"Check policy documents and simulate requests against them."`
+	Explain explainCmd `cmd:"" help:"Explain what the gateway saw: check by check, and for a refusal why, and the repair."`
+	Version versionCmd `cmd:"" help:"Print version, commit and Go version."`
+}
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the program without its process: arguments in, exit code out.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var cli commandLine
+	exited := -1
+	parser, err := kong.New(&cli,
+		kong.Name("gatehouse"),
+		kong.Description("A self-hosted device gateway that speaks AWS IoT Core's protocols and APIs, and explains every refusal."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exited = code }),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "gatehouse:", err)
+		return exitFailed
+	}
+	kctx, err := parser.Parse(args)
+	if exited >= 0 { // --help printed its text
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "gatehouse:", err)
+		fmt.Fprintln(stderr, "hint: gatehouse --help")
+		return exitFailed
+	}
+	err = kctx.Run(&app{Ctx: ctx, Stdin: stdin, Stdout: stdout, Stderr: stderr, Output: cli.Output})
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errProblem):
+		return exitProblem
+	}
+	fmt.Fprintln(stderr, "gatehouse:", err)
+	if hinted, ok := errors.AsType[*hintError](err); ok {
+		fmt.Fprintln(stderr, "hint:", hinted.hint)
+	}
+	return exitFailed
+}
