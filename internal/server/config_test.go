@@ -1,0 +1,93 @@
+package server
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func TestConfigNamesTheFlagAtFault(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*Config)
+		want   string
+	}{
+		"url as endpoint":     {func(c *Config) { c.Endpoint = "https://gw.example.com/" }, "--endpoint \"https://gw.example.com/\" is not a host name that a device can use: give the bare name"},
+		"address as endpoint": {func(c *Config) { c.Endpoint = "10.0.0.7" }, "an IP address can't be sent as SNI"},
+		"port in endpoint":    {func(c *Config) { c.Endpoint = "gw.example.com:8883" }, "without a port"},
+		"space in endpoint":   {func(c *Config) { c.Endpoint = "my gateway" }, `label "my gateway"`},
+		"empty endpoint":      {func(c *Config) { c.Endpoint = "" }, "it is empty"},
+		"port out of range":   {func(c *Config) { c.MQTTPort = 70000 }, "--mqtt-port 70000 is not a port"},
+		"same port twice":     {func(c *Config) { c.HTTPSPort = c.MQTTPort }, "--mqtt-port and --https-port are both 8883"},
+		"account":             {func(c *Config) { c.AccountID = "123" }, "--account-id \"123\" is not 12 digits"},
+		"region":              {func(c *Config) { c.Region = "Frankfurt" }, "--region \"Frankfurt\""},
+		"limits":              {func(c *Config) { c.Limits = "none" }, "--limits \"none\" is none of aws open"},
+		"refusals":            {func(c *Config) { c.Refusals = "loud" }, "--refusals \"loud\""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := DefaultConfig()
+			tt.change(&cfg)
+			if err := cfg.check(); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("check() = %v, want it to contain %q", err, tt.want)
+			}
+		})
+	}
+	cfg := DefaultConfig()
+	if err := cfg.check(); err != nil {
+		t.Errorf("the default configuration: %v", err)
+	}
+}
+
+func TestListenNamesWhoHasThePort(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	_, err = listen(t.Context(), "127.0.0.1", portOf(ln), "--mqtt-port")
+	busy, ok := errors.AsType[*PortError](err)
+	if !ok {
+		t.Fatalf("listen on a taken port: %v, want a *PortError", err)
+	}
+	for _, want := range []string{strconv.Itoa(portOf(ln)), "--mqtt-port", "pid " + strconv.Itoa(os.Getpid())} {
+		if !strings.Contains(busy.Error(), want) {
+			t.Errorf("%q does not name %q", busy, want)
+		}
+	}
+}
+
+func TestDataDirIsHeldByOne(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	first, err := openDataDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (RunFile{PID: 77, APIURL: "http://127.0.0.1:1"}).write(dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openDataDir(dir); err == nil || !strings.Contains(err.Error(), "pid 77") {
+		t.Errorf("second openDataDir = %v, want a refusal that names pid 77", err)
+	}
+	first.close()
+	again, err := openDataDir(dir)
+	if err != nil {
+		t.Fatalf("after the first was closed: %v", err)
+	}
+	again.close()
+	if info, err := os.Stat(filepath.Join(dir, RunFileName)); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("run file: %v, mode %v, want 0600", err, info.Mode().Perm())
+	}
+}
+
+func TestDataDirThatIsAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openDataDir(path); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("openDataDir(%s) = %v, want an error that names it", path, err)
+	}
+}

@@ -1,0 +1,42 @@
+package server
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// dataDir is the data folder, held by this process alone.
+type dataDir struct {
+	path string // absolute
+	lock *os.File
+}
+
+// openDataDir makes the folder when it is missing, proves that it can be
+// written, and takes its lock. Two servers on one folder would undo each other.
+func openDataDir(path string) (*dataDir, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(abs, 0o700); err != nil {
+		return nil, fmt.Errorf("make data folder %s: %w", abs, err)
+	}
+	lock, err := os.OpenFile(filepath.Join(abs, "gatehouse.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("data folder %s cannot be written: %w", abs, err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		lock.Close()
+		if rf, readErr := ReadRunFile(abs); readErr == nil {
+			return nil, fmt.Errorf("data folder %s is in use by the Gatehouse with pid %d (%s)", abs, rf.PID, rf.APIURL)
+		}
+		return nil, fmt.Errorf("data folder %s is in use by another Gatehouse: %w", abs, err)
+	}
+	return &dataDir{path: abs, lock: lock}, nil
+}
+
+func (d *dataDir) file(name string) string { return filepath.Join(d.path, name) }
+
+func (d *dataDir) close() { d.lock.Close() } // closing gives the lock back
