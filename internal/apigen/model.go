@@ -1,0 +1,159 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+)
+
+// model is one service description in the layout of botocore's service-2.json,
+// with the paginators added under the key "pagination".
+type model struct {
+	Metadata struct {
+		APIVersion      string `json:"apiVersion"`
+		EndpointPrefix  string `json:"endpointPrefix"`
+		Protocol        string `json:"protocol"`
+		ServiceFullName string `json:"serviceFullName"`
+		ServiceID       string `json:"serviceId"`
+		SigningName     string `json:"signingName"`
+		XMLNamespace    string `json:"xmlNamespace"`
+	} `json:"metadata"`
+	Operations map[string]*operation `json:"operations"`
+	Shapes     map[string]*shape     `json:"shapes"`
+	Pagination map[string]*paginator `json:"pagination"`
+}
+
+type operation struct {
+	Name string `json:"name"`
+	HTTP struct {
+		Method       string `json:"method"`
+		RequestURI   string `json:"requestUri"`
+		ResponseCode int    `json:"responseCode"`
+	} `json:"http"`
+	Input *struct {
+		Shape string `json:"shape"`
+	} `json:"input"`
+	Output *struct {
+		Shape         string `json:"shape"`
+		ResultWrapper string `json:"resultWrapper"`
+	} `json:"output"`
+	Errors []struct {
+		Shape string `json:"shape"`
+	} `json:"errors"`
+	Deprecated bool `json:"deprecated"`
+}
+
+type shape struct {
+	Type      string             `json:"type"`
+	Members   map[string]*member `json:"members"`
+	Required  []string           `json:"required"`
+	Payload   string             `json:"payload"`
+	Member    *member            `json:"member"`
+	Key       *member            `json:"key"`
+	Value     *member            `json:"value"`
+	Enum      []string           `json:"enum"`
+	Min       *float64           `json:"min"`
+	Max       *float64           `json:"max"`
+	Pattern   string             `json:"pattern"`
+	Sensitive bool               `json:"sensitive"`
+	Exception bool               `json:"exception"`
+	Fault     bool               `json:"fault"`
+	Error     struct {
+		HTTPStatusCode int    `json:"httpStatusCode"`
+		Code           string `json:"code"`
+	} `json:"error"`
+	Streaming   bool `json:"streaming"`
+	EventStream bool `json:"eventstream"`
+}
+
+type member struct {
+	Shape        string `json:"shape"`
+	Location     string `json:"location"`
+	LocationName string `json:"locationName"`
+	JSONValue    bool   `json:"jsonvalue"`
+	Deprecated   bool   `json:"deprecated"`
+}
+
+// paginator keys hold a string or a list of strings, depending on the operation.
+type paginator struct {
+	InputToken  names  `json:"input_token"`
+	OutputToken names  `json:"output_token"`
+	LimitKey    string `json:"limit_key"`
+	ResultKey   names  `json:"result_key"`
+}
+
+type names []string
+
+func (n *names) UnmarshalJSON(b []byte) error {
+	var one string
+	if json.Unmarshal(b, &one) == nil {
+		*n = names{one}
+		return nil
+	}
+	return json.Unmarshal(b, (*[]string)(n))
+}
+
+// load reads the model in file and checks that it holds nothing that the
+// generator and the runtime do not support.
+func load(file string) (*model, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	m := new(model)
+	if err := json.Unmarshal(raw, m); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	for name, s := range m.Shapes {
+		if s.EventStream || s.Streaming {
+			return nil, fmt.Errorf("%s: shape %s streams, which is not supported", file, name)
+		}
+		if !slices.Contains([]string{"structure", "list", "map", "string", "integer", "long", "float", "double", "boolean", "timestamp", "blob"}, s.Type) {
+			return nil, fmt.Errorf("%s: shape %s has unknown type %q", file, name, s.Type)
+		}
+		for mn, mem := range s.Members {
+			if !slices.Contains([]string{"", "uri", "querystring", "header", "statusCode"}, mem.Location) {
+				return nil, fmt.Errorf("%s: member %s.%s has unsupported location %q", file, name, mn, mem.Location)
+			}
+		}
+	}
+	if m.Metadata.Protocol == "query" {
+		for name, op := range m.Operations {
+			if op.Input != nil && len(m.Shapes[op.Input.Shape].Members) > 0 {
+				return nil, fmt.Errorf("%s: operation %s has input members, which the query protocol here does not decode yet", file, name)
+			}
+		}
+	}
+	return m, nil
+}
+
+// reachable returns the names of the shapes that inputs and outputs use, sorted.
+func (m *model) reachable() []string {
+	seen := map[string]bool{}
+	var visit func(string)
+	visit = func(n string) {
+		if seen[n] {
+			return
+		}
+		seen[n] = true
+		s := m.Shapes[n]
+		for _, mem := range s.Members {
+			visit(mem.Shape)
+		}
+		for _, mem := range []*member{s.Member, s.Key, s.Value} {
+			if mem != nil {
+				visit(mem.Shape)
+			}
+		}
+	}
+	for _, op := range m.Operations {
+		if op.Input != nil {
+			visit(op.Input.Shape)
+		}
+		if op.Output != nil {
+			visit(op.Output.Shape)
+		}
+	}
+	return sorted(seen)
+}
