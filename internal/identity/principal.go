@@ -1,0 +1,22 @@
+// Package identity says who a connection acts as, and what that principal may
+// do: a registered certificate becomes a [Principal], and a Principal with a
+// client ID becomes an [Authorization], which answers from memory and follows
+// the registry's changes.
+package identity
+
+// A Kind says how a principal proved who it is.
+type Kind string
+
+// The kinds of principal that exist so far.
+const (
+	KindCertificate Kind = "certificate" // by a registered client certificate
+)
+
+// A Principal is who a connection or a request acts as. It is a small value;
+// copy it freely. The zero Principal is nobody.
+type Principal struct {
+	Kind      Kind
+	ID        string // certificate ID: 64 lower-case hex digits. Source: connect sheet 4.1
+	ARN       string // arn:aws:iot:{region}:{account}:cert/{id}
+	AccountID string // 12 digits
+}
