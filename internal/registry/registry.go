@@ -1,0 +1,124 @@
+// Package registry keeps things, groups, certificates, CAs, policies and what
+// is attached to what, with AWS IoT's rules and limits.
+//
+// Every rule is checked inside the transaction that it guards. A method that
+// refuses returns an [*Error]; any other error is broken machinery. Methods
+// are safe for concurrent use.
+package registry
+
+import (
+	"context"
+	"crypto"
+	"database/sql"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/gatehouse-iot/gatehouse/internal/store"
+	"github.com/gatehouse-iot/gatehouse/internal/store/registrydb"
+)
+
+// An issuer signs certificates for devices.
+type issuer interface {
+	// IssueDevice returns the DER form of a new certificate for pub.
+	IssueDevice(pub crypto.PublicKey) ([]byte, error)
+}
+
+// Config is what a Registry needs.
+type Config struct {
+	DataDir   string // folder of registry.db; it must exist
+	AccountID string // 12 digits
+	Region    string
+	Endpoint  string // host name that devices use
+	Issuer    issuer // a *pki.Authority
+}
+
+// A Registry holds one account's resources in one region.
+type Registry struct {
+	db        *store.DB
+	account   string
+	region    string
+	partition string
+	endpoint  string
+	issuer    issuer
+	watchers  watchers
+
+	// writing is held from the beginning of a transaction until everyone was
+	// told of its changes, so that changes are told in the order of the commits.
+	writing chan struct{}
+}
+
+// Open opens the registry in cfg.DataDir. The first time, it makes the database
+// and an access key. Errors are those of [store.Open].
+func Open(ctx context.Context, cfg Config) (*Registry, error) {
+	if cfg.AccountID == "" || cfg.Region == "" || cfg.Issuer == nil {
+		return nil, errors.New("registry: AccountID, Region and Issuer are required")
+	}
+	db, err := store.Open(ctx, filepath.Join(cfg.DataDir, "registry.db"), registrydb.Migrations())
+	if err != nil {
+		return nil, err
+	}
+	r := &Registry{
+		db:        db,
+		account:   cfg.AccountID,
+		region:    cfg.Region,
+		partition: partition(cfg.Region),
+		endpoint:  cfg.Endpoint,
+		issuer:    cfg.Issuer,
+		writing:   make(chan struct{}, 1),
+	}
+	if err := r.ensureAccessKey(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("make the first access key: %w", err), db.Close())
+	}
+	return r, nil
+}
+
+// Close closes the database. Operations under way must have ended.
+func (r *Registry) Close() error { return r.db.Close() }
+
+// AccountID returns the account, 12 digits.
+func (r *Registry) AccountID() string { return r.account }
+
+// Region returns the region, such as us-east-1.
+func (r *Registry) Region() string { return r.region }
+
+// tx is a transaction that changes the registry.
+type tx struct {
+	*registrydb.Queries
+	now     int64 // time of the transaction in milliseconds since 1970
+	changes []Change
+}
+
+// changed notes a change, to be told when the transaction is committed.
+func (t *tx) changed(c Change) { t.changes = append(t.changes, c) }
+
+// write runs fn in a transaction; see [store.DB.Write]. A refusal that fn
+// returns undoes everything. Changes that fn notes are told after the commit,
+// before write returns.
+func (r *Registry) write(ctx context.Context, fn func(t *tx) error) error {
+	select {
+	case r.writing <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-r.writing }()
+	t := &tx{now: time.Now().UnixMilli()}
+	err := r.db.Write(ctx, func(stx *sql.Tx) error {
+		t.Queries = registrydb.New(stx)
+		return fn(t)
+	})
+	if err != nil {
+		return err
+	}
+	r.watchers.notify(t.changes)
+	return nil
+}
+
+// read returns the queries on the pool of readers: one query, one state.
+func (r *Registry) read() *registrydb.Queries { return registrydb.New(r.db.Read()) }
+
+// view runs fn, whose queries all see the same state.
+func (r *Registry) view(ctx context.Context, fn func(q *registrydb.Queries) error) error {
+	return r.db.View(ctx, func(stx *sql.Tx) error { return fn(registrydb.New(stx)) })
+}

@@ -1,0 +1,49 @@
+-- name: InsertCertificate :exec
+INSERT INTO certificates (certificate_id, ca_certificate_id, pem, identity, status, certificate_mode, origin,
+    generation_id, customer_version, not_before, not_after, created_at, last_modified_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
+
+-- name: GetCertificate :one
+SELECT * FROM certificates WHERE certificate_id = $1;
+
+-- name: GetCertificateByIdentity :one
+SELECT * FROM certificates WHERE identity = $1 ORDER BY created_at LIMIT 1;
+
+-- name: GetCertificateByIdentityAndCA :one
+SELECT * FROM certificates WHERE identity = $1 AND ca_certificate_id = $2 ORDER BY created_at LIMIT 1;
+
+-- name: SetCertificateStatus :exec
+UPDATE certificates SET status = $2, generation_id = $3, customer_version = customer_version + 1, last_modified_at = $4
+WHERE certificate_id = $1;
+
+-- name: DeleteCertificate :exec
+DELETE FROM certificates WHERE certificate_id = $1;
+
+-- name: ListCertificates :many
+SELECT * FROM certificates WHERE (created_at, certificate_id) > ($1, $2)
+ORDER BY created_at, certificate_id LIMIT $3;
+
+-- name: ListCertificatesDescending :many
+SELECT * FROM certificates WHERE (created_at, certificate_id) < ($1, $2)
+ORDER BY created_at DESC, certificate_id DESC LIMIT $3;
+
+-- name: ListCertificatesByCA :many
+SELECT * FROM certificates WHERE ca_certificate_id = $1 AND (created_at, certificate_id) > ($2, $3)
+ORDER BY created_at, certificate_id LIMIT $4;
+
+-- name: ListCertificatesByCADescending :many
+SELECT * FROM certificates WHERE ca_certificate_id = $1 AND (created_at, certificate_id) < ($2, $3)
+ORDER BY created_at DESC, certificate_id DESC LIMIT $4;
+
+-- name: LastCertificateEvent :one
+SELECT CAST(COALESCE(MAX(event_number), 0) AS BIGINT) FROM certificate_events WHERE certificate_id = $1;
+
+-- name: InsertCertificateEvent :exec
+INSERT INTO certificate_events (certificate_id, event_number, previous_status, status, happened_at)
+VALUES ($1, $2, $3, $4, $5);
+
+-- name: ForgetCertificateEvents :exec
+DELETE FROM certificate_events WHERE certificate_id = $1 AND event_number <= $2;
+
+-- name: ListCertificateEvents :many
+SELECT * FROM certificate_events WHERE certificate_id = $1 ORDER BY event_number;
