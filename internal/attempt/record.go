@@ -1,0 +1,52 @@
+package attempt
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// A Record is what is kept of an attempt: a value, safe to pass on. A flood of
+// identical refusals is one record with a count.
+type Record struct {
+	ID      string    // trace ID: a random UUID
+	Began   time.Time // of the first attempt of the record
+	Last    time.Time // of the latest event of the record: the end, or the latest step of a live attempt
+	Ended   time.Time // zero while it is live
+	Outcome Outcome   // Live, Passed or Failed
+	Code    string    // of the check that refused it; empty without one
+	Count   int       // attempts in this record: 1, or more for identical refusals
+
+	Door   Door
+	Source netip.AddrPort // the device
+	Local  netip.AddrPort // where it connected to
+
+	SNI         string
+	ALPNOffered []string
+	ALPN        string // chosen
+	TLSVersion  string
+	Cipher      string
+
+	CertificateID string
+	Certificate   []byte // DER form of what the device presented
+	Principal     string
+	PrincipalARN  string
+	Protocol      string
+	ClientID      string
+	Thing         string
+	SDK           string
+
+	Facts   []Field // further facts of the attempt as a whole
+	Steps   []Step
+	Dropped int // steps and evidence beyond the bounds
+}
+
+// clone copies the record with everything in it that may change.
+func (r Record) clone() Record {
+	r.Steps = slices.Clone(r.Steps) // Evidence is never changed once recorded
+	r.Facts = slices.Clone(r.Facts)
+	return r
+}
+
+// Duration is how long the attempt took, or takes already.
+func (r Record) Duration() time.Duration { return r.Last.Sub(r.Began) }
