@@ -222,18 +222,18 @@ func (q *Queries) ListCertificateEvents(ctx context.Context, certificateID strin
 }
 
 const listCertificates = `-- name: ListCertificates :many
-SELECT certificate_id, ca_certificate_id, pem, identity, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE (created_at, certificate_id) > ($1, $2)
+SELECT certificate_id, ca_certificate_id, pem, identity, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE (created_at, certificate_id) > (CAST($1 AS BIGINT), CAST($2 AS TEXT))
 ORDER BY created_at, certificate_id LIMIT $3
 `
 
 type ListCertificatesParams struct {
-	CreatedAt   int64
-	CreatedAt_2 int64
-	Limit       int32
+	AfterTime int64
+	AfterID   string
+	Size      int32
 }
 
 func (q *Queries) ListCertificates(ctx context.Context, arg ListCertificatesParams) ([]Certificate, error) {
-	rows, err := q.db.QueryContext(ctx, listCertificates, arg.CreatedAt, arg.CreatedAt_2, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, listCertificates, arg.AfterTime, arg.AfterID, arg.Size)
 	if err != nil {
 		return nil, err
 	}
@@ -270,23 +270,23 @@ func (q *Queries) ListCertificates(ctx context.Context, arg ListCertificatesPara
 }
 
 const listCertificatesByCA = `-- name: ListCertificatesByCA :many
-SELECT certificate_id, ca_certificate_id, pem, identity, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE ca_certificate_id = $1 AND (created_at, certificate_id) > ($2, $3)
+SELECT certificate_id, ca_certificate_id, pem, identity, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE ca_certificate_id = $1 AND (created_at, certificate_id) > (CAST($2 AS BIGINT), CAST($3 AS TEXT))
 ORDER BY created_at, certificate_id LIMIT $4
 `
 
 type ListCertificatesByCAParams struct {
 	CACertificateID string
-	CreatedAt       int64
-	CreatedAt_2     int64
-	Limit           int32
+	AfterTime       int64
+	AfterID         string
+	Size            int32
 }
 
 func (q *Queries) ListCertificatesByCA(ctx context.Context, arg ListCertificatesByCAParams) ([]Certificate, error) {
 	rows, err := q.db.QueryContext(ctx, listCertificatesByCA,
 		arg.CACertificateID,
-		arg.CreatedAt,
-		arg.CreatedAt_2,
-		arg.Limit,
+		arg.AfterTime,
+		arg.AfterID,
+		arg.Size,
 	)
 	if err != nil {
 		return nil, err
@@ -324,23 +324,23 @@ func (q *Queries) ListCertificatesByCA(ctx context.Context, arg ListCertificates
 }
 
 const listCertificatesByCADescending = `-- name: ListCertificatesByCADescending :many
-SELECT certificate_id, ca_certificate_id, pem, identity, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE ca_certificate_id = $1 AND (created_at, certificate_id) < ($2, $3)
+SELECT certificate_id, ca_certificate_id, pem, identity, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE ca_certificate_id = $1 AND (created_at, certificate_id) < (CAST($2 AS BIGINT), CAST($3 AS TEXT))
 ORDER BY created_at DESC, certificate_id DESC LIMIT $4
 `
 
 type ListCertificatesByCADescendingParams struct {
 	CACertificateID string
-	CreatedAt       int64
-	CreatedAt_2     int64
-	Limit           int32
+	AfterTime       int64
+	AfterID         string
+	Size            int32
 }
 
 func (q *Queries) ListCertificatesByCADescending(ctx context.Context, arg ListCertificatesByCADescendingParams) ([]Certificate, error) {
 	rows, err := q.db.QueryContext(ctx, listCertificatesByCADescending,
 		arg.CACertificateID,
-		arg.CreatedAt,
-		arg.CreatedAt_2,
-		arg.Limit,
+		arg.AfterTime,
+		arg.AfterID,
+		arg.Size,
 	)
 	if err != nil {
 		return nil, err
@@ -378,18 +378,18 @@ func (q *Queries) ListCertificatesByCADescending(ctx context.Context, arg ListCe
 }
 
 const listCertificatesDescending = `-- name: ListCertificatesDescending :many
-SELECT certificate_id, ca_certificate_id, pem, identity, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE (created_at, certificate_id) < ($1, $2)
+SELECT certificate_id, ca_certificate_id, pem, identity, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE (created_at, certificate_id) < (CAST($1 AS BIGINT), CAST($2 AS TEXT))
 ORDER BY created_at DESC, certificate_id DESC LIMIT $3
 `
 
 type ListCertificatesDescendingParams struct {
-	CreatedAt   int64
-	CreatedAt_2 int64
-	Limit       int32
+	AfterTime int64
+	AfterID   string
+	Size      int32
 }
 
 func (q *Queries) ListCertificatesDescending(ctx context.Context, arg ListCertificatesDescendingParams) ([]Certificate, error) {
-	rows, err := q.db.QueryContext(ctx, listCertificatesDescending, arg.CreatedAt, arg.CreatedAt_2, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, listCertificatesDescending, arg.AfterTime, arg.AfterID, arg.Size)
 	if err != nil {
 		return nil, err
 	}

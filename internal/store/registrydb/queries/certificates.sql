@@ -20,20 +20,20 @@ WHERE certificate_id = $1;
 DELETE FROM certificates WHERE certificate_id = $1;
 
 -- name: ListCertificates :many
-SELECT * FROM certificates WHERE (created_at, certificate_id) > ($1, $2)
-ORDER BY created_at, certificate_id LIMIT $3;
+SELECT * FROM certificates WHERE (created_at, certificate_id) > (CAST(sqlc.arg(after_time) AS BIGINT), CAST(sqlc.arg(after_id) AS TEXT))
+ORDER BY created_at, certificate_id LIMIT sqlc.arg(size);
 
 -- name: ListCertificatesDescending :many
-SELECT * FROM certificates WHERE (created_at, certificate_id) < ($1, $2)
-ORDER BY created_at DESC, certificate_id DESC LIMIT $3;
+SELECT * FROM certificates WHERE (created_at, certificate_id) < (CAST(sqlc.arg(after_time) AS BIGINT), CAST(sqlc.arg(after_id) AS TEXT))
+ORDER BY created_at DESC, certificate_id DESC LIMIT sqlc.arg(size);
 
 -- name: ListCertificatesByCA :many
-SELECT * FROM certificates WHERE ca_certificate_id = $1 AND (created_at, certificate_id) > ($2, $3)
-ORDER BY created_at, certificate_id LIMIT $4;
+SELECT * FROM certificates WHERE ca_certificate_id = sqlc.arg(ca_certificate_id) AND (created_at, certificate_id) > (CAST(sqlc.arg(after_time) AS BIGINT), CAST(sqlc.arg(after_id) AS TEXT))
+ORDER BY created_at, certificate_id LIMIT sqlc.arg(size);
 
 -- name: ListCertificatesByCADescending :many
-SELECT * FROM certificates WHERE ca_certificate_id = $1 AND (created_at, certificate_id) < ($2, $3)
-ORDER BY created_at DESC, certificate_id DESC LIMIT $4;
+SELECT * FROM certificates WHERE ca_certificate_id = sqlc.arg(ca_certificate_id) AND (created_at, certificate_id) < (CAST(sqlc.arg(after_time) AS BIGINT), CAST(sqlc.arg(after_id) AS TEXT))
+ORDER BY created_at DESC, certificate_id DESC LIMIT sqlc.arg(size);
 
 -- name: LastCertificateEvent :one
 SELECT CAST(COALESCE(MAX(event_number), 0) AS BIGINT) FROM certificate_events WHERE certificate_id = $1;
