@@ -4,6 +4,10 @@
 
 package registrydb
 
+import (
+	"database/sql"
+)
+
 type AccessKey struct {
 	AccessKeyID     string
 	SecretAccessKey string
@@ -81,4 +85,63 @@ type PolicyVersion struct {
 type Setting struct {
 	Name  string
 	Value string
+}
+
+type Tag struct {
+	ResourceType string
+	ResourceName string
+	TagKey       string
+	TagValue     string
+}
+
+type Thing struct {
+	ThingName     string
+	ThingID       string
+	ThingTypeName sql.NullString
+	Attributes    string
+	Version       int64
+	CreatedAt     int64
+}
+
+type ThingAttribute struct {
+	ThingName      string
+	AttributeName  string
+	AttributeValue string
+}
+
+type ThingGroup struct {
+	GroupName   string
+	GroupID     string
+	ParentName  sql.NullString
+	RootName    string
+	Depth       int64
+	Description string
+	Attributes  string
+	Version     int64
+	CreatedAt   int64
+}
+
+type ThingGroupMember struct {
+	GroupName string
+	ThingName string
+	RootName  string
+	AddedAt   int64
+}
+
+type ThingPrincipal struct {
+	ThingName      string
+	PrincipalType  string
+	PrincipalName  string
+	AttachmentType string
+	AttachedAt     int64
+}
+
+type ThingType struct {
+	ThingTypeName        string
+	ThingTypeID          string
+	Description          string
+	SearchableAttributes string
+	Propagating          string
+	CreatedAt            int64
+	DeprecatedAt         int64
 }
