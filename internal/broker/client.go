@@ -1,0 +1,183 @@
+package broker
+
+import (
+	"cmp"
+	"net"
+	"sync"
+	"time"
+)
+
+// A Peer is what the broker needs of the connection behind a client. Its methods are called from
+// the goroutines of publishers: they must not block, and not call back into the broker.
+type Peer interface {
+	// Generation numbers the client's current authorization; it is never 0 and changes whenever
+	// the answer of MayReceive may have changed.
+	Generation() uint64
+	// MayReceive decides whether the client may receive messages on topic (iot:Receive).
+	MayReceive(topic string) bool
+	// MaySend takes n messages out of the client's publish rate at now, and says whether they fit.
+	MaySend(now time.Time) bool
+	// Dropped tells that a message on topic was not delivered, and why.
+	Dropped(why Drop, topic string)
+}
+
+// A Drop is a reason for which a message does not reach a client that subscribed to it.
+type Drop int
+
+const (
+	DropDenied   Drop = iota // iot:Receive is not allowed
+	DropSlow                 // QoS 0, and the client does not read what waits for it
+	DropQueue                // QoS 1, and the bounded queue behind the window is full
+	DropTooLarge             // above the Maximum Packet Size that the client announced
+	DropExpired              // message expiry passed while it waited
+	DropRate                 // QoS 0 above the client's publish rate
+	DropNotAcked             // sent, not acknowledged within the retry duration
+)
+
+// ClientConfig describes a client to [Broker.NewClient].
+type ClientConfig struct {
+	ID   string
+	V5   bool
+	Conn net.Conn // written to by the broker until [Client.Finish]
+	Peer Peer
+
+	ReceiveMaximum int // most QoS 1 messages without acknowledgement, 1 to 100; default 100
+	MaxPacket      int // largest packet that the client takes, in bytes; default unlimited
+
+	OutputBytes     int // what may wait for the socket; default 4 MiB
+	PendingMessages int // QoS 1 messages that may wait for the window; default 10,000
+	PendingBytes    int // and their size; default 16 MiB
+
+	// Pace takes n bytes out of the connection's throughput and tells how long to rest; with 0 it
+	// only asks. nil: no limit.
+	Pace func(n int) time.Duration
+}
+
+// A Client is one live connection as the broker sees it. It is safe for concurrent use.
+type Client struct {
+	broker *Broker
+	serial uint64
+	id     string
+	v5     bool
+	peer   Peer
+
+	receiveMax      int
+	maxPacket       int
+	pendingMessages int
+	pendingBytes    int
+
+	// out carries the packets; its lock guards the window and the queue behind it too.
+	out     output
+	window  *window // guarded by out.mu; nil until the first QoS 1 delivery
+	pending queue   // guarded by out.mu
+	resume  *time.Timer
+
+	subsMu sync.Mutex
+	subs   map[string]*subscription // guarded by subsMu; nil until the first one
+	gone   bool                     // guarded by subsMu: no subscription may be added any more
+}
+
+// NewClient makes a client that nobody can reach before [Broker.Connect].
+func (b *Broker) NewClient(cfg ClientConfig) *Client {
+	c := &Client{
+		broker:          b,
+		serial:          b.serial.Add(1),
+		id:              cfg.ID,
+		v5:              cfg.V5,
+		peer:            cfg.Peer,
+		receiveMax:      min(cmp.Or(cfg.ReceiveMaximum, maxWindow), maxWindow),
+		maxPacket:       cmp.Or(cfg.MaxPacket, 1<<30),
+		pendingMessages: cmp.Or(cfg.PendingMessages, 10_000),
+		pendingBytes:    cmp.Or(cfg.PendingBytes, 16<<20),
+	}
+	c.out.init(cfg.Conn, cmp.Or(cfg.OutputBytes, 4<<20), cfg.Pace, c)
+	return c
+}
+
+// ID returns the client ID.
+func (c *Client) ID() string { return c.id }
+
+// Peer returns the connection behind the client.
+func (c *Client) Peer() Peer { return c.peer }
+
+// Subscribe adds a subscription to a valid filter, or replaces its options, and tells whether it
+// is new. It does nothing for a client that was disconnected or displaced.
+func (c *Client) Subscribe(filter string, o Options) (added bool) {
+	c.subsMu.Lock()
+	defer c.subsMu.Unlock()
+	if c.gone {
+		return false
+	}
+	if s := c.subs[filter]; s != nil {
+		c.broker.index.change(s, o)
+		return false
+	}
+	if c.subs == nil {
+		c.subs = make(map[string]*subscription, 1)
+	}
+	c.subs[filter] = c.broker.index.add(c, filter, o)
+	return true
+}
+
+// Unsubscribe removes a subscription and tells whether there was one.
+func (c *Client) Unsubscribe(filter string) bool {
+	c.subsMu.Lock()
+	defer c.subsMu.Unlock()
+	s := c.subs[filter]
+	if s == nil {
+		return false
+	}
+	delete(c.subs, filter)
+	c.broker.index.remove(s)
+	return true
+}
+
+// Subscriptions counts the client's subscriptions, and Subscribed tells whether filter is one.
+func (c *Client) Subscriptions() int {
+	c.subsMu.Lock()
+	defer c.subsMu.Unlock()
+	return len(c.subs)
+}
+
+// Subscribed tells whether the client has a subscription to exactly this filter.
+func (c *Client) Subscribed(filter string) bool {
+	c.subsMu.Lock()
+	defer c.subsMu.Unlock()
+	return c.subs[filter] != nil
+}
+
+func (c *Client) unsubscribeAll() {
+	c.subsMu.Lock()
+	defer c.subsMu.Unlock()
+	c.gone = true
+	for _, s := range c.subs {
+		c.broker.index.remove(s)
+	}
+	c.subs = nil
+}
+
+// Send adds an encoded packet that answers the client, and waits while too much is under way to it
+// already. Only the connection's own goroutine may call it. [Batch.Flush] or [Client.Flush] sends it.
+func (c *Client) Send(packet []byte) { c.out.control(packet) }
+
+// Flush writes what waits, from the connection's own goroutine.
+func (c *Client) Flush() { c.out.flush(byOwner) }
+
+// Finish sends last after all that waits, and returns when it is written or when the write deadline
+// that the caller set on the connection has passed. Nothing is sent afterwards.
+func (c *Client) Finish(last []byte) {
+	c.out.finish(last)
+	c.out.mu.Lock()
+	if c.resume != nil {
+		c.resume.Stop()
+	}
+	c.window, c.pending = nil, queue{}
+	c.out.mu.Unlock()
+}
+
+// Sent counts the bytes written to the connection.
+func (c *Client) Sent() int64 {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	return c.out.sent
+}

@@ -1,0 +1,358 @@
+package broker
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	inlineReceivers = 4        // up to so many are written to by the publisher's goroutine
+	flushAt         = 64 << 10 // bytes that may pile up for a client before the end of a batch
+	retryDuration   = time.Hour
+)
+
+// A Batch is the work of one connection between two waits for its socket: the messages that it
+// publishes are encoded in the batch's memory, and the clients that they go to are written to once,
+// at [Batch.Flush]. Take it from [NewBatch] when there is something to do and give it back with
+// [Batch.Release]. It is not safe for concurrent use.
+type Batch struct {
+	Now    time.Time // the clock, read once for the whole batch
+	frames [kinds]frame
+	built  uint8 // bits: which frames hold the current message
+	kept   uint8 // bits: which frames wait in a queue, their memory is not ours any more
+	dirty  []*Client
+}
+
+var batches = sync.Pool{New: func() any { return new(Batch) }}
+
+// NewBatch returns an empty batch at now.
+func NewBatch(now time.Time) *Batch {
+	bt := batches.Get().(*Batch)
+	bt.Now = now
+	return bt
+}
+
+// Release gives the batch back. It must have been flushed.
+func (bt *Batch) Release() {
+	bt.reset()
+	for i := range bt.frames {
+		if cap(bt.frames[i].data) > 4*chunkSize {
+			bt.frames[i].data = nil
+		}
+	}
+	batches.Put(bt)
+}
+
+func (bt *Batch) reset() {
+	for i := range bt.frames {
+		if bt.kept&(1<<i) != 0 {
+			bt.frames[i] = frame{}
+		}
+		bt.frames[i].topic = ""
+	}
+	bt.built, bt.kept = 0, 0
+}
+
+// frame returns the message encoded for one kind of receiver.
+func (bt *Batch) frame(m *Message, topic string, kind int) *frame {
+	f := &bt.frames[kind]
+	if bt.built&(1<<kind) == 0 {
+		f.encode(m, topic, kind&kindV5 != 0, kind&kindRetain != 0, byte(kind&kindQoS1/kindQoS1), bt.Now)
+		bt.built |= 1 << kind
+	}
+	return f
+}
+
+// Publish delivers m to everybody who subscribed to the topic of r, and counts the copies. from is
+// the publishing client, or nil. It never waits for a receiver: see [Drop].
+func (b *Broker) Publish(bt *Batch, from *Client, r *Route, m *Message) (copies int) {
+	r.refresh(b)
+	if bt.built|bt.kept != 0 {
+		bt.reset()
+	}
+	for i := range r.receivers {
+		rc := &r.receivers[i]
+		if rc.options.NoLocal && rc.client == from {
+			continue
+		}
+		if rc.mayReceive(r.topic) && bt.deliver(rc, r.topic, m) {
+			copies++
+		}
+	}
+	for i := range r.groups {
+		if rc := r.groups[i].choose(r.topic); rc != nil && bt.deliver(rc, r.topic, m) {
+			copies++
+		}
+	}
+	return copies
+}
+
+// mayReceive decides iot:Receive once for each client, topic and authorization.
+func (rc *receiver) mayReceive(topic string) bool {
+	if gen := rc.client.peer.Generation(); rc.decided != gen {
+		rc.decided, rc.received = gen, rc.client.peer.MayReceive(topic)
+	}
+	if !rc.received {
+		rc.client.peer.Dropped(DropDenied, topic)
+	}
+	return rc.received
+}
+
+// choose picks a random member of a shared subscription that may receive and whose window has
+// room, or else any that may receive. Source: mqtt sheet 10.
+func (g *groupReceivers) choose(topic string) *receiver {
+	n := len(g.members)
+	if n == 0 {
+		return nil
+	}
+	var fallback *receiver
+	for i, first := 0, rand.IntN(n); i < n; i++ {
+		rc := &g.members[(first+i)%n]
+		if !rc.mayReceive(topic) {
+			continue
+		}
+		if !rc.client.busy() {
+			return rc
+		}
+		if fallback == nil {
+			fallback = rc
+		}
+	}
+	return fallback
+}
+
+// busy tells whether QoS 1 messages already wait for the client.
+func (c *Client) busy() bool {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	return c.out.closed || c.pending.len() > 0 || c.window != nil && c.window.n >= c.receiveMax
+}
+
+// deliver adds one copy to the output of a receiver and remembers to write it.
+func (bt *Batch) deliver(rc *receiver, topic string, m *Message) bool {
+	c := rc.client
+	kind := 0
+	if c.v5 {
+		kind |= kindV5
+	}
+	if m.QoS > 0 && rc.options.QoS > 0 {
+		kind |= kindQoS1
+	}
+	if m.Retain && rc.options.RetainAsPublished {
+		kind |= kindRetain
+	}
+	f := bt.frame(m, topic, kind)
+	if len(f.data) > c.maxPacket {
+		c.peer.Dropped(DropTooLarge, topic)
+		return false
+	}
+	o := &c.out
+	if f.id == 0 {
+		if !c.peer.MaySend(bt.Now) {
+			c.peer.Dropped(DropRate, topic)
+			return false
+		}
+		o.mu.Lock()
+		if !o.hasRoomLocked(len(f.data)) {
+			closed := o.closed
+			o.mu.Unlock()
+			if !closed {
+				c.peer.Dropped(DropSlow, topic)
+			}
+			return false
+		}
+		o.appendLocked(f.data)
+	} else {
+		o.mu.Lock()
+		if o.closed {
+			o.mu.Unlock()
+			return false
+		}
+		if !c.sendLocked(f, bt.Now) {
+			if c.pending.len() >= c.pendingMessages || c.pending.bytes+len(f.data) > c.pendingBytes {
+				o.mu.Unlock()
+				c.peer.Dropped(DropQueue, topic)
+				return false
+			}
+			c.pending.push(*f)
+			bt.kept |= 1 << kind
+			o.mu.Unlock()
+			return true
+		}
+	}
+	bt.touchLocked(c)
+	return true
+}
+
+// touchLocked makes sure that what was added to c gets written at the end of the batch, or at once
+// when it has become much. It unlocks.
+func (bt *Batch) touchLocked(c *Client) {
+	o := &c.out
+	switch {
+	case o.writing:
+	case o.bytes >= flushAt:
+		o.writing = true
+		go o.write(byItself)
+	case !o.promised:
+		o.promised = true
+		bt.dirty = append(bt.dirty, c)
+	}
+	o.mu.Unlock()
+}
+
+// sendLocked sends a QoS 1 frame if the order, the window, the output and the rate allow it.
+func (c *Client) sendLocked(f *frame, now time.Time) bool {
+	if c.pending.len() > 0 {
+		return false
+	}
+	return c.passLocked(f, now)
+}
+
+func (c *Client) passLocked(f *frame, now time.Time) bool {
+	if c.window == nil {
+		c.window = new(window)
+	}
+	if c.window.n >= c.receiveMax || !c.out.hasRoomLocked(len(f.data)) {
+		return false
+	}
+	if !c.peer.MaySend(now) {
+		c.retryLocked()
+		return false
+	}
+	c.out.appendPatchedLocked(f.data, f.id, c.window.take(now))
+	return true
+}
+
+// retryLocked tries again soon what the rate held back. Excess QoS 1 is delayed, not dropped (mqtt sheet 7).
+func (c *Client) retryLocked() {
+	const soon = 20 * time.Millisecond
+	if c.resume == nil {
+		c.resume = time.AfterFunc(soon, c.retry)
+	} else {
+		c.resume.Reset(soon)
+	}
+}
+
+func (c *Client) retry() {
+	c.out.mu.Lock()
+	c.refillLocked(time.Now())
+	c.out.mu.Unlock()
+	c.out.flush(byItself)
+}
+
+// refillLocked moves frames from the queue to the output as far as the window allows.
+func (c *Client) refillLocked(now time.Time) {
+	for c.pending.len() > 0 && !c.out.closed {
+		f := c.pending.front()
+		if !f.expires.IsZero() && !now.Before(f.expires) {
+			topic := f.topic
+			c.pending.pop()
+			c.peer.Dropped(DropExpired, topic)
+			continue
+		}
+		if f.expiry > 0 { // the frame may be shared with other clients: change a copy
+			data := slices.Clone(f.data)
+			binary.BigEndian.PutUint32(data[f.expiry:], remaining(f.expires, now))
+			f.data = data
+		}
+		if !c.passLocked(f, now) {
+			return
+		}
+		c.pending.pop()
+	}
+}
+
+// wroteLocked goes on after the output ran empty.
+func (c *Client) wroteLocked() {
+	if c.pending.len() > 0 {
+		c.refillLocked(time.Now())
+	}
+}
+
+// Ack takes the client's acknowledgement of a QoS 1 message and sends what waited for its slot.
+// An unknown identifier is ignored (mqtt sheet 7). Only the connection's own goroutine calls it.
+func (bt *Batch) Ack(c *Client, id uint16) (known bool) {
+	c.out.mu.Lock()
+	if known = c.window != nil && c.window.release(id); known && c.pending.len() > 0 {
+		c.refillLocked(bt.Now)
+	}
+	bt.touchLocked(c)
+	return known
+}
+
+// Send adds an encoded packet that answers c itself, as [Client.Send] does, and remembers to write it.
+func (bt *Batch) Send(c *Client, packet []byte) {
+	c.out.control(packet)
+	c.out.mu.Lock()
+	bt.touchLocked(c)
+}
+
+// Sweep frees the slots of messages that the client did not acknowledge for an hour (mqtt sheet 7).
+func (c *Client) Sweep(now time.Time) {
+	c.out.mu.Lock()
+	n := 0
+	if c.window != nil {
+		if n = c.window.expire(now.Add(-retryDuration)); n > 0 {
+			c.refillLocked(now)
+		}
+	}
+	c.out.mu.Unlock()
+	for range n {
+		c.peer.Dropped(DropNotAcked, "")
+	}
+	if n > 0 {
+		c.out.flush(byItself)
+	}
+}
+
+// Flush writes to every client that got something: from this goroutine if they are few and their
+// sockets take it, else from others. own is the connection whose goroutine this is, or nil.
+func (bt *Batch) Flush(own *Client) {
+	if len(bt.dirty) == 0 {
+		return
+	}
+	if len(bt.dirty) <= inlineReceivers {
+		for _, c := range bt.dirty {
+			if c == own {
+				c.out.flush(byOwner)
+			} else {
+				c.out.flush(byOther)
+			}
+		}
+	} else {
+		fanOut(bt.dirty, own)
+	}
+	clear(bt.dirty)
+	bt.dirty = bt.dirty[:0]
+	if cap(bt.dirty) > 1024 {
+		bt.dirty = nil
+	}
+}
+
+// fanOut writes to many clients from as many goroutines as there are processors. One whose socket
+// would wait gets a goroutine of its own, see output.flush.
+func fanOut(list []*Client, own *Client) {
+	const least = 16 // clients for a goroutine
+	parts := min(runtime.GOMAXPROCS(0), (len(list)+least-1)/least)
+	size := (len(list) + parts - 1) / parts
+	for part := range slices.Chunk(slices.Clone(list), size) {
+		go func() {
+			for _, c := range part {
+				if c != own {
+					c.out.flush(byOther)
+				}
+			}
+		}()
+	}
+	if own != nil {
+		for _, c := range list {
+			if c == own {
+				c.out.flush(byOwner)
+			}
+		}
+	}
+}

@@ -1,0 +1,65 @@
+// Package gcra meters events: so many in a second with so many in a burst, on a clock that is passed in.
+package gcra
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// A Rate is a limit: one event each Every, with Burst events at once after a rest. The zero Rate
+// limits nothing.
+type Rate struct {
+	Every time.Duration
+	Burst int
+}
+
+// PerSecond is a rate of n events a second with a burst of one second. n must be positive.
+func PerSecond(n int) Rate { return Rate{Every: time.Second / time.Duration(n), Burst: n} }
+
+// A Meter holds the state of one limit. The zero Meter has rested. It is safe for concurrent use.
+//
+// It is the generic cell rate algorithm: one number, the time at which the meter will have rested,
+// moves ahead by Every for each unit, and may lie Burst units ahead of the clock at most.
+type Meter struct{ tat atomic.Int64 }
+
+// Allow takes n units if all of them fit into r at now. It takes none otherwise.
+func (m *Meter) Allow(r Rate, now time.Time, n int) bool {
+	if r.Every == 0 {
+		return true
+	}
+	t := now.UnixNano()
+	for {
+		old := m.tat.Load()
+		next := max(old, t) + int64(n)*int64(r.Every)
+		if next-t > int64(r.Burst)*int64(r.Every) {
+			return false
+		}
+		if m.tat.CompareAndSwap(old, next) {
+			return true
+		}
+	}
+}
+
+// Take takes n units in any case, and tells how long the caller must rest so that r holds. With n
+// 0 it only asks.
+func (m *Meter) Take(r Rate, now time.Time, n int) time.Duration {
+	if r.Every == 0 {
+		return 0
+	}
+	t := now.UnixNano()
+	for {
+		old := m.tat.Load()
+		next := max(old, t) + int64(n)*int64(r.Every)
+		if n == 0 || m.tat.CompareAndSwap(old, next) {
+			return max(0, time.Duration(next-t-int64(r.Burst)*int64(r.Every)))
+		}
+	}
+}
+
+// Wait tells how long until one unit fits into r.
+func (m *Meter) Wait(r Rate, now time.Time) time.Duration {
+	if r.Every == 0 {
+		return 0
+	}
+	return max(0, time.Duration(max(m.tat.Load(), now.UnixNano())-now.UnixNano())-time.Duration(r.Burst-1)*r.Every)
+}

@@ -1,0 +1,77 @@
+package broker
+
+import (
+	"slices"
+	"sync/atomic"
+)
+
+// A Route is where messages on one topic go: the receivers found in the index, kept until a
+// subscription near the topic changes. A publisher keeps the routes of its last few topics.
+// A Route is not safe for concurrent use.
+type Route struct {
+	topic     string
+	receivers []receiver
+	groups    []groupReceivers
+	genAt     *atomic.Uint32
+	wildGn    *atomic.Uint32
+	gen, wild uint32
+}
+
+// NewRoute returns the route of a valid topic name.
+func (b *Broker) NewRoute(topic string) *Route { return &Route{topic: topic} }
+
+// Topic returns the topic of the route.
+func (r *Route) Topic() string { return r.topic }
+
+// A receiver is one client in a route, with what its matching subscriptions ask for together and
+// the decision about iot:Receive, which stands as long as the client's authorization does.
+type receiver struct {
+	client   *Client
+	options  Options
+	decided  uint64 // generation of the authorization; 0: not decided
+	received bool   // the decision
+}
+
+type groupReceivers struct{ members []receiver }
+
+// refresh looks the topic up again if a subscription changed since the last time.
+func (r *Route) refresh(b *Broker) {
+	if r.genAt != nil && r.gen == r.genAt.Load() && r.wild == r.wildGn.Load() {
+		return
+	}
+	clear(r.receivers)
+	m := matches{subs: r.receivers[:0]}
+	b.index.match(r.topic, &m)
+	r.receivers, r.groups = merge(m.subs), m.groups
+	r.genAt, r.wildGn, r.gen, r.wild = m.genAt, m.wildGn, m.gen, m.wild
+}
+
+// merge makes one receiver of each client's overlapping subscriptions: one copy at the highest
+// granted QoS (mqtt sheet 6.1), kept from the publisher only if every match says No Local.
+func merge(list []receiver) []receiver {
+	if len(list) < 2 {
+		return list
+	}
+	slices.SortFunc(list, func(a, b receiver) int {
+		switch {
+		case a.client.serial < b.client.serial:
+			return -1
+		case a.client.serial > b.client.serial:
+			return 1
+		}
+		return 0
+	})
+	kept := list[:1]
+	for _, r := range list[1:] {
+		last := &kept[len(kept)-1]
+		if last.client != r.client {
+			kept = append(kept, r)
+			continue
+		}
+		last.options.QoS = max(last.options.QoS, r.options.QoS)
+		last.options.NoLocal = last.options.NoLocal && r.options.NoLocal
+		last.options.RetainAsPublished = last.options.RetainAsPublished || r.options.RetainAsPublished
+	}
+	clear(list[len(kept):])
+	return kept
+}
