@@ -1,0 +1,102 @@
+package check
+
+import "maps"
+
+// evidence is the vocabulary of evidence: what a template may ask for and what
+// whoever records a check should hand over. The first group is known of every
+// attempt and need not be repeated with a check.
+var evidence = map[string]string{
+	// Of the attempt as a whole.
+	"trace":          "trace ID of the attempt",
+	"source_ip":      "IP address of the device",
+	"source_port":    "TCP port of the device",
+	"port":           "TCP port that the device connected to",
+	"door":           "listener: mqtt, https or alpn",
+	"sni":            "server name (SNI) of the ClientHello",
+	"alpn_offered":   "ALPN protocols that the device offers, in its order",
+	"alpn":           "ALPN protocol that was chosen",
+	"tls_version":    "TLS version that was agreed",
+	"cipher":         "cipher suite that was agreed",
+	"protocol":       "application protocol: MQTT 3.1.1, MQTT 5, HTTPS",
+	"certificate_id": "SHA-256 of the client certificate's DER form, which is its ID at AWS",
+	"principal":      "who the connection acts as",
+	"principal_arn":  "ARN of the principal, to which policies are attached",
+	"client_id":      "MQTT client ID",
+	"thing":          "thing that the connection belongs to",
+	"sdk":            "software of the device, as it names itself",
+	"account":        "account that this Gatehouse plays",
+	"region":         "Region that this Gatehouse plays",
+	"endpoint":       "host name that devices use",
+	"ca_file":        "root CA file that devices must trust",
+
+	// Of one check.
+	"offered":  "what the device sent or offered",
+	"required": "what was required instead, or the limit",
+	"reason":   "the precise fault, in a few words",
+	"bytes":    "the first bytes received, in hex",
+	"waited":   "how long was waited, such as 10s",
+	"elapsed":  "how long it took, such as 4.2s",
+	"alert":    "TLS alert number and name, such as 48 unknown_ca",
+	"count":    "how often",
+	"period":   "within which time, such as 1m20s",
+	"error":    "what the machinery answered",
+
+	"domain_configuration": "name of the domain configuration",
+	"security_policy":      "name of the TLS security policy",
+
+	"subject":              "subject of the client certificate",
+	"issuer":               "issuer of the client certificate",
+	"status":               "status of the certificate",
+	"not_before":           "start of the certificate's validity",
+	"not_after":            "end of the certificate's validity",
+	"now":                  "the gateway's clock",
+	"algorithm":            "key or signature algorithm",
+	"twin":                 "ID of a registered certificate with the same subject",
+	"twin_policies":        "names of the policies attached to that certificate",
+	"other_account":        "account in which the certificate is registered",
+	"other_region":         "Region in which the certificate is registered",
+	"ca_certificate_id":    "ID of the CA certificate",
+	"predecessor":          "ID of the certificate that this one replaced",
+	"predecessor_policies": "names of the policies attached to that certificate",
+
+	"packet":   "MQTT packet type, such as PUBLISH",
+	"method":   "HTTP method",
+	"path":     "HTTP path, without its query",
+	"topic":    "topic name",
+	"filter":   "topic filter",
+	"qos":      "quality of service",
+	"nearest":  "the documented topic that comes closest",
+	"reply":    "reason code that an MQTT 5 device gets",
+	"assigned": "client ID that the server made up",
+
+	"action":    "policy action, such as iot:Connect",
+	"resource":  "ARN that was tested",
+	"policies":  "names and versions of the policies that were evaluated",
+	"policy":    "name of the policy that decided or came closest",
+	"version":   "version of that policy",
+	"statement": "the statement in it: its Sid, or its number from 1",
+	"pattern":   "resource, action or condition as that statement has it",
+	"variable":  "policy variable",
+	"cause":     "why the variable has no value",
+	"variables": "policy variables and their values",
+	"key":       "condition key",
+	"detector":  "code of the near miss",
+	"source":    "where the policies come from: certificate, thing group, authorizer",
+	"group":     "thing group",
+	"changed":   "how long ago the policy changed",
+
+	"other_source_ip": "IP address of the other connection",
+	"other_principal": "principal of the other connection",
+	"other_sdk":       "software of the other device",
+	"other_trace":     "trace ID of the other connection's attempt",
+	"keep_alive":      "keep-alive time that the device asked for, in seconds",
+	"used":            "value that is used instead",
+	"last_packet":     "the last packet that the device sent, and how long ago",
+	"connected_for":   "how long the connection had lasted",
+	"dropped":         "how many messages were dropped",
+	"bytes_sent":      "size of what was sent, in bytes",
+}
+
+// Evidence returns the vocabulary of evidence: name and meaning. The map is the
+// caller's. Other names may be recorded and are shown, but no template uses them.
+func Evidence() map[string]string { return maps.Clone(evidence) }
