@@ -7,6 +7,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"database/sql"
@@ -32,6 +33,10 @@ type Config struct {
 	Region    string
 	Endpoint  string // host name that devices use
 	Issuer    issuer // a *pki.Authority
+
+	// ThingTypeDeletionWait is how long a thing type must have been deprecated
+	// before it can be deleted; 0 means AWS's 5 minutes, below 0 no wait.
+	ThingTypeDeletionWait time.Duration
 }
 
 // A Registry holds one account's resources in one region.
@@ -43,6 +48,8 @@ type Registry struct {
 	endpoint  string
 	issuer    issuer
 	watchers  watchers
+
+	typeDeletionWait time.Duration
 
 	// writing is held from the beginning of a transaction until everyone was
 	// told of its changes, so that changes are told in the order of the commits.
@@ -67,6 +74,8 @@ func Open(ctx context.Context, cfg Config) (*Registry, error) {
 		endpoint:  cfg.Endpoint,
 		issuer:    cfg.Issuer,
 		writing:   make(chan struct{}, 1),
+
+		typeDeletionWait: max(0, cmp.Or(cfg.ThingTypeDeletionWait, 5*time.Minute)),
 	}
 	if err := r.ensureAccessKey(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("make the first access key: %w", err), db.Close())
