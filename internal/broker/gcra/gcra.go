@@ -63,3 +63,6 @@ func (m *Meter) Wait(r Rate, now time.Time) time.Duration {
 	}
 	return max(0, time.Duration(max(m.tat.Load(), now.UnixNano())-now.UnixNano())-time.Duration(r.Burst-1)*r.Every)
 }
+
+// Rested tells whether the meter stands as if it had never been used.
+func (m *Meter) Rested(now time.Time) bool { return m.tat.Load() <= now.UnixNano() }

@@ -1,0 +1,42 @@
+package mqttconn
+
+import (
+	"github.com/gatehouse-iot/gatehouse/internal/attempt"
+	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/mqtt"
+)
+
+// A disconnectReason is AWS's word for why a connection ended. Source: mqtt sheet 13.
+type disconnectReason string
+
+const (
+	clientInitiated disconnectReason = "CLIENT_INITIATED_DISCONNECT"
+	connectionLost  disconnectReason = "CONNECTION_LOST"
+	keepAliveOver   disconnectReason = "MQTT_KEEP_ALIVE_TIMEOUT"
+	duplicateClient disconnectReason = "DUPLICATE_CLIENTID"
+	clientError     disconnectReason = "CLIENT_ERROR"
+	authError       disconnectReason = "AUTH_ERROR"
+	forbidden       disconnectReason = "FORBIDDEN_ACCESS"
+	throttled       disconnectReason = "THROTTLED"
+	serverInitiated disconnectReason = "SERVER_INITIATED_DISCONNECT"
+	serverFault     disconnectReason = "SERVER_ERROR"
+)
+
+// An ending is how and why a connection ends: what an MQTT 5 client is told, what the record says,
+// and whether the will is published.
+type ending struct {
+	code   mqtt.ReasonCode // of the DISCONNECT to an MQTT 5 client; 0: none is sent
+	reason disconnectReason
+	noWill bool // only the client's own DISCONNECT keeps the will from being published
+
+	// check and evidence go to the attempt; nil when the packet that ended the connection recorded
+	// its check already.
+	check    *check.Check
+	evidence []attempt.Field
+	note     bool // check is no refusal: record it as a warning
+}
+
+var (
+	lost     = ending{reason: connectionLost, check: check.SessionLost, note: true}
+	shutdown = ending{code: mqtt.ServerShuttingDown, reason: serverInitiated, check: check.ServerShuttingDown, note: true}
+)

@@ -1,0 +1,153 @@
+// Package mqttconn carries one MQTT connection from its first packet to its close: it reads
+// packets, makes the checks of AWS IoT Core in their order, asks the policy, hands messages to the
+// broker and records every outcome.
+package mqttconn
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-iot/gatehouse/internal/attempt"
+	"github.com/gatehouse-iot/gatehouse/internal/broker"
+	"github.com/gatehouse-iot/gatehouse/internal/broker/gcra"
+	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/internal/identity"
+	"github.com/gatehouse-iot/gatehouse/mqtt"
+	"github.com/gatehouse-iot/gatehouse/policy"
+)
+
+// An Authorization says what one connection may do. [identity.Authorization] is one.
+type Authorization interface {
+	// Decide answers from memory; name may be borrowed.
+	Decide(action policy.Action, name string) policy.Effect
+	// Explain decides like Decide and says why.
+	Explain(action policy.Action, name string) policy.Decision
+	// Generation changes whenever an answer of Decide may have changed.
+	Generation() uint64
+	// ThingName is the thing that the connection belongs to, or empty.
+	ThingName() string
+}
+
+// AuthorizeFunc reads what applies to who connecting as clientID. An error is broken machinery, never a refusal.
+type AuthorizeFunc func(ctx context.Context, who identity.Principal, clientID string, facts identity.Facts) (Authorization, error)
+
+// FromIdentity authorizes by the policies that s resolves.
+func FromIdentity(s *identity.Service) AuthorizeFunc {
+	return func(ctx context.Context, who identity.Principal, clientID string, facts identity.Facts) (Authorization, error) {
+		a, err := s.Authorize(ctx, who, clientID, facts)
+		if err != nil {
+			return nil, err // not a, which would be a non-nil interface
+		}
+		return a, nil
+	}
+}
+
+// Config is what a Server needs. Optional fields default to AWS's behaviour.
+type Config struct {
+	Broker    *broker.Broker // required
+	Authorize AuthorizeFunc  // required
+	Log       *slog.Logger   // broken machinery only; default: discarded
+
+	Limits   Limits   // default [AWSLimits]
+	Refusals Refusals // default [AWSRefusals]
+
+	// FirstPacket is how long a device may take to send its CONNECT; default 10 s.
+	FirstPacket time.Duration
+	// Goodbye bounds how long a closing connection may take to accept what is still to be sent; default 2 s.
+	Goodbye time.Duration
+	// Now is the clock; default time.Now.
+	Now func() time.Time
+}
+
+// Info is what the gateway knows about a connection when its first packet is awaited.
+type Info struct {
+	Remote netip.AddrPort
+	// Facts for policies: Protocol, DomainName, SourceIP. ConnectAttributes and LastWillTopic are filled in from the CONNECT.
+	Facts identity.Facts
+}
+
+// A Server carries MQTT connections. It is safe for concurrent use.
+type Server struct {
+	cfg Config
+
+	accountConnects  gcra.Meter
+	accountPublishes gcra.Meter
+	accountSubs      gcra.Meter
+	connectRates     connectRates
+	takeovers        takeovers
+	deadlines        *deadlines
+
+	mu      sync.Mutex
+	conns   map[*conn]struct{}            // guarded by mu: connections past their CONNECT checks
+	byCert  map[string]map[*conn]struct{} // guarded by mu: the same by principal ID
+	closing bool                          // guarded by mu
+	serving sync.WaitGroup                // counts calls of Serve; Add under mu
+}
+
+// New checks cfg and builds a Server. End it with [Server.CutAll].
+func New(cfg Config) (*Server, error) {
+	if cfg.Broker == nil || cfg.Authorize == nil {
+		return nil, errors.New("mqttconn: Broker and Authorize are required")
+	}
+	if cfg.Limits == (Limits{}) {
+		cfg.Limits = AWSLimits
+	}
+	cfg.FirstPacket = cmp.Or(cfg.FirstPacket, 10*time.Second)
+	cfg.Goodbye = cmp.Or(cfg.Goodbye, 2*time.Second)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{cfg: cfg, conns: map[*conn]struct{}{}, byCert: map[string]map[*conn]struct{}{}}
+	s.deadlines = newDeadlines(cfg.Now)
+	return s, nil
+}
+
+// Serve carries the connection nc of principal who, whose handshake is complete, until it ends.
+// It records every check in at, sends what is still to be sent, and ends the sending side
+// (CloseWrite, where nc has it: a TLS connection sends close_notify). Draining and closing nc, and
+// ending at, are left to the caller. It also returns when ctx ends.
+func (s *Server) Serve(ctx context.Context, nc net.Conn, info Info, who identity.Principal, at *attempt.Attempt) {
+	s.serve(ctx, nc, info, who, at)
+}
+
+// Cut ends every live connection of the principal with this ID (for certificates: the certificate
+// ID) because it lost its right: MQTT 5 clients get DISCONNECT 0x87, disconnectReason is
+// AUTH_ERROR. c and its evidence go to the attempt of each. It does not wait, and returns how many
+// it told. Source: mqtt sheet 13.
+func (s *Server) Cut(certificateID string, c *check.Check, evidence ...attempt.Field) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k := range s.byCert[certificateID] {
+		k.end(ending{code: mqtt.NotAuthorized, reason: authError, check: c, evidence: evidence})
+	}
+	return len(s.byCert[certificateID])
+}
+
+// CutAll ends every connection for a shutdown (MQTT 5: DISCONNECT 0x8B), refuses new ones, and
+// returns when all calls of [Server.Serve] have returned or ctx has ended. Wills are published.
+func (s *Server) CutAll(ctx context.Context) error {
+	s.mu.Lock()
+	s.closing = true
+	for k := range s.conns {
+		k.end(shutdown)
+	}
+	s.mu.Unlock()
+	done := make(chan struct{})
+	go func() { s.serving.Wait(); close(done) }()
+	select {
+	case <-done:
+		s.deadlines.stop()
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
