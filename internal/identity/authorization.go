@@ -3,6 +3,8 @@ package identity
 import (
 	"context"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 
 	"github.com/gatehouse-iot/gatehouse/policy"
 )
@@ -26,7 +28,23 @@ type Authorization struct {
 	service  *Service
 	who      Principal
 	clientID string
-	facts    Facts
+	facts    *Facts
+	current  atomic.Pointer[resolved] // never nil
+
+	resolving sync.Mutex // one goroutine resolves, the others wait for its answer
+}
+
+// Authorize reads what applies to who, connecting as clientID. An error is
+// broken machinery, never a refusal: a principal without any policy gets an
+// Authorization that allows nothing.
+func (s *Service) Authorize(ctx context.Context, who Principal, clientID string, facts Facts) (*Authorization, error) {
+	a := &Authorization{service: s, who: who, clientID: clientID, facts: &facts}
+	r := s.resolve(ctx, a)
+	if r.err != nil {
+		return nil, r.err
+	}
+	a.current.Store(r)
+	return a, nil
 }
 
 // Decide answers whether the connection may do action on name: a client ID,
@@ -35,28 +53,73 @@ type Authorization struct {
 // policies can't be read the answer is an implicit deny, as for everything that
 // nothing allows. A cached answer takes no allocation; name may be borrowed.
 func (a *Authorization) Decide(action policy.Action, name string) policy.Effect {
-	return policy.ImplicitDeny
+	r := a.fresh()
+	if r.err != nil {
+		return policy.ImplicitDeny
+	}
+	return r.cache.Decide(action, name)
 }
 
 // Explain decides like Decide and says why. It is for refusals and for people.
+// When the policies can't be read, the decision's code is [CodeUnavailable].
 func (a *Authorization) Explain(action policy.Action, name string) policy.Decision {
-	return policy.Decision{}
+	r := a.fresh()
+	if r.err != nil {
+		return policy.Decision{
+			Effect: policy.ImplicitDeny, Action: action, Code: CodeUnavailable,
+			Reason: "The policies could not be read: " + r.err.Error(),
+		}
+	}
+	return r.bound.Explain(action, name)
 }
+
+// CodeUnavailable is the code of a decision that was refused because the
+// policies could not be read: broken machinery denies.
+const CodeUnavailable = "authz.policies_unavailable"
 
 // Generation changes whenever the answers may have changed. Who keeps answers
 // of its own (the receive decision of a subscription) keeps it with them.
-func (a *Authorization) Generation() uint64 { return 0 }
+func (a *Authorization) Generation() uint64 { return a.fresh().generation }
 
 // ThingName returns the thing that the connection belongs to, or "".
 // Source: connect sheet 4.11, policy sheet 8.2.
-func (a *Authorization) ThingName() string { return "" }
+func (a *Authorization) ThingName() string { return a.fresh().thing }
 
 // Policies returns the documents that apply, with why they do: for evidence.
-func (a *Authorization) Policies() []policy.Named { return nil }
+// The slice is shared; do not change it.
+func (a *Authorization) Policies() []policy.Named {
+	if r := a.fresh(); r.set != nil {
+		return r.set.compiled.Policies()
+	}
+	return nil
+}
 
-// Authorize reads what applies to who, connecting as clientID. An error is
-// broken machinery, never a refusal: a principal without any policy gets an
-// Authorization that allows nothing.
-func (s *Service) Authorize(ctx context.Context, who Principal, clientID string, facts Facts) (*Authorization, error) {
-	return &Authorization{service: s, who: who, clientID: clientID, facts: facts}, nil
+// Err returns why the policies can't be read at the moment; nil when they can.
+func (a *Authorization) Err() error { return a.fresh().err }
+
+// fresh returns answers that hold now. The usual case costs two loads.
+func (a *Authorization) fresh() *resolved {
+	r := a.current.Load()
+	if r.seen.Load() == a.service.clock.now.Load() {
+		return r
+	}
+	return a.refresh()
+}
+
+// refresh is fresh after some change of the registry, which mostly concerns
+// somebody else.
+func (a *Authorization) refresh() *resolved {
+	clock := a.service.clock
+	a.resolving.Lock()
+	defer a.resolving.Unlock()
+	r := a.current.Load()
+	if sum, now := clock.read(r.inputs); sum == r.sum && r.seen.Load() != 0 {
+		r.seen.Store(now)
+		return r
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), resolveTimeout)
+	defer cancel()
+	fresh := a.service.resolve(ctx, a)
+	a.current.Store(fresh)
+	return fresh
 }
