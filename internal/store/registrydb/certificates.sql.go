@@ -33,7 +33,7 @@ func (q *Queries) ForgetCertificateEvents(ctx context.Context, arg ForgetCertifi
 }
 
 const getCertificate = `-- name: GetCertificate :one
-SELECT certificate_id, ca_certificate_id, pem, identity, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE certificate_id = $1
+SELECT certificate_id, ca_certificate_id, pem, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE certificate_id = $1
 `
 
 func (q *Queries) GetCertificate(ctx context.Context, certificateID string) (Certificate, error) {
@@ -43,62 +43,6 @@ func (q *Queries) GetCertificate(ctx context.Context, certificateID string) (Cer
 		&i.CertificateID,
 		&i.CACertificateID,
 		&i.PEM,
-		&i.Identity,
-		&i.Status,
-		&i.CertificateMode,
-		&i.Origin,
-		&i.GenerationID,
-		&i.CustomerVersion,
-		&i.NotBefore,
-		&i.NotAfter,
-		&i.CreatedAt,
-		&i.LastModifiedAt,
-	)
-	return i, err
-}
-
-const getCertificateByIdentity = `-- name: GetCertificateByIdentity :one
-SELECT certificate_id, ca_certificate_id, pem, identity, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE identity = $1 ORDER BY created_at LIMIT 1
-`
-
-func (q *Queries) GetCertificateByIdentity(ctx context.Context, identity string) (Certificate, error) {
-	row := q.db.QueryRowContext(ctx, getCertificateByIdentity, identity)
-	var i Certificate
-	err := row.Scan(
-		&i.CertificateID,
-		&i.CACertificateID,
-		&i.PEM,
-		&i.Identity,
-		&i.Status,
-		&i.CertificateMode,
-		&i.Origin,
-		&i.GenerationID,
-		&i.CustomerVersion,
-		&i.NotBefore,
-		&i.NotAfter,
-		&i.CreatedAt,
-		&i.LastModifiedAt,
-	)
-	return i, err
-}
-
-const getCertificateByIdentityAndCA = `-- name: GetCertificateByIdentityAndCA :one
-SELECT certificate_id, ca_certificate_id, pem, identity, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE identity = $1 AND ca_certificate_id = $2 ORDER BY created_at LIMIT 1
-`
-
-type GetCertificateByIdentityAndCAParams struct {
-	Identity        string
-	CACertificateID string
-}
-
-func (q *Queries) GetCertificateByIdentityAndCA(ctx context.Context, arg GetCertificateByIdentityAndCAParams) (Certificate, error) {
-	row := q.db.QueryRowContext(ctx, getCertificateByIdentityAndCA, arg.Identity, arg.CACertificateID)
-	var i Certificate
-	err := row.Scan(
-		&i.CertificateID,
-		&i.CACertificateID,
-		&i.PEM,
-		&i.Identity,
 		&i.Status,
 		&i.CertificateMode,
 		&i.Origin,
@@ -113,16 +57,15 @@ func (q *Queries) GetCertificateByIdentityAndCA(ctx context.Context, arg GetCert
 }
 
 const insertCertificate = `-- name: InsertCertificate :exec
-INSERT INTO certificates (certificate_id, ca_certificate_id, pem, identity, status, certificate_mode, origin,
+INSERT INTO certificates (certificate_id, ca_certificate_id, pem, status, certificate_mode, origin,
     generation_id, customer_version, not_before, not_after, created_at, last_modified_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 `
 
 type InsertCertificateParams struct {
 	CertificateID   string
 	CACertificateID string
 	PEM             string
-	Identity        string
 	Status          string
 	CertificateMode string
 	Origin          string
@@ -139,7 +82,6 @@ func (q *Queries) InsertCertificate(ctx context.Context, arg InsertCertificatePa
 		arg.CertificateID,
 		arg.CACertificateID,
 		arg.PEM,
-		arg.Identity,
 		arg.Status,
 		arg.CertificateMode,
 		arg.Origin,
@@ -222,7 +164,7 @@ func (q *Queries) ListCertificateEvents(ctx context.Context, certificateID strin
 }
 
 const listCertificates = `-- name: ListCertificates :many
-SELECT certificate_id, ca_certificate_id, pem, identity, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE (created_at, certificate_id) > (CAST($1 AS BIGINT), CAST($2 AS TEXT))
+SELECT certificate_id, ca_certificate_id, pem, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE (created_at, certificate_id) > (CAST($1 AS BIGINT), CAST($2 AS TEXT))
 ORDER BY created_at, certificate_id LIMIT $3
 `
 
@@ -245,7 +187,6 @@ func (q *Queries) ListCertificates(ctx context.Context, arg ListCertificatesPara
 			&i.CertificateID,
 			&i.CACertificateID,
 			&i.PEM,
-			&i.Identity,
 			&i.Status,
 			&i.CertificateMode,
 			&i.Origin,
@@ -270,7 +211,7 @@ func (q *Queries) ListCertificates(ctx context.Context, arg ListCertificatesPara
 }
 
 const listCertificatesByCA = `-- name: ListCertificatesByCA :many
-SELECT certificate_id, ca_certificate_id, pem, identity, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE ca_certificate_id = $1 AND (created_at, certificate_id) > (CAST($2 AS BIGINT), CAST($3 AS TEXT))
+SELECT certificate_id, ca_certificate_id, pem, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE ca_certificate_id = $1 AND (created_at, certificate_id) > (CAST($2 AS BIGINT), CAST($3 AS TEXT))
 ORDER BY created_at, certificate_id LIMIT $4
 `
 
@@ -299,7 +240,6 @@ func (q *Queries) ListCertificatesByCA(ctx context.Context, arg ListCertificates
 			&i.CertificateID,
 			&i.CACertificateID,
 			&i.PEM,
-			&i.Identity,
 			&i.Status,
 			&i.CertificateMode,
 			&i.Origin,
@@ -324,7 +264,7 @@ func (q *Queries) ListCertificatesByCA(ctx context.Context, arg ListCertificates
 }
 
 const listCertificatesByCADescending = `-- name: ListCertificatesByCADescending :many
-SELECT certificate_id, ca_certificate_id, pem, identity, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE ca_certificate_id = $1 AND (created_at, certificate_id) < (CAST($2 AS BIGINT), CAST($3 AS TEXT))
+SELECT certificate_id, ca_certificate_id, pem, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE ca_certificate_id = $1 AND (created_at, certificate_id) < (CAST($2 AS BIGINT), CAST($3 AS TEXT))
 ORDER BY created_at DESC, certificate_id DESC LIMIT $4
 `
 
@@ -353,7 +293,6 @@ func (q *Queries) ListCertificatesByCADescending(ctx context.Context, arg ListCe
 			&i.CertificateID,
 			&i.CACertificateID,
 			&i.PEM,
-			&i.Identity,
 			&i.Status,
 			&i.CertificateMode,
 			&i.Origin,
@@ -378,7 +317,7 @@ func (q *Queries) ListCertificatesByCADescending(ctx context.Context, arg ListCe
 }
 
 const listCertificatesDescending = `-- name: ListCertificatesDescending :many
-SELECT certificate_id, ca_certificate_id, pem, identity, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE (created_at, certificate_id) < (CAST($1 AS BIGINT), CAST($2 AS TEXT))
+SELECT certificate_id, ca_certificate_id, pem, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE (created_at, certificate_id) < (CAST($1 AS BIGINT), CAST($2 AS TEXT))
 ORDER BY created_at DESC, certificate_id DESC LIMIT $3
 `
 
@@ -401,7 +340,6 @@ func (q *Queries) ListCertificatesDescending(ctx context.Context, arg ListCertif
 			&i.CertificateID,
 			&i.CACertificateID,
 			&i.PEM,
-			&i.Identity,
 			&i.Status,
 			&i.CertificateMode,
 			&i.Origin,

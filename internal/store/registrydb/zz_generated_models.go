@@ -37,7 +37,6 @@ type Certificate struct {
 	CertificateID   string
 	CACertificateID string
 	PEM             string
-	Identity        string
 	Status          string
 	CertificateMode string
 	Origin          string

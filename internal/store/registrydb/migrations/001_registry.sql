@@ -36,7 +36,6 @@ CREATE TABLE certificates (
     certificate_id    TEXT   PRIMARY KEY, -- lower-case hex SHA-256 of the DER form
     ca_certificate_id TEXT   NOT NULL,    -- '' when no registered CA stands behind it
     pem               TEXT   NOT NULL,
-    identity          TEXT   NOT NULL,    -- hex SHA-256 of subject and public key
     status            TEXT   NOT NULL,
     certificate_mode  TEXT   NOT NULL,    -- DEFAULT, SNI_ONLY
     origin            TEXT   NOT NULL,    -- keys, csr, registered, registered-no-ca
@@ -49,7 +48,6 @@ CREATE TABLE certificates (
 );
 CREATE INDEX certificates_by_age ON certificates (created_at, certificate_id);
 CREATE INDEX certificates_by_ca ON certificates (ca_certificate_id, created_at, certificate_id);
-CREATE INDEX certificates_by_identity ON certificates (identity);
 
 -- The history of a certificate's status. It outlives the certificate, so that
 -- the refusal of a deleted one can say when it was deleted.

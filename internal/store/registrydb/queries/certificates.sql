@@ -1,16 +1,10 @@
 -- name: InsertCertificate :exec
-INSERT INTO certificates (certificate_id, ca_certificate_id, pem, identity, status, certificate_mode, origin,
+INSERT INTO certificates (certificate_id, ca_certificate_id, pem, status, certificate_mode, origin,
     generation_id, customer_version, not_before, not_after, created_at, last_modified_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
 
 -- name: GetCertificate :one
 SELECT * FROM certificates WHERE certificate_id = $1;
-
--- name: GetCertificateByIdentity :one
-SELECT * FROM certificates WHERE identity = $1 ORDER BY created_at LIMIT 1;
-
--- name: GetCertificateByIdentityAndCA :one
-SELECT * FROM certificates WHERE identity = $1 AND ca_certificate_id = $2 ORDER BY created_at LIMIT 1;
 
 -- name: SetCertificateStatus :exec
 UPDATE certificates SET status = $2, generation_id = $3, customer_version = customer_version + 1, last_modified_at = $4
