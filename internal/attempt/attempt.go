@@ -54,7 +54,7 @@ func F(key, value string) Field { return Field{Key: key, Value: value} }
 type Step struct {
 	Check    *check.Check
 	Outcome  Outcome
-	Evidence []Field
+	Evidence Fields
 	At       time.Duration // since the attempt began
 	Last     time.Duration // the latest repetition; At if there is none
 	Count    int           // how often; 1 or more
@@ -174,9 +174,9 @@ func (a *Attempt) End() {
 	if a.record.Outcome == Live {
 		a.record.Outcome = Passed
 	}
-	rec := a.record
+	rec := a.record // nothing changes it from here on
 	a.mu.Unlock()
-	a.recorder.ended(a, rec)
+	a.recorder.ended(rec)
 }
 
 // add records one step, or one more repetition of a step that is there.
@@ -188,10 +188,20 @@ func (a *Attempt) add(c *check.Check, outcome Outcome, ev []Field) {
 		return
 	}
 	a.record.Last = a.began.Add(now)
+	a.recorder.metrics.count(c, outcome)
+	a.addLocked(c, outcome, ev, now)
+	if c == check.SessionTakeover && outcome == Failed {
+		if loop, loopEv := a.recorder.takeovers.note(a.record, ev); loop != nil {
+			a.recorder.metrics.count(loop, Warned)
+			a.addLocked(loop, Warned, loopEv, now)
+		}
+	}
+}
+
+func (a *Attempt) addLocked(c *check.Check, outcome Outcome, ev []Field, now time.Duration) {
 	if outcome == Failed && a.record.Outcome == Live {
 		a.record.Outcome, a.record.Code = Failed, c.Code
 	}
-	a.recorder.count(c, outcome)
 	for i := range a.record.Steps {
 		if s := &a.record.Steps[i]; s.Check == c && s.Outcome == outcome && sameEvidence(s.Evidence, ev) {
 			s.Count++
@@ -208,11 +218,11 @@ func (a *Attempt) add(c *check.Check, outcome Outcome, ev []Field) {
 }
 
 // evidenceLocked copies ev within the bounds of the attempt.
-func (a *Attempt) evidenceLocked(ev []Field) []Field {
+func (a *Attempt) evidenceLocked(ev []Field) Fields {
 	if len(ev) == 0 {
 		return nil
 	}
-	fields := make([]Field, 0, min(len(ev), maxFields))
+	fields := make(Fields, 0, min(len(ev), maxFields))
 	for _, f := range ev {
 		f = Field{clip(f.Key, maxKey), clip(f.Value, maxValue)}
 		size := len(f.Key) + len(f.Value)
@@ -227,7 +237,7 @@ func (a *Attempt) evidenceLocked(ev []Field) []Field {
 }
 
 // sameEvidence compares recorded evidence with what is offered now.
-func sameEvidence(recorded, offered []Field) bool {
+func sameEvidence(recorded Fields, offered []Field) bool {
 	if len(recorded) != len(offered) {
 		return false
 	}

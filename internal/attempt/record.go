@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/gatehouse-iot/gatehouse/internal/check"
 )
 
 // A Record is what is kept of an attempt: a value, safe to pass on. A flood of
@@ -36,7 +38,7 @@ type Record struct {
 	Thing         string
 	SDK           string
 
-	Facts   []Field // further facts of the attempt as a whole
+	Facts   Fields // further facts of the attempt as a whole
 	Steps   []Step
 	Dropped int // steps and evidence beyond the bounds
 }
@@ -50,3 +52,18 @@ func (r Record) clone() Record {
 
 // Duration is how long the attempt took, or takes already.
 func (r Record) Duration() time.Duration { return r.Last.Sub(r.Began) }
+
+// has says whether check c was passed.
+func (r Record) has(c *check.Check) bool {
+	return slices.ContainsFunc(r.Steps, func(s Step) bool { return s.Check == c && s.Outcome == Passed })
+}
+
+// failed returns the step that refused the attempt, nil without one.
+func (r Record) failed() *Step {
+	for i := range r.Steps {
+		if r.Steps[i].Outcome == Failed {
+			return &r.Steps[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,219 @@
+package attempt
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-iot/gatehouse/internal/check"
+)
+
+// A Report is an attempt in words: the verdict first, then what stands behind it.
+type Report struct {
+	Verdict  string    `json:"verdict"`  // one sentence
+	Refused  bool      `json:"refused"`  // some check failed
+	Findings []Finding `json:"findings"` // what is wrong, the cause of the refusal first
+	Warnings []Finding `json:"warnings"` // what works but is doubtful
+}
+
+// A Finding is one check that did not pass, in words.
+type Finding struct {
+	Code     string   `json:"code"`
+	Stage    string   `json:"stage"`
+	Outcome  Outcome  `json:"outcome"`
+	Title    string   `json:"title"`
+	Possible bool     `json:"possible,omitempty"` // a guess: another cause is possible
+	Cause    string   `json:"cause"`
+	Device   string   `json:"deviceSees,omitempty"` // what this device sees, by its TLS version and protocol
+	Clients  []Client `json:"clients,omitempty"`    // how widespread clients word that
+	Advice   string   `json:"advice,omitempty"`     // what to change on the device
+	Fix      string   `json:"fix,omitempty"`        // a shell command
+	Missing  []string `json:"fixMissing,omitempty"` // names in capitals in Fix that must be filled in first
+	Source   string   `json:"source,omitempty"`
+}
+
+// Client is how one client words what it sees.
+type Client struct {
+	Name string `json:"name"`
+	Says string `json:"says"`
+}
+
+// Explain turns an attempt into words.
+func (r *Recorder) Explain(rec Record) Report {
+	steps := slices.Clone(rec.Steps)
+	failed := rec.failed()
+	if loop, ev := loopOf(rec, failed); loop != nil {
+		steps = append(steps, Step{Check: loop, Outcome: Warned, Evidence: append(Fields(ev), failed.Evidence...), Count: 1})
+	}
+	var report Report
+	report.Refused = rec.Outcome == Failed
+	for _, outcome := range []Outcome{Failed, Also, Warned} {
+		for _, s := range steps {
+			if s.Outcome != outcome || hidden(s, steps) {
+				continue
+			}
+			finding := r.finding(rec, s)
+			if outcome == Warned {
+				report.Warnings = append(report.Warnings, finding)
+			} else {
+				report.Findings = append(report.Findings, finding)
+			}
+		}
+	}
+	report.Verdict = verdict(rec, failed)
+	return report
+}
+
+// hidden says whether another finding explains s, so that s is its consequence.
+func hidden(s Step, steps []Step) bool {
+	return slices.ContainsFunc(steps, func(other Step) bool {
+		return other.Outcome != Passed && other.Check != s.Check && slices.Contains(s.Check.HiddenBy, other.Check)
+	})
+}
+
+// finding puts one step into words.
+func (r *Recorder) finding(rec Record, s Step) Finding {
+	c := s.Check
+	v := r.values(rec, s)
+	f := Finding{
+		Code: c.Code, Stage: c.Stage.String(), Outcome: s.Outcome, Title: c.Title, Possible: c.Possible,
+		Cause: c.CauseWith(v), Device: sees(c, rec), Advice: c.AdviceWith(v), Source: c.Source,
+	}
+	if s.Outcome != Also { // the device never came that far
+		for _, client := range c.Device.Clients {
+			f.Clients = append(f.Clients, Client(client))
+		}
+	}
+	f.Fix, f.Missing = c.FixWith(v)
+	return f
+}
+
+// sees chooses what this device sees of a failed check.
+func sees(c *check.Check, rec Record) string {
+	d := c.Device
+	byTLS := d.TLS13
+	if rec.TLSVersion == "1.2" || byTLS == "" {
+		byTLS = d.TLS12
+	}
+	byProtocol := ""
+	switch {
+	case strings.HasPrefix(rec.Protocol, "MQTT 5"):
+		byProtocol = d.MQTT5
+	case strings.HasPrefix(rec.Protocol, "MQTT"):
+		byProtocol = d.MQTT311
+	case rec.Protocol != "":
+		byProtocol = d.HTTPS
+	}
+	if c.Stage <= check.StageCertificate && byTLS != "" {
+		return byTLS
+	}
+	for _, text := range []string{byProtocol, d.MQTT311, d.MQTT5, d.HTTPS, byTLS} {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// values looks up evidence: of the check itself, of the attempt, of the server,
+// and at last of the other checks of the attempt.
+func (r *Recorder) values(rec Record, s Step) check.Values {
+	general := r.general(rec)
+	return func(name string) (string, bool) {
+		for _, fields := range []Fields{s.Evidence, rec.Facts} {
+			if v := fields.Get(name); v != "" {
+				return v, true
+			}
+		}
+		if v := general[name]; v != "" {
+			return v, true
+		}
+		if perCheck[name] {
+			return "", false
+		}
+		for _, other := range rec.Steps {
+			if v := other.Evidence.Get(name); v != "" {
+				return v, true
+			}
+		}
+		return "", false
+	}
+}
+
+// perCheck are the names that mean something else with every check.
+var perCheck = map[string]bool{
+	"offered": true, "required": true, "reason": true, "bytes": true, "waited": true, "elapsed": true, "count": true, "period": true,
+	"error": true, "used": true, "cause": true, "variable": true, "pattern": true, "statement": true, "action": true, "resource": true,
+}
+
+// general is the evidence that every attempt has.
+func (r *Recorder) general(rec Record) map[string]string {
+	m := map[string]string{
+		"trace": rec.ID, "door": string(rec.Door), "sni": rec.SNI, "alpn": rec.ALPN, "alpn_offered": strings.Join(rec.ALPNOffered, ", "),
+		"tls_version": rec.TLSVersion, "cipher": rec.Cipher, "protocol": rec.Protocol, "certificate_id": rec.CertificateID,
+		"principal": rec.Principal, "principal_arn": rec.PrincipalARN, "client_id": rec.ClientID, "thing": rec.Thing, "sdk": rec.SDK,
+		"account": r.cfg.Account, "region": r.cfg.Region, "endpoint": r.cfg.Endpoint, "ca_file": r.cfg.CAFile,
+	}
+	if rec.Source.IsValid() {
+		m["source_ip"], m["source_port"] = rec.Source.Addr().String(), strconv.Itoa(int(rec.Source.Port()))
+	}
+	if rec.Local.IsValid() {
+		m["port"] = strconv.Itoa(int(rec.Local.Port()))
+	}
+	if m["principal"] == "" {
+		m["principal"] = rec.CertificateID
+	}
+	if m["principal_arn"] == "" && rec.CertificateID != "" && r.cfg.Account != "" {
+		m["principal_arn"] = fmt.Sprintf("arn:aws:iot:%s:%s:cert/%s", r.cfg.Region, r.cfg.Account, rec.CertificateID)
+	}
+	return m
+}
+
+// verdict is the attempt in one sentence.
+func verdict(rec Record, failed *Step) string {
+	who := describe(rec)
+	switch {
+	case failed != nil:
+		v := "REFUSED: " + failed.Check.Title
+		if failed.Check.Possible {
+			v = "REFUSED, probably: " + failed.Check.Title
+		}
+		v += " (" + failed.Check.Code + "). " + who
+		if rec.Count > 1 {
+			v += fmt.Sprintf(", %d times in %s", rec.Count, period(rec.Last.Sub(rec.Began)))
+		}
+		return v + "."
+	case rec.Outcome == Live && rec.has(check.SessionOpened):
+		return "CONNECTED: " + who + ", since " + period(rec.Duration()) + "."
+	case rec.Outcome == Live:
+		return "UNDER WAY: " + who + "."
+	case rec.has(check.SessionOpened):
+		return "CONNECTED: " + who + ", for " + period(rec.Duration()) + "."
+	case rec.has(check.HTTPRequest):
+		return "ANSWERED: " + who + "."
+	}
+	return "ENDED before it asked for anything: " + who + "."
+}
+
+// describe names the device of an attempt.
+func describe(rec Record) string {
+	from := "unknown address"
+	if rec.Source.IsValid() {
+		from = netip.AddrPort.String(rec.Source)
+	}
+	port := ""
+	if rec.Local.IsValid() {
+		port = " to port " + strconv.Itoa(int(rec.Local.Port()))
+	}
+	name := "A device"
+	if rec.ClientID != "" {
+		name = "Client " + strconv.Quote(check.Visible(rec.ClientID))
+	}
+	if rec.Protocol != "" {
+		name += " (" + rec.Protocol + ")"
+	}
+	return name + " from " + from + port + ", " + rec.Last.UTC().Format(time.RFC3339)
+}
