@@ -88,6 +88,10 @@ type Service struct {
 	Scopes       []string // names of the credential scope that mean this service
 	XMLNamespace string
 	Operations   []Operation
+
+	// MapError, if set, turns a handler's error into what the client sees, or
+	// returns nil for one that it does not know.
+	MapError func(error) *Error
 }
 
 // An Operation is a described and bound operation.

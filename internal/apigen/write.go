@@ -164,17 +164,28 @@ func (g *generator) errors() {
 		return
 	}
 	g.header(apiPath)
+	g.p("\n// exceptions are the HTTP statuses of the model's exceptions.")
+	g.p("var exceptions = map[string]int{")
 	for _, n := range exceptions {
-		s := g.Shapes[n]
-		status := s.Error.HTTPStatusCode
-		if status == 0 {
-			status = 400
-			if s.Fault {
-				status = 500
-			}
-		}
+		g.p("%q: %d,", n, g.status(n))
+	}
+	g.p("}")
+	for _, n := range exceptions {
+		status := g.status(n)
 		g.p("\n// %s is answered with HTTP status %d.", upper(n), status)
 		g.p("func %s(format string, args ...any) *api.Error {", upper(n))
 		g.p("return api.Errorf(%q, %d, format, args...)\n}", n, status)
 	}
+}
+
+// status returns the HTTP status of an exception.
+func (g *generator) status(n string) int {
+	s := g.Shapes[n]
+	switch {
+	case s.Error.HTTPStatusCode != 0:
+		return s.Error.HTTPStatusCode
+	case s.Fault:
+		return 500
+	}
+	return 400
 }

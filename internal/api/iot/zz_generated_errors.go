@@ -6,6 +6,43 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/api"
 )
 
+// exceptions are the HTTP statuses of the model's exceptions.
+var exceptions = map[string]int{
+	"CertificateConflictException":         409,
+	"CertificateStateException":            406,
+	"CertificateValidationException":       400,
+	"ConflictException":                    409,
+	"ConflictingResourceUpdateException":   409,
+	"DeleteConflictException":              409,
+	"IndexNotReadyException":               400,
+	"InternalException":                    500,
+	"InternalFailureException":             500,
+	"InternalServerException":              500,
+	"InvalidAggregationException":          400,
+	"InvalidQueryException":                400,
+	"InvalidRequestException":              400,
+	"InvalidResponseException":             400,
+	"InvalidStateTransitionException":      409,
+	"LimitExceededException":               410,
+	"MalformedPolicyException":             400,
+	"NotConfiguredException":               404,
+	"RegistrationCodeValidationException":  400,
+	"ResourceAlreadyExistsException":       409,
+	"ResourceNotFoundException":            404,
+	"ResourceRegistrationFailureException": 400,
+	"ServiceQuotaExceededException":        402,
+	"ServiceUnavailableException":          503,
+	"SqlParseException":                    400,
+	"TaskAlreadyExistsException":           400,
+	"ThrottlingException":                  400,
+	"TransferAlreadyCompletedException":    410,
+	"TransferConflictException":            409,
+	"UnauthorizedException":                401,
+	"ValidationException":                  400,
+	"VersionConflictException":             409,
+	"VersionsLimitExceededException":       409,
+}
+
 // CertificateConflictException is answered with HTTP status 409.
 func CertificateConflictException(format string, args ...any) *api.Error {
 	return api.Errorf("CertificateConflictException", 409, format, args...)

@@ -6,6 +6,21 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/api"
 )
 
+// exceptions are the HTTP statuses of the model's exceptions.
+var exceptions = map[string]int{
+	"ConflictException":                    409,
+	"ForbiddenException":                   403,
+	"InternalFailureException":             500,
+	"InvalidRequestException":              400,
+	"MethodNotAllowedException":            405,
+	"RequestEntityTooLargeException":       413,
+	"ResourceNotFoundException":            404,
+	"ServiceUnavailableException":          503,
+	"ThrottlingException":                  429,
+	"UnauthorizedException":                401,
+	"UnsupportedDocumentEncodingException": 415,
+}
+
 // ConflictException is answered with HTTP status 409.
 func ConflictException(format string, args ...any) *api.Error {
 	return api.Errorf("ConflictException", 409, format, args...)

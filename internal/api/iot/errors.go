@@ -1,0 +1,22 @@
+package iot
+
+import (
+	"errors"
+
+	"github.com/gatehouse-iot/gatehouse/internal/api"
+	"github.com/gatehouse-iot/gatehouse/internal/registry"
+)
+
+// mapError turns a refusal of the registry into the exception of the same name,
+// with the status that this service's model gives it; nil for all other errors.
+func mapError(err error) *api.Error {
+	e, ok := errors.AsType[*registry.Error](err)
+	if !ok {
+		return nil
+	}
+	status, ok := exceptions[string(e.Kind)]
+	if !ok {
+		return nil // a kind that the model does not have: an internal failure
+	}
+	return api.Errorf(string(e.Kind), status, "%s", e.Message).WithResource(e.ResourceARN, e.ResourceID)
+}

@@ -1,0 +1,328 @@
+package api
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-iot/gatehouse/internal/api/sigv4"
+	"github.com/google/uuid"
+)
+
+// Config is what a Server needs. Optional fields have defaults.
+type Config struct {
+	Services    []*Service  // required: from the generated packages' NewService
+	Credentials Credentials // required
+	Region      string      // required: the scope must name it (STS: or us-east-1)
+
+	// Extra are handlers that are no AWS API, by path: exact, or everything
+	// below when it ends in a slash. They are not authenticated: see [Server.Authenticated].
+	Extra map[string]http.Handler
+
+	MaxBody     int64            // bytes of a request body; default 1 MiB
+	SkewPast    time.Duration    // how old a signature may be; default 15 min
+	SkewFuture  time.Duration    // how far ahead of our clock; default 5 min
+	TokenSecret []byte           // seals page tokens; by default they end with the process
+	Now         func() time.Time // default time.Now
+	Log         *slog.Logger     // default slog.Default
+
+	// OnUnmodelled is told of errors that a handler returned though the model
+	// of its operation does not list them; for tests.
+	OnUnmodelled func(service, operation string, err *Error)
+}
+
+// Server answers the AWS APIs on one port. Safe for concurrent use.
+type Server struct {
+	cfg      Config
+	services []*binding
+	scopes   map[string]*binding // by each name of the credential scope
+	verifier sigv4.Verifier
+	sealer   sealer
+}
+
+// NewServer checks cfg and builds a Server.
+func NewServer(cfg Config) (*Server, error) {
+	if len(cfg.Services) == 0 || cfg.Credentials == nil || cfg.Region == "" {
+		return nil, errors.New("api: Services, Credentials and Region are required")
+	}
+	cfg.MaxBody = cmp.Or(cfg.MaxBody, 1<<20)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.TokenSecret == nil {
+		cfg.TokenSecret = newSecret()
+	}
+	s := &Server{
+		cfg:      cfg,
+		scopes:   map[string]*binding{},
+		verifier: sigv4.Verifier{Past: cfg.SkewPast, Future: cfg.SkewFuture},
+		sealer:   newSealer(cfg.TokenSecret),
+	}
+	for _, svc := range cfg.Services {
+		b := &binding{Service: svc, router: newRouter(svc.Operations)}
+		s.services = append(s.services, b)
+		for _, scope := range svc.Scopes {
+			if other := s.scopes[scope]; other != nil {
+				return nil, fmt.Errorf("api: services %s and %s have the same scope %s", other.ID, svc.ID, scope)
+			}
+			s.scopes[scope] = b
+		}
+	}
+	return s, nil
+}
+
+// exchange is one request on its way through the server.
+type exchange struct {
+	*call
+	s     *Server
+	r     *http.Request
+	path  string // raw
+	query string // raw
+	to    target
+	sig   *sigv4.Signature
+}
+
+// ServeHTTP answers one request: request id, service, signature, size, route,
+// decode, validate, handler, encode. Source: api sheet 11.2.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Date", s.cfg.Now().UTC().Format(http.TimeFormat)) // clients correct their clock by it
+	x := s.exchange(r)
+	h.Set("X-Amzn-Requestid", x.requestID)
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Expose-Headers", "x-amzn-ErrorMessage,x-amzn-RequestId,x-amzn-ErrorType,Date")
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			s.cfg.Log.LogAttrs(r.Context(), slog.LevelError, "panic in an API handler", slog.String("request_id", x.requestID),
+				slog.String("operation", x.operation), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+			x.to.render(From(nil), x.requestID).write(w, r.Method)
+		}
+	}()
+	if extra := s.extra(r.URL.Path); extra != nil {
+		extra.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callKey{}, x.call)))
+		return
+	}
+	if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+		preflight(w)
+		return
+	}
+	resp, err := x.answer(w)
+	if err != nil {
+		x.log(err)
+		resp = x.to.render(err, x.requestID)
+	}
+	resp.write(w, r.Method)
+}
+
+// preflight allows what browser clients of the AWS SDK send.
+func preflight(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Methods", "GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS")
+	h.Set("Access-Control-Allow-Headers", "*,Authorization")
+	h.Set("Access-Control-Max-Age", "3600")
+	h.Set("Content-Length", "0")
+	w.WriteHeader(http.StatusOK)
+}
+
+func (s *Server) exchange(r *http.Request) *exchange {
+	x := &exchange{s: s, r: r, call: &call{requestID: uuid.NewString(), sealer: s.sealer}}
+	x.path, x.query = rawTarget(r)
+	return x
+}
+
+// rawTarget returns the path and query exactly as they were on the wire: what is
+// signed must not be rebuilt from decoded forms.
+func rawTarget(r *http.Request) (path, query string) {
+	if r.RequestURI == "" { // not from a socket
+		return cmp.Or(r.URL.EscapedPath(), "/"), r.URL.RawQuery
+	}
+	uri := r.RequestURI
+	if !strings.HasPrefix(uri, "/") { // absolute form
+		if _, rest, ok := strings.Cut(uri, "://"); ok {
+			if i := strings.IndexAny(rest, "/?"); i >= 0 {
+				uri = rest[i:]
+			} else {
+				uri = "/"
+			}
+		}
+	}
+	path, query, _ = strings.Cut(uri, "?")
+	return cmp.Or(path, "/"), query
+}
+
+// extra returns the handler that is no AWS API, or nil.
+func (s *Server) extra(path string) http.Handler {
+	if h := s.cfg.Extra[path]; h != nil {
+		return h
+	}
+	best := ""
+	for prefix := range s.cfg.Extra {
+		if strings.HasSuffix(prefix, "/") && strings.HasPrefix(path, prefix) && len(prefix) > len(best) {
+			best = prefix
+		}
+	}
+	return s.cfg.Extra[best]
+}
+
+// answer does the work of [Server.ServeHTTP] up to the encoded response.
+func (x *exchange) answer(w http.ResponseWriter) (response, *Error) {
+	s, r := x.s, x.r
+	sig, failure := sigv4.Parse(x.signed())
+	if failure != nil {
+		sig = nil
+	}
+	x.sig = sig
+	query, err := url.ParseQuery(x.query)
+	if err != nil {
+		query = url.Values{}
+	}
+	// The form of a query request is in its body, which an unsigned stranger may
+	// not make us read unless it is the only hint.
+	if sig == nil && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") && x.path == "/" {
+		body, e := x.readBody(w, 16<<10)
+		if e != nil {
+			return response{}, e
+		}
+		if form, err := url.ParseQuery(string(body)); err == nil {
+			for k, v := range form {
+				query[k] = append(query[k], v...)
+			}
+		}
+	}
+	to, known := s.detect(r, x.path, sig, query)
+	x.to = to
+	if failure != nil {
+		return response{}, to.refuse(failure)
+	}
+	if !known {
+		return response{}, to.refuse(&sigv4.Failure{Reason: sigv4.WrongService, Message: "Credential should be scoped to correct service: 'iot'."})
+	}
+	if !slices.Contains(to.scopes, sig.Service) {
+		return response{}, to.refuse(&sigv4.Failure{Reason: sigv4.WrongService, Message: fmt.Sprintf("Credential should be scoped to correct service: '%s'.", to.scopes[0])})
+	}
+	if sig.Region != s.cfg.Region && !(to.name == "sts" && sig.Region == "us-east-1") {
+		return response{}, to.refuse(&sigv4.Failure{Reason: sigv4.WrongRegion, Message: fmt.Sprintf("Credential should be scoped to a valid region, not '%s'.", short(sig.Region))})
+	}
+	cred, e := x.credential()
+	if e != nil {
+		return response{}, e
+	}
+	body, e := x.readBody(w, s.cfg.MaxBody)
+	if e != nil {
+		return response{}, e
+	}
+	if e := x.verify(cred, body); e != nil {
+		return response{}, e
+	}
+	if err != nil {
+		return response{}, serialization("The query string is malformed.")
+	}
+	if to.bound == nil {
+		return response{}, Errorf("NotImplementedException", http.StatusNotImplemented, "Gatehouse does not implement the service %s yet%s.", to.name, ofOperation(to.op))
+	}
+	if to.bound.Protocol == QueryXML {
+		return x.callQuery(query, body)
+	}
+	return x.callREST(query, body)
+}
+
+func ofOperation(op string) string {
+	if op == "" {
+		return ""
+	}
+	return " (operation " + short(op) + ")"
+}
+
+func (x *exchange) signed() sigv4.Request {
+	return sigv4.Request{
+		Method: x.r.Method, RawPath: x.path, RawQuery: x.query, Host: x.r.Host,
+		Header: x.r.Header, Length: x.r.ContentLength, TLS: x.r.TLS != nil,
+	}
+}
+
+// readBody reads the whole body, up to limit bytes.
+func (x *exchange) readBody(w http.ResponseWriter, limit int64) ([]byte, *Error) {
+	if x.r.Body == nil {
+		return nil, nil
+	}
+	if x.r.ContentLength > limit {
+		w.Header().Set("Connection", "close")
+		return nil, tooLarge(limit)
+	}
+	var b bytes.Buffer
+	if x.r.ContentLength > 0 {
+		b.Grow(int(min(x.r.ContentLength+bytes.MinRead, 64<<10))) // a length is only a claim
+	}
+	_, err := io.Copy(&b, http.MaxBytesReader(w, x.r.Body, limit))
+	if _, over := errors.AsType[*http.MaxBytesError](err); over {
+		return nil, tooLarge(limit)
+	}
+	if err != nil {
+		return nil, serialization("The request body ended early.").WithCause(err)
+	}
+	return b.Bytes(), nil
+}
+
+func tooLarge(limit int64) *Error {
+	return Errorf("RequestEntityTooLargeException", http.StatusRequestEntityTooLarge, "The request body is larger than %d bytes.", limit)
+}
+
+// credential finds the key that signed, before anyone reads a body for it.
+func (x *exchange) credential() (Credential, *Error) {
+	s := x.s
+	if f := s.verifier.CheckTime(x.sig, s.cfg.Now()); f != nil {
+		return Credential{}, x.to.refuse(f)
+	}
+	cred, ok, err := s.cfg.Credentials.Lookup(x.r.Context(), x.sig.AccessKeyID)
+	if err != nil {
+		return Credential{}, From(fmt.Errorf("look up access key: %w", err))
+	}
+	if !ok || !sameText(cred.SessionToken, x.sig.SessionToken) {
+		return Credential{}, x.to.refuse(&sigv4.Failure{Reason: sigv4.UnknownKey, Message: "The security token included in the request is invalid."})
+	}
+	return cred, nil
+}
+
+// verify checks the signature and notes the caller.
+func (x *exchange) verify(cred Credential, body []byte) *Error {
+	enc, f := x.s.verifier.Verify(x.sig, cred.SecretAccessKey, body)
+	if f != nil {
+		x.s.cfg.Log.LogAttrs(x.r.Context(), slog.LevelDebug, "signature refused", slog.String("request_id", x.requestID),
+			slog.String("access_key", x.sig.AccessKeyID), slog.String("reason", f.Message), slog.String("canonical_request", f.Canonical))
+		return x.to.refuse(f)
+	}
+	if enc == sigv4.Single {
+		x.s.cfg.Log.LogAttrs(x.r.Context(), slog.LevelDebug, "signature matched with the path encoded once", slog.String("request_id", x.requestID))
+	}
+	x.caller = Caller{AccessKeyID: x.sig.AccessKeyID, Account: cred.Account, ARN: cred.ARN, UserID: cred.UserID, Region: x.sig.Region}
+	return nil
+}
+
+// log notes what only the operator may see of an error.
+func (x *exchange) log(e *Error) {
+	level := slog.LevelDebug
+	if e.Status >= 500 && e.Status != http.StatusNotImplemented {
+		level = slog.LevelError
+	}
+	attrs := []slog.Attr{slog.String("request_id", x.requestID), slog.String("operation", x.operation), slog.String("code", e.Code), slog.Int("status", e.Status)}
+	if e.cause != nil {
+		attrs = append(attrs, slog.String("error", e.cause.Error()))
+	}
+	x.s.cfg.Log.LogAttrs(x.r.Context(), level, "API request failed", attrs...)
+}
