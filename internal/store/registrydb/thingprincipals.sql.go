@@ -246,24 +246,3 @@ func (q *Queries) ListThingsOfPrincipal(ctx context.Context, arg ListThingsOfPri
 	}
 	return items, nil
 }
-
-const updateThingPrincipal = `-- name: UpdateThingPrincipal :exec
-UPDATE thing_principals SET attachment_type = $4 WHERE thing_name = $1 AND principal_type = $2 AND principal_name = $3
-`
-
-type UpdateThingPrincipalParams struct {
-	ThingName      string
-	PrincipalType  string
-	PrincipalName  string
-	AttachmentType string
-}
-
-func (q *Queries) UpdateThingPrincipal(ctx context.Context, arg UpdateThingPrincipalParams) error {
-	_, err := q.db.ExecContext(ctx, updateThingPrincipal,
-		arg.ThingName,
-		arg.PrincipalType,
-		arg.PrincipalName,
-		arg.AttachmentType,
-	)
-	return err
-}

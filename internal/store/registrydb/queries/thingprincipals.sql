@@ -2,9 +2,6 @@
 INSERT INTO thing_principals (thing_name, principal_type, principal_name, attachment_type, attached_at)
 VALUES ($1, $2, $3, $4, $5);
 
--- name: UpdateThingPrincipal :exec
-UPDATE thing_principals SET attachment_type = $4 WHERE thing_name = $1 AND principal_type = $2 AND principal_name = $3;
-
 -- name: GetThingPrincipal :one
 SELECT * FROM thing_principals WHERE thing_name = $1 AND principal_type = $2 AND principal_name = $3;
 
