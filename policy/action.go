@@ -10,27 +10,26 @@ type Action string
 // The actions that AWS IoT Core checks on its data plane.
 // Source: policy sheet 4.
 const (
-	Connect                Action = "iot:Connect"
-	Publish                Action = "iot:Publish"
-	RetainPublish          Action = "iot:RetainPublish"
-	Subscribe              Action = "iot:Subscribe"
-	Receive                Action = "iot:Receive"
-	GetRetainedMessage     Action = "iot:GetRetainedMessage"
-	ListRetainedMessages   Action = "iot:ListRetainedMessages"
-	GetThingShadow         Action = "iot:GetThingShadow"
-	UpdateThingShadow      Action = "iot:UpdateThingShadow"
-	DeleteThingShadow      Action = "iot:DeleteThingShadow"
-	ListNamedShadows       Action = "iot:ListNamedShadowsForThing"
-	GetPendingJobs         Action = "iotjobsdata:GetPendingJobExecutions"
-	StartNextPendingJob    Action = "iotjobsdata:StartNextPendingJobExecution"
-	DescribeJobExecution   Action = "iotjobsdata:DescribeJobExecution"
-	UpdateJobExecution     Action = "iotjobsdata:UpdateJobExecution"
-	DeleteConnection       Action = "iot:DeleteConnection"
-	GetConnection          Action = "iot:GetConnection"
-	ListSubscriptions      Action = "iot:ListSubscriptions"
-	SendDirectMessage      Action = "iot:SendDirectMessage"
-	AssumeRoleWithCert     Action = "iot:AssumeRoleWithCertificate"
-
+	Connect              Action = "iot:Connect"
+	Publish              Action = "iot:Publish"
+	RetainPublish        Action = "iot:RetainPublish"
+	Subscribe            Action = "iot:Subscribe"
+	Receive              Action = "iot:Receive"
+	GetRetainedMessage   Action = "iot:GetRetainedMessage"
+	ListRetainedMessages Action = "iot:ListRetainedMessages"
+	GetThingShadow       Action = "iot:GetThingShadow"
+	UpdateThingShadow    Action = "iot:UpdateThingShadow"
+	DeleteThingShadow    Action = "iot:DeleteThingShadow"
+	ListNamedShadows     Action = "iot:ListNamedShadowsForThing"
+	GetPendingJobs       Action = "iotjobsdata:GetPendingJobExecutions"
+	StartNextPendingJob  Action = "iotjobsdata:StartNextPendingJobExecution"
+	DescribeJobExecution Action = "iotjobsdata:DescribeJobExecution"
+	UpdateJobExecution   Action = "iotjobsdata:UpdateJobExecution"
+	DeleteConnection     Action = "iot:DeleteConnection"
+	GetConnection        Action = "iot:GetConnection"
+	ListSubscriptions    Action = "iot:ListSubscriptions"
+	SendDirectMessage    Action = "iot:SendDirectMessage"
+	AssumeRoleWithCert   Action = "iot:AssumeRoleWithCertificate"
 )
 
 const (
@@ -49,28 +48,28 @@ func Actions() []Action {
 
 var actionTable = [numActions]struct {
 	action Action
-	kind   string // resource type: the text before the first slash of the resource part
+	prefix string // of the resource part: its type and a slash
 }{
-	{Connect, "client"},
-	{Publish, "topic"},
-	{RetainPublish, "topic"},
-	{Subscribe, "topicfilter"},
-	{Receive, "topic"},
-	{GetRetainedMessage, "topic"},
+	{Connect, "client/"},
+	{Publish, "topic/"},
+	{RetainPublish, "topic/"},
+	{Subscribe, "topicfilter/"},
+	{Receive, "topic/"},
+	{GetRetainedMessage, "topic/"},
 	{ListRetainedMessages, ""},
-	{GetThingShadow, "thing"},
-	{UpdateThingShadow, "thing"},
-	{DeleteThingShadow, "thing"},
-	{ListNamedShadows, "thing"},
-	{GetPendingJobs, "thing"},
-	{StartNextPendingJob, "thing"},
-	{DescribeJobExecution, "thing"},
-	{UpdateJobExecution, "thing"},
-	{DeleteConnection, "client"},
-	{GetConnection, "client"},
-	{ListSubscriptions, "client"},
-	{SendDirectMessage, "client"},
-	{AssumeRoleWithCert, "rolealias"},
+	{GetThingShadow, "thing/"},
+	{UpdateThingShadow, "thing/"},
+	{DeleteThingShadow, "thing/"},
+	{ListNamedShadows, "thing/"},
+	{GetPendingJobs, "thing/"},
+	{StartNextPendingJob, "thing/"},
+	{DescribeJobExecution, "thing/"},
+	{UpdateJobExecution, "thing/"},
+	{DeleteConnection, "client/"},
+	{GetConnection, "client/"},
+	{ListSubscriptions, "client/"},
+	{SendDirectMessage, "client/"},
+	{AssumeRoleWithCert, "rolealias/"},
 }
 
 // index returns the position of a in actionTable, or unknownAction. The switch
@@ -105,7 +104,7 @@ func (a Action) rareIndex() int {
 // there is none (ListRetainedMessages) or a is not a listed action.
 func (a Action) ResourceType() string {
 	if i := a.index(); i < numActions {
-		return actionTable[i].kind
+		return strings.TrimSuffix(actionTable[i].prefix, "/")
 	}
 	return ""
 }

@@ -23,6 +23,8 @@ type Statement struct {
 	actionPos   []Position
 	resourcePos []Position
 	resources   []pattern // Resources, in tokens
+	mask        uint32    // listed actions that Actions covers, a bit each
+	changes     bool      // it depends on the clock
 }
 
 // A Condition is one operator applied to one key. A statement's conditions must
@@ -33,6 +35,7 @@ type Condition struct {
 	Values   []string // numbers and booleans as their text
 	Pos      Position // of the key
 	op       operator
+	key      key
 	values   []pattern
 }
 
@@ -48,7 +51,7 @@ type Position struct {
 // Variables reports whether ${...} in the document are policy variables: under
 // version 2008-10-17 or without a version they are plain text.
 // Source: policy sheet 2, [U]: see choices.go.
-func (d *Document) Variables() bool { return d.Version == version2012 || plainTextVersions == false }
+func (d *Document) Variables() bool { return d.Version == version2012 || !plainTextVersions }
 
 // Warnings returns what is doubtful but accepted in the document, in the order
 // of the text: services other than iot, the case of action names, version
