@@ -2,8 +2,12 @@ package registry
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
+	"fmt"
 	"time"
+
+	"github.com/gatehouse-iot/gatehouse/internal/store"
+	"github.com/gatehouse-iot/gatehouse/internal/store/registrydb"
 )
 
 // An EffectivePolicy is a policy that counts for a connection, and why.
@@ -46,5 +50,84 @@ type Effective struct {
 // empty clientID only an exclusively attached thing is found.
 // Source: policy sheet 8.2, 8.3.
 func (r *Registry) EffectivePolicies(ctx context.Context, principal Target, clientID string) (Effective, error) {
-	return Effective{}, errors.New("registry: EffectivePolicies is not built yet")
+	var e Effective
+	err := r.view(ctx, func(q *registrydb.Queries) error {
+		var err error
+		if e.Thing, e.NamedThing, err = connectionThing(ctx, q, principal, clientID); err != nil {
+			return err
+		}
+		if e.Policies, err = r.policiesOf(ctx, q, principal); err != nil || e.Thing == nil {
+			return err
+		}
+		for _, group := range e.Thing.Groups {
+			of, err := r.policiesOf(ctx, q, Target{TargetThingGroup, group})
+			if err != nil {
+				return err
+			}
+			e.Policies = append(e.Policies, of...)
+		}
+		return nil
+	})
+	if err != nil {
+		return Effective{}, fmt.Errorf("read the effective policies of %s: %w", principal, err)
+	}
+	return e, nil
+}
+
+// connectionThing finds the thing of a connection: the one that is attached to
+// the principal exclusively, else the attached one that is named like the
+// client ID. named tells that a thing has that name although none was found.
+// Source: policy sheet 8.2.
+func connectionThing(ctx context.Context, q *registrydb.Queries, principal Target, clientID string) (thing *ConnectionThing, named bool, err error) {
+	name, err := q.GetExclusiveThing(ctx, registrydb.GetExclusiveThingParams{PrincipalType: string(principal.Type), PrincipalName: principal.Name})
+	exclusive := err == nil
+	switch {
+	case exclusive:
+	case !store.IsNotFound(err):
+		return nil, false, err
+	case clientID == "":
+		return nil, false, nil
+	default:
+		name = clientID
+	}
+	row, err := q.GetThing(ctx, name)
+	if store.IsNotFound(err) {
+		return nil, false, nil
+	} else if err != nil {
+		return nil, false, err
+	}
+	_, err = q.GetThingPrincipal(ctx, registrydb.GetThingPrincipalParams{
+		ThingName: name, PrincipalType: string(principal.Type), PrincipalName: principal.Name})
+	if store.IsNotFound(err) {
+		return nil, true, nil
+	} else if err != nil {
+		return nil, false, err
+	}
+	thing = &ConnectionThing{Name: name, TypeName: row.ThingTypeName.String, Exclusive: exclusive}
+	if err := json.Unmarshal([]byte(row.Attributes), &thing.Attributes); err != nil {
+		return nil, false, fmt.Errorf("read the attributes of the thing %s: %w", name, err)
+	}
+	thing.Groups, err = q.ListGroupsAboveThing(ctx, name)
+	return thing, false, err
+}
+
+// policiesOf returns the policies of one target, sorted by name.
+func (r *Registry) policiesOf(ctx context.Context, q *registrydb.Queries, target Target) ([]EffectivePolicy, error) {
+	rows, err := q.ListEffectivePolicies(ctx, registrydb.ListEffectivePoliciesParams{TargetType: string(target.Type), TargetName: target.Name})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]EffectivePolicy, len(rows))
+	for i, row := range rows {
+		list[i] = EffectivePolicy{
+			Name:       row.PolicyName,
+			ARN:        r.ARN("policy", row.PolicyName),
+			Version:    versionID(row.DefaultVersion),
+			Document:   row.Document,
+			AttachedTo: target,
+			AttachedAt: time.UnixMilli(row.AttachedAt),
+			VersionAt:  time.UnixMilli(row.DefaultChangedAt),
+		}
+	}
+	return list, nil
 }
