@@ -26,7 +26,7 @@ func (r *Registry) ListThingGroups(ctx context.Context, f ThingGroupFilter, p Pa
 	if err != nil {
 		return Listing[string]{}, err
 	}
-	return cut(names, limit, asIs, asIs), nil
+	return cut(names, limit, itself, itself), nil
 }
 
 func (r *Registry) groupNames(ctx context.Context, q *registrydb.Queries, f ThingGroupFilter, after string, limit int32) ([]string, error) {
@@ -66,7 +66,7 @@ func (r *Registry) ListThingsInGroup(ctx context.Context, group string, recursiv
 	if err != nil {
 		return Listing[string]{}, err
 	}
-	return cut(names, limit, asIs, asIs), nil
+	return cut(names, limit, itself, itself), nil
 }
 
 // ListGroupsOfThing returns the names of the groups that a thing was put into,
@@ -84,5 +84,5 @@ func (r *Registry) ListGroupsOfThing(ctx context.Context, thing string, p Page) 
 	if err != nil {
 		return Listing[string]{}, err
 	}
-	return cut(names, limit, asIs, asIs), nil
+	return cut(names, limit, itself, itself), nil
 }

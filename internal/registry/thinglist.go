@@ -31,7 +31,7 @@ func (r *Registry) ListThings(ctx context.Context, f ThingFilter, p Page) (Listi
 			return Listing[Thing]{}, err
 		}
 	}
-	return cut(things, limit, func(t Thing) string { return t.Name }, asIs), nil
+	return cut(things, limit, func(t Thing) string { return t.Name }, itself), nil
 }
 
 // thingRows runs the query that an index serves best.
@@ -58,5 +58,5 @@ func (r *Registry) thingRows(ctx context.Context, f ThingFilter, after string, l
 	})
 }
 
-// asIs is the item of a listing whose rows are its items.
-func asIs[T any](v T) T { return v }
+// itself is the item of a listing whose rows are its items.
+func itself[T any](v T) T { return v }

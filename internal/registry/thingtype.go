@@ -149,7 +149,7 @@ func (r *Registry) ListThingTypes(ctx context.Context, prefix string, p Page) (L
 			return Listing[ThingType]{}, err
 		}
 	}
-	return cut(types, limit, func(t ThingType) string { return t.Name }, asIs), nil
+	return cut(types, limit, func(t ThingType) string { return t.Name }, itself), nil
 }
 
 // A ThingTypeUpdate says what to change of a thing type; nil keeps what is.
