@@ -156,13 +156,6 @@ func (c *Client) unsubscribeAll() {
 	c.subs = nil
 }
 
-// Send adds an encoded packet that answers the client, and waits while too much is under way to it
-// already. Only the connection's own goroutine may call it. [Batch.Flush] or [Client.Flush] sends it.
-func (c *Client) Send(packet []byte) { c.out.control(packet) }
-
-// Flush writes what waits, from the connection's own goroutine.
-func (c *Client) Flush() { c.out.flush(byOwner) }
-
 // Finish sends last after all that waits, and returns when it is written or when the write deadline
 // that the caller set on the connection has passed. Nothing is sent afterwards.
 func (c *Client) Finish(last []byte) {

@@ -284,13 +284,6 @@ func (bt *Batch) Ack(c *Client, id uint16) (known bool) {
 	return known
 }
 
-// Send adds an encoded packet that answers c itself, as [Client.Send] does, and remembers to write it.
-func (bt *Batch) Send(c *Client, packet []byte) {
-	c.out.control(packet)
-	c.out.mu.Lock()
-	bt.touchLocked(c)
-}
-
 // Sweep frees the slots of messages that the client did not acknowledge for an hour (mqtt sheet 7).
 func (c *Client) Sweep(now time.Time) {
 	c.out.mu.Lock()
@@ -310,16 +303,13 @@ func (c *Client) Sweep(now time.Time) {
 }
 
 // Flush writes to every client that got something: from this goroutine if they are few and their
-// sockets take it, else from others. own is the connection whose goroutine this is, or nil.
-func (bt *Batch) Flush(own *Client) {
-	if len(bt.dirty) == 0 {
-		return
-	}
+// sockets take it, else from others. own is the connection whose goroutine this is, or nil; its
+// turn comes last, because it may have to wait for its own socket. control are encoded packets that
+// answer own: they are copied.
+func (bt *Batch) Flush(own *Client, control []byte) {
 	if len(bt.dirty) <= inlineReceivers {
 		for _, c := range bt.dirty {
-			if c == own {
-				c.out.flush(byOwner)
-			} else {
+			if c != own {
 				c.out.flush(byOther)
 			}
 		}
@@ -331,6 +321,13 @@ func (bt *Batch) Flush(own *Client) {
 	if cap(bt.dirty) > 1024 {
 		bt.dirty = nil
 	}
+	if own == nil {
+		return
+	}
+	if len(control) > 0 {
+		own.out.control(control)
+	}
+	own.out.flush(byOwner)
 }
 
 // fanOut writes to many clients from as many goroutines as there are processors. One whose socket
@@ -347,12 +344,5 @@ func fanOut(list []*Client, own *Client) {
 				}
 			}
 		}()
-	}
-	if own != nil {
-		for _, c := range list {
-			if c == own {
-				c.out.flush(byOwner)
-			}
-		}
 	}
 }
