@@ -60,7 +60,7 @@ source_ip = excluded.source_ip, codes = excluded.codes, body = excluded.body`
 				ip = rec.Source.Addr().String()
 			}
 			codes := " " + strings.Join(rec.codes(), " ") + " "
-			if _, err := stmt.ExecContext(ctx, rec.ID, rec.Last.UnixMilli(), string(rec.Outcome), rec.ClientID, rec.Principal,
+			if _, err := stmt.ExecContext(ctx, rec.ID, rec.Last.UnixMilli(), string(rec.Outcome), rec.searchName(), rec.Principal,
 				rec.PrincipalARN, rec.CertificateID, ip, codes, string(body)); err != nil {
 				return fmt.Errorf("write attempt %s: %w", rec.ID, err)
 			}

@@ -25,7 +25,7 @@ type Store interface {
 
 // Filter chooses attempts. An empty field chooses all.
 type Filter struct {
-	ClientID  string
+	ClientID  string // or a thing name, of an attempt that did not come to its CONNECT
 	Principal string // a principal, its ARN or a certificate ID
 	SourceIP  string
 	Outcome   Outcome
@@ -37,7 +37,7 @@ type Filter struct {
 // matches says whether rec is chosen.
 func (f Filter) matches(rec Record) bool {
 	switch {
-	case f.ClientID != "" && rec.ClientID != f.ClientID,
+	case f.ClientID != "" && rec.searchName() != f.ClientID,
 		f.Principal != "" && f.Principal != rec.Principal && f.Principal != rec.PrincipalARN && f.Principal != rec.CertificateID,
 		f.SourceIP != "" && (!rec.Source.IsValid() || rec.Source.Addr().String() != f.SourceIP),
 		f.Outcome != "" && rec.Outcome != f.Outcome,
@@ -48,6 +48,10 @@ func (f Filter) matches(rec Record) bool {
 	}
 	return true
 }
+
+// searchName is the client ID, or the thing name of a device that was refused
+// before it could say its client ID.
+func (r Record) searchName() string { return cmp.Or(r.ClientID, r.Thing) }
 
 // codes lists the checks that did not pass, each once.
 func (r Record) codes() []string {
