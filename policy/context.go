@@ -27,6 +27,10 @@ type Context struct {
 	Protocol Protocol
 	ClientID string // iot:ClientId; ignored over HTTP
 
+	// ClientIDAssigned says that the server invented ClientID for an empty one.
+	// It changes the explanation alone.
+	ClientIDAssigned bool
+
 	// Thing is the thing that the connection may belong to: the one attached
 	// exclusively to the principal, else the one whose name is the client ID.
 	// [Context.ConnectionThing] decides whether the connection belongs to it.

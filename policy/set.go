@@ -246,5 +246,3 @@ func (t *table) decide(name string, b *Bound, action Action) Effect {
 	}
 	return effect
 }
-
-func (b *Bound) Explain(action Action, name string) Decision { return Decision{} }
