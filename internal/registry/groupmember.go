@@ -77,3 +77,25 @@ func (r *Registry) addMember(ctx context.Context, t *tx, thing, group string) er
 		GroupName: group, ThingName: thing, RootName: row.RootName, AddedAt: t.now,
 	})
 }
+
+// ResourceName reads the two ways in which the group operations name a
+// resource: by its name, by its ARN, or by both if they agree. resourceType is
+// that of the ARN, such as thing. Refusal: InvalidRequest.
+func (r *Registry) ResourceName(resourceType, name, arn string) (string, error) {
+	if arn == "" {
+		if name == "" {
+			return "", Errorf(InvalidRequest, "The request names no %s: it needs the name or the ARN.", resourceType)
+		}
+		return name, nil
+	}
+	gotType, gotName, err := r.localARN(arn)
+	switch {
+	case err != nil:
+		return "", err
+	case gotType != resourceType:
+		return "", Errorf(InvalidRequest, "The ARN %s is of the type %q, not %q.", arn, gotType, resourceType)
+	case name != "" && name != gotName:
+		return "", Errorf(InvalidRequest, "The request names two: %s and %s.", name, arn)
+	}
+	return gotName, nil
+}
