@@ -53,6 +53,9 @@ func withHint(err error, format string, args ...any) error {
 type commandLine struct {
 	Output string `help:"Output form: text for people, json for programs." short:"o" enum:"text,json" default:"text" env:"GATEHOUSE_OUTPUT"`
 
+	Up      upCmd      `cmd:"" help:"Start everything; the first start makes the data folder, the CA and the API credentials."`
+	Env     envCmd     `cmd:"" help:"Print shell exports so that plain 'aws iot ...' talks to this Gatehouse."`
+	Device  deviceCmd  `cmd:"" help:"Make devices that may connect."`
 	Policy  policyCmd  `cmd:"" help:"Check policy documents and simulate requests against them."`
 	Explain explainCmd `cmd:"" help:"Explain what the gateway saw: check by check, and for a refusal why, and the repair."`
 	Version versionCmd `cmd:"" help:"Print version, commit and Go version."`
@@ -73,7 +76,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		kong.Description("A self-hosted device gateway that speaks AWS IoT Core's protocols and APIs, and explains every refusal."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
-		kong.UsageOnError(),
+		kong.Configuration(func(r io.Reader) (kong.Resolver, error) { return yamlFlags(r) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 	)
 	if err != nil {

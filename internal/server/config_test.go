@@ -71,12 +71,12 @@ func TestDataDirIsHeldByOne(t *testing.T) {
 	if _, err := openDataDir(dir); err == nil || !strings.Contains(err.Error(), "pid 77") {
 		t.Errorf("second openDataDir = %v, want a refusal that names pid 77", err)
 	}
-	first.close()
+	_ = first.close()
 	again, err := openDataDir(dir)
 	if err != nil {
 		t.Fatalf("after the first was closed: %v", err)
 	}
-	again.close()
+	_ = again.close()
 	if info, err := os.Stat(filepath.Join(dir, RunFileName)); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("run file: %v, mode %v, want 0600", err, info.Mode().Perm())
 	}

@@ -39,4 +39,4 @@ func openDataDir(path string) (*dataDir, error) {
 
 func (d *dataDir) file(name string) string { return filepath.Join(d.path, name) }
 
-func (d *dataDir) close() { d.lock.Close() } // closing gives the lock back
+func (d *dataDir) close() error { return d.lock.Close() } // closing gives the lock back

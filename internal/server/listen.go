@@ -46,12 +46,14 @@ type doors struct {
 	mqtt, https, alpn, api net.Listener
 }
 
-func (d *doors) close() {
+// close closes what is still open: whoever served a listener has closed it.
+func (d *doors) close() error {
 	for _, ln := range []net.Listener{d.mqtt, d.https, d.alpn, d.api} {
 		if ln != nil {
 			ln.Close()
 		}
 	}
+	return nil
 }
 
 // openDoors binds all four ports, or none. The ALPN port alone has a fallback: a
@@ -60,7 +62,7 @@ func openDoors(ctx context.Context, cfg *Config) (_ *doors, err error) {
 	d := &doors{}
 	defer func() {
 		if err != nil {
-			d.close()
+			_ = d.close()
 		}
 	}()
 	if d.mqtt, err = listen(ctx, cfg.Host, cfg.MQTTPort, "--mqtt-port"); err != nil {

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command bench measures Gatehouse side by side with its peers, in turn in the
 // same run, and prints ratios of CPU time and memory: absolute times of a shared
 // machine do not hold from day to day. Linux only; `make bench` runs it.

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/gatehouse-iot/gatehouse/internal/server"
+)
+
+// envCmd prints shell exports so that plain `aws iot ...` talks to the running Gatehouse.
+type envCmd struct {
+	DataDir string `help:"Data folder of the running Gatehouse." default:"./gatehouse-data" env:"GATEHOUSE_DATA_DIR"`
+	Unset   bool   `help:"Print what takes the exports back."`
+}
+
+// Help is the example that `gatehouse env --help` ends with.
+func (c *envCmd) Help() string {
+	return `Examples:
+
+  eval "$(gatehouse env)"
+  aws iot describe-endpoint --endpoint-type iot:Data-ATS
+
+  eval "$(gatehouse env --unset)"`
+}
+
+func (c *envCmd) Run(a *app) error {
+	rf, err := server.ReadRunFile(c.DataDir)
+	if err != nil && !c.Unset {
+		return withHint(err, "start it with: gatehouse up%s", dataDirFlag(c.DataDir))
+	}
+	vars := []struct{ name, value string }{
+		{"AWS_ENDPOINT_URL", rf.APIURL},
+		{"AWS_ACCESS_KEY_ID", rf.AccessKeyID},
+		{"AWS_SECRET_ACCESS_KEY", rf.SecretAccessKey},
+		{"AWS_REGION", rf.Region},
+		{"AWS_DEFAULT_REGION", rf.Region},
+		{"GATEHOUSE_DATA_DIR", absolute(c.DataDir)},
+	}
+	if strings.HasPrefix(rf.APIURL, "https:") || c.Unset {
+		vars = append(vars, struct{ name, value string }{"AWS_CA_BUNDLE", rf.CAFile})
+	}
+	switch {
+	case c.Unset:
+		for _, v := range vars {
+			fmt.Fprintf(a.Stdout, "unset %s\n", v.name)
+		}
+	case a.Output == "json":
+		object := map[string]string{}
+		for _, v := range vars {
+			object[v.name] = v.value
+		}
+		return json.NewEncoder(a.Stdout).Encode(object)
+	default:
+		for _, v := range vars {
+			fmt.Fprintf(a.Stdout, "export %s=%s\n", v.name, shellQuote(v.value))
+		}
+		// A session token or profile of a real account would be sent along and refused.
+		fmt.Fprintln(a.Stdout, "unset AWS_SESSION_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE")
+	}
+	return nil
+}
+
+// dataDirFlag is the --data-dir flag to print in a command, or "" for the default.
+func dataDirFlag(dir string) string {
+	if dir == "./gatehouse-data" {
+		return ""
+	}
+	return " --data-dir " + shellQuote(dir)
+}

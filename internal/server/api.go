@@ -1,0 +1,116 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-iot/gatehouse/internal/api"
+	"github.com/gatehouse-iot/gatehouse/internal/api/iot"
+	"github.com/gatehouse-iot/gatehouse/internal/api/iotdata"
+	"github.com/gatehouse-iot/gatehouse/internal/api/sts"
+	"github.com/gatehouse-iot/gatehouse/internal/attempt"
+	"github.com/gatehouse-iot/gatehouse/internal/registry"
+)
+
+// About is the answer of GET /gatehouse/v1/server: what a client elsewhere needs
+// to know of this Gatehouse. No secrets.
+type About struct {
+	Endpoint  string   `json:"endpoint"`
+	AccountID string   `json:"accountId"`
+	Region    string   `json:"region"`
+	Ports     RunPorts `json:"ports"`
+	CAPEM     string   `json:"caPem"` // root CA that devices must trust
+}
+
+// credentials are the registry's access keys as SigV4 verification asks for them.
+type credentials struct{ registry *registry.Registry }
+
+// Lookup implements [api.Credentials]. Every key so far acts as the account's root user.
+func (c credentials) Lookup(ctx context.Context, accessKeyID string) (api.Credential, bool, error) {
+	key, ok, err := c.registry.AccessKey(ctx, accessKeyID)
+	if err != nil || !ok {
+		return api.Credential{}, false, err
+	}
+	account := c.registry.AccountID()
+	return api.Credential{
+		SecretAccessKey: key.Secret, Account: account, ARN: "arn:aws:iam::" + account + ":root", UserID: account,
+	}, true, nil
+}
+
+// apiServer is the API port: the AWS APIs, /gatehouse/v1/ and the health paths.
+type apiServer struct {
+	http *http.Server
+	tls  *tls.Config // nil: plain HTTP
+}
+
+// Time limits of the API port, so that no client can hold a connection for nothing.
+const (
+	apiHeaderTime = 10 * time.Second
+	apiReadTime   = 60 * time.Second
+	apiIdleTime   = 2 * time.Minute
+)
+
+func newAPIServer(s *Server) (*apiServer, error) {
+	extra := map[string]http.Handler{}
+	aws, err := api.NewServer(api.Config{
+		Services: []*api.Service{
+			iot.New(iot.Handlers{Registry: s.registry}),
+			iotdata.NewService(iotdata.Unimplemented{}),
+			sts.New(),
+		},
+		Credentials: credentials{s.registry}, Region: s.cfg.Region, Extra: extra, Log: s.cfg.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	about := About{
+		Endpoint: s.info.Endpoint, AccountID: s.info.AccountID, Region: s.info.Region, Ports: s.info.Ports, CAPEM: string(s.ca.RootPEM()),
+	}
+	extra["/healthz"] = http.HandlerFunc(healthy)
+	extra["/readyz"] = http.HandlerFunc(healthy) // the port opens when everything behind it is ready
+	extra["/gatehouse/v1/server"] = aws.Authenticated(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(about) // a client that went away needs no answer
+	}))
+	attempts := aws.Authenticated(s.attempts.Handler())
+	extra[attempt.Path], extra[attempt.Path+"/"] = attempts, attempts
+
+	server := &http.Server{
+		Handler: aws, ReadHeaderTimeout: apiHeaderTime, ReadTimeout: apiReadTime, IdleTimeout: apiIdleTime,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
+	}
+	a := &apiServer{http: server}
+	if !s.plainAPI() {
+		a.tls = &tls.Config{GetCertificate: s.ca.ServerCertificate, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	}
+	return a, nil
+}
+
+func healthy(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write([]byte("{\"status\":\"ok\"}\n"))
+}
+
+// run serves ln until ctx ends, then lets requests under way finish.
+func (a *apiServer) run(ctx context.Context, ln net.Listener) error {
+	if a.tls != nil {
+		ln = tls.NewListener(ln, a.tls)
+	}
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+		defer cancel()
+		stopped <- a.http.Shutdown(wait)
+	}()
+	if err := a.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return <-stopped
+}
