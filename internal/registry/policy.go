@@ -95,21 +95,30 @@ func (r *Registry) Policy(ctx context.Context, name string) (Policy, error) {
 	return p, err
 }
 
-// ListPolicies lists the names of the policies, sorted, 25 a page unless the
-// page says otherwise.
+// ListPolicies lists the names of the policies in the order of their creation,
+// 25 a page unless the page says otherwise.
 func (r *Registry) ListPolicies(ctx context.Context, page Page) (Listing[string], error) {
+	afterTime, afterName, err := page.age()
+	if err != nil {
+		return Listing[string]{}, err
+	}
 	limit := page.limit(defaultPageSize)
-	var names []string
-	var err error
+	var rows []registrydb.ListPoliciesRow
 	if page.Descending {
-		names, err = r.read().ListPoliciesDescending(ctx, registrydb.ListPoliciesDescendingParams{After: page.After, Size: int32(limit + 1)})
+		var newest []registrydb.ListPoliciesDescendingRow
+		newest, err = r.read().ListPoliciesDescending(ctx, registrydb.ListPoliciesDescendingParams{AfterTime: afterTime, AfterName: afterName, Size: int32(limit + 1)})
+		for _, row := range newest {
+			rows = append(rows, registrydb.ListPoliciesRow(row))
+		}
 	} else {
-		names, err = r.read().ListPolicies(ctx, registrydb.ListPoliciesParams{After: page.After, Size: int32(limit + 1)})
+		rows, err = r.read().ListPolicies(ctx, registrydb.ListPoliciesParams{AfterTime: afterTime, AfterName: afterName, Size: int32(limit + 1)})
 	}
 	if err != nil {
 		return Listing[string]{}, err
 	}
-	return cut(names, limit, itself, itself), nil
+	return cut(rows, limit,
+		func(row registrydb.ListPoliciesRow) string { return ageKey(row.CreatedAt, row.PolicyName) },
+		func(row registrydb.ListPoliciesRow) string { return row.PolicyName }), nil
 }
 
 // DeletePolicy deletes a policy that is attached to nothing and has no version

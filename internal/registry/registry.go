@@ -54,6 +54,7 @@ type Registry struct {
 	// writing is held from the beginning of a transaction until everyone was
 	// told of its changes, so that changes are told in the order of the commits.
 	writing chan struct{}
+	lastNow int64 // of the newest transaction; guarded by writing
 }
 
 // Open opens the registry in cfg.DataDir. The first time, it makes the database
@@ -112,7 +113,7 @@ func (r *Registry) write(ctx context.Context, fn func(t *tx) error) error {
 		return ctx.Err()
 	}
 	defer func() { <-r.writing }()
-	t := &tx{now: time.Now().UnixMilli()}
+	t := &tx{now: r.tick()}
 	err := r.db.Write(ctx, func(stx *sql.Tx) error {
 		t.Queries = registrydb.New(stx)
 		return fn(t)
@@ -122,6 +123,18 @@ func (r *Registry) write(ctx context.Context, fn func(t *tx) error) error {
 	}
 	r.watchers.notify(t.changes)
 	return nil
+}
+
+// tick returns the time of a transaction in milliseconds since 1970. Two
+// transactions of one millisecond get different times, so that lists by creation
+// keep the order of the commits; a clock that was set back is followed.
+func (r *Registry) tick() int64 {
+	now := time.Now().UnixMilli()
+	if behind := r.lastNow - now; behind >= 0 && behind < 1000 {
+		now = r.lastNow + 1
+	}
+	r.lastNow = now
+	return now
 }
 
 // read returns the queries on the pool of readers: one query, one state.

@@ -136,27 +136,35 @@ func (q *Queries) InsertPolicyVersion(ctx context.Context, arg InsertPolicyVersi
 }
 
 const listPolicies = `-- name: ListPolicies :many
-SELECT policy_name FROM policies WHERE policy_name > $1 ORDER BY policy_name LIMIT $2
+SELECT policy_name, created_at FROM policies
+WHERE (created_at, policy_name) > (CAST($1 AS BIGINT), CAST($2 AS TEXT))
+ORDER BY created_at, policy_name LIMIT $3
 `
 
 type ListPoliciesParams struct {
-	After string
-	Size  int32
+	AfterTime int64
+	AfterName string
+	Size      int32
 }
 
-func (q *Queries) ListPolicies(ctx context.Context, arg ListPoliciesParams) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, listPolicies, arg.After, arg.Size)
+type ListPoliciesRow struct {
+	PolicyName string
+	CreatedAt  int64
+}
+
+func (q *Queries) ListPolicies(ctx context.Context, arg ListPoliciesParams) ([]ListPoliciesRow, error) {
+	rows, err := q.db.QueryContext(ctx, listPolicies, arg.AfterTime, arg.AfterName, arg.Size)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []string{}
+	items := []ListPoliciesRow{}
 	for rows.Next() {
-		var policy_name string
-		if err := rows.Scan(&policy_name); err != nil {
+		var i ListPoliciesRow
+		if err := rows.Scan(&i.PolicyName, &i.CreatedAt); err != nil {
 			return nil, err
 		}
-		items = append(items, policy_name)
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -168,30 +176,35 @@ func (q *Queries) ListPolicies(ctx context.Context, arg ListPoliciesParams) ([]s
 }
 
 const listPoliciesDescending = `-- name: ListPoliciesDescending :many
-SELECT policy_name FROM policies
-WHERE CAST($1 AS TEXT) = '' OR policy_name < CAST($1 AS TEXT)
-ORDER BY policy_name DESC LIMIT $2
+SELECT policy_name, created_at FROM policies
+WHERE (created_at, policy_name) < (CAST($1 AS BIGINT), CAST($2 AS TEXT))
+ORDER BY created_at DESC, policy_name DESC LIMIT $3
 `
 
 type ListPoliciesDescendingParams struct {
-	After string
-	Size  int32
+	AfterTime int64
+	AfterName string
+	Size      int32
 }
 
-// An empty name begins at the end.
-func (q *Queries) ListPoliciesDescending(ctx context.Context, arg ListPoliciesDescendingParams) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, listPoliciesDescending, arg.After, arg.Size)
+type ListPoliciesDescendingRow struct {
+	PolicyName string
+	CreatedAt  int64
+}
+
+func (q *Queries) ListPoliciesDescending(ctx context.Context, arg ListPoliciesDescendingParams) ([]ListPoliciesDescendingRow, error) {
+	rows, err := q.db.QueryContext(ctx, listPoliciesDescending, arg.AfterTime, arg.AfterName, arg.Size)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []string{}
+	items := []ListPoliciesDescendingRow{}
 	for rows.Next() {
-		var policy_name string
-		if err := rows.Scan(&policy_name); err != nil {
+		var i ListPoliciesDescendingRow
+		if err := rows.Scan(&i.PolicyName, &i.CreatedAt); err != nil {
 			return nil, err
 		}
-		items = append(items, policy_name)
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

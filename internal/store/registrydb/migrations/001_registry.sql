@@ -69,6 +69,7 @@ CREATE TABLE policies (
     created_at         BIGINT NOT NULL,
     last_modified_at   BIGINT NOT NULL
 );
+CREATE INDEX policies_by_age ON policies (created_at, policy_name);
 
 CREATE TABLE policy_versions (
     policy_name   TEXT   NOT NULL REFERENCES policies (policy_name) ON DELETE CASCADE,

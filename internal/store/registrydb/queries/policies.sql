@@ -13,13 +13,14 @@ WHERE policy_name = $1;
 DELETE FROM policies WHERE policy_name = $1;
 
 -- name: ListPolicies :many
-SELECT policy_name FROM policies WHERE policy_name > sqlc.arg(after) ORDER BY policy_name LIMIT sqlc.arg(size);
+SELECT policy_name, created_at FROM policies
+WHERE (created_at, policy_name) > (CAST(sqlc.arg(after_time) AS BIGINT), CAST(sqlc.arg(after_name) AS TEXT))
+ORDER BY created_at, policy_name LIMIT sqlc.arg(size);
 
 -- name: ListPoliciesDescending :many
--- An empty name begins at the end.
-SELECT policy_name FROM policies
-WHERE CAST(sqlc.arg(after) AS TEXT) = '' OR policy_name < CAST(sqlc.arg(after) AS TEXT)
-ORDER BY policy_name DESC LIMIT sqlc.arg(size);
+SELECT policy_name, created_at FROM policies
+WHERE (created_at, policy_name) < (CAST(sqlc.arg(after_time) AS BIGINT), CAST(sqlc.arg(after_name) AS TEXT))
+ORDER BY created_at DESC, policy_name DESC LIMIT sqlc.arg(size);
 
 -- name: InsertPolicyVersion :exec
 INSERT INTO policy_versions (policy_name, version, document, generation_id, created_at) VALUES ($1, $2, $3, $4, $5);
