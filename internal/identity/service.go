@@ -24,11 +24,12 @@ type source interface {
 	// Watch calls fn for every change after its commit and before the
 	// operation that made it returns to its caller.
 	Watch(fn func(registry.Change)) (stop func())
+	directory
 }
 
 // Config is what a Service needs.
 type Config struct {
-	Registry  source       // required: a *registry.Registry
+	Registry  source       // a *registry.Registry, required
 	AccountID string       // 12 digits, required
 	Region    string       // required
 	Log       *slog.Logger // default: none

@@ -1,0 +1,118 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/gatehouse-iot/gatehouse/internal/attempt"
+	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/internal/registry"
+)
+
+// Bounds of what is asked after a refusal. Nobody waits for the answer, yet a
+// flood of refused devices must not pile it up: what finds no place is left out.
+const (
+	inspectTime = 2 * time.Second
+	maxInspects = 4
+)
+
+// beginInspect takes one of the places for inspections.
+func (s *Server) beginInspect(sig conduct) (ctx context.Context, done func(), ok bool) {
+	select {
+	case s.inspects <- struct{}{}:
+	default:
+		return nil, nil, false
+	}
+	ctx, cancel := context.WithTimeout(sig.stop, inspectTime)
+	return ctx, func() { cancel(); <-s.inspects }, true
+}
+
+// inspect looks for what else is wrong after a certificate was refused, and for
+// what explains it: a device often has several faults, and its owner wants all
+// of them at once. The device has its answer by now.
+func (s *Server) inspect(sig conduct, h *handshake, clientID string) {
+	switch {
+	case len(h.refused) == 0:
+	case h.known != nil:
+		s.inspectClient(sig, h.at, h.known.ID, clientID)
+	default:
+		s.inspectUnknown(sig, h)
+	}
+}
+
+// inspectUnknown looks for relatives of a certificate that is not registered.
+// Source: PROBLEMS D-17, D-22, D-23.
+func (s *Server) inspectUnknown(sig conduct, h *handshake) {
+	ctx, done, ok := s.beginInspect(sig)
+	if !ok {
+		return
+	}
+	defer done()
+	rel, err := s.cfg.Identity.Relatives(ctx, h.leaf, h.fingerprint)
+	if err != nil {
+		s.inspectFailed(ctx, h.at, err)
+		return
+	}
+	at := h.at
+	if rel.Deleted.Status == registry.StatusDeleted {
+		at.Set("deleted_at", rel.Deleted.At.UTC().Format(time.RFC3339))
+	}
+	if rel.IsCA != nil {
+		at.Also(check.CertRegisteredCAPresented, attempt.F("ca_certificate_id", rel.IsCA.ID))
+	}
+	if ca := rel.Signer; ca != nil {
+		id := attempt.F("ca_certificate_id", ca.ID)
+		switch {
+		case !ca.Active:
+			at.Warn(check.CertRegisteredCAInactive, id)
+		case ca.AutoRegistration && h.chain < 2:
+			at.Warn(check.CertRegisteredCANotInChain, id)
+		default:
+			at.Warn(check.CertRegisteredCA, id)
+		}
+	}
+	if rel.Twin != nil {
+		at.Set("twin", rel.Twin.ID)
+		at.Set("twin_status", string(rel.Twin.Status))
+	}
+}
+
+// inspectClient adds that no policy is attached, where the connection's
+// certificate is known, or can be guessed by the thing that is named like the
+// client ID. Source: PROBLEMS C-10.
+func (s *Server) inspectClient(sig conduct, at *attempt.Attempt, certificateID, clientID string) {
+	if certificateID == "" && clientID == "" {
+		return
+	}
+	ctx, done, ok := s.beginInspect(sig)
+	if !ok {
+		return
+	}
+	defer done()
+	certificates := []string{certificateID}
+	if certificateID == "" {
+		var err error
+		if certificates, err = s.cfg.Identity.CertificatesOfThing(ctx, clientID); err != nil {
+			s.inspectFailed(ctx, at, err)
+			return
+		}
+	}
+	for _, id := range certificates {
+		attached, err := s.cfg.Identity.HasPolicies(ctx, id, clientID)
+		if err != nil {
+			s.inspectFailed(ctx, at, err)
+			return
+		}
+		if !attached {
+			at.Also(check.PolicyNoneAttached, attempt.F("principal", id), attempt.F("principal_arn", s.cfg.Identity.CertificateARN(id)))
+		}
+	}
+}
+
+// inspectFailed logs broken machinery, and nothing when the server is stopping.
+func (s *Server) inspectFailed(ctx context.Context, at *attempt.Attempt, err error) {
+	if ctx.Err() == nil {
+		s.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "cannot look for further faults", slog.String("trace", at.ID()), slog.String("error", err.Error()))
+	}
+}

@@ -1,0 +1,185 @@
+package gateway
+
+import (
+	"crypto/tls"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"os"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gatehouse-iot/gatehouse/internal/attempt"
+	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/internal/gateway/mqttconn"
+	"github.com/gatehouse-iot/gatehouse/internal/identity"
+	"github.com/gatehouse-iot/gatehouse/policy"
+)
+
+// carryMQTT carries an MQTT connection: its first bytes must not belong to
+// another protocol, and from there on it is mqttconn's.
+func (c *session) carryMQTT() {
+	first, ok := c.readFirst()
+	if !ok {
+		return
+	}
+	switch sniff(first) {
+	case speechHTTP, speechHTTP2:
+		c.at.Fail(check.ProtocolHTTPOnMQTT, attempt.F("offered", requestLine(c.more(first))))
+		return
+	case speechTLS:
+		c.at.Fail(check.ProtocolUnrecognized, attempt.F("bytes", hex.EncodeToString(first)), attempt.F("offered", "TLS within TLS"))
+		return
+	}
+	if c.deferred != nil || c.endpoint.Disabled || !c.route.wantsCertificate() {
+		hello := parseConnect(c.more(first))
+		if hello.clientID != "" {
+			c.at.SetClientID(hello.clientID)
+		}
+		if c.refusedBefore(hello.clientID) {
+			return
+		}
+	}
+	if c.route.auth != authCertificate {
+		c.at.Fail(check.AuthorizerNotBuilt, attempt.F("alpn", c.route.alpn))
+		return
+	}
+	nc := &prefixed{Conn: c.tls, first: first}
+	info := mqttconn.Info{
+		Remote: remote(c.wire.Conn),
+		Facts:  identity.Facts{Protocol: policy.MQTT, DomainName: c.sni, SourceIP: remote(c.wire.Conn).Addr()},
+	}
+	c.s.cfg.MQTT.Serve(c.sig.stop, nc, info, c.who, c.at)
+}
+
+// readFirst reads the first bytes that the device sends, enough to recognise a
+// protocol, and records why when there are none.
+func (c *session) readFirst() (first []byte, ok bool) {
+	c.tls.SetReadDeadline(time.Now().Add(c.s.cfg.HeaderTimeout))
+	defer c.tls.SetReadDeadline(time.Time{})
+	stop := c.unblockReads()
+	defer stop()
+	buf := make([]byte, 0, 16)
+	for {
+		n, err := c.tls.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if len(buf) > 0 && (!couldGrow(buf) || isConnect(buf) && n > 0) {
+			return buf, true
+		}
+		if err != nil {
+			c.noFirst(buf, err)
+			return nil, false
+		}
+	}
+}
+
+// noFirst records that the first bytes did not come.
+func (c *session) noFirst(have []byte, err error) {
+	switch {
+	case c.refusedBefore(""):
+	case c.sig.stop.Err() != nil:
+		c.at.Warn(check.ServerShuttingDown)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		timeout := check.ConnectTimeout
+		if c.route.transport == transportHTTP {
+			timeout = check.HTTPHeaderTimeout
+		}
+		c.at.Fail(timeout, attempt.F("waited", c.s.cfg.HeaderTimeout.String()), attempt.F("bytes", hex.EncodeToString(have)))
+	default:
+		c.closedBeforeData(err)
+	}
+}
+
+// closedBeforeData records that the device left after the handshake without a
+// word. In TLS 1.3 it may have refused our certificate: its alert arrives as
+// the first thing after the handshake. Source: connect sheet 5.2, 9.3.
+func (c *session) closedBeforeData(err error) {
+	if number, ok := remoteAlert(err); ok {
+		c.at.Fail(check.TLSServerCertRefused, attempt.F("alert", alertText(number)), attempt.F("offered", c.sni))
+		return
+	}
+	c.at.Fail(check.ProtocolClosedBeforeData, attempt.F("reason", clipText(err.Error())))
+}
+
+// unblockReads makes reads fail when the server stops.
+func (c *session) unblockReads() (stop func() bool) {
+	return afterStop(c.sig, func() { c.tls.SetReadDeadline(time.Unix(1, 0)) })
+}
+
+// more returns first with what else has arrived, at most 512 bytes: for the
+// record only, so it hardly waits.
+func (c *session) more(first []byte) []byte {
+	buf := make([]byte, 512)
+	n := copy(buf, first)
+	c.tls.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if m, err := c.tls.Read(buf[n:]); err == nil {
+		n += m
+	}
+	return buf[:n]
+}
+
+// A connectHello is what the record of a refused CONNECT shows.
+type connectHello struct {
+	clientID string
+	level    byte // 3: MQTT 3.1, 4: 3.1.1, 5: 5
+}
+
+// parseConnect reads the client ID of a CONNECT packet that may be cut short,
+// for the record only. What can't be read stays empty. The bytes are hostile.
+func parseConnect(p []byte) (hello connectHello) {
+	if !isConnect(p) {
+		return hello
+	}
+	_, n := binary.Uvarint(p[1:]) // the remaining length has the same form, of up to 4 bytes
+	if n <= 0 {
+		return hello
+	}
+	p = p[1+n:]
+	name, p, ok := cutString(p)
+	if !ok || len(p) < 4 || name != "MQTT" && name != "MQIsdp" {
+		return hello
+	}
+	hello.level = p[0]
+	p = p[4:] // level, flags, keep-alive
+	if hello.level == 5 {
+		size, n := binary.Uvarint(p)
+		if n <= 0 || size > uint64(len(p)-n) {
+			return hello
+		}
+		p = p[n+int(size):]
+	}
+	if id, _, ok := cutString(p); ok && utf8.ValidString(id) {
+		hello.clientID = id
+	}
+	return hello
+}
+
+// cutString takes a string with a length of two bytes from the front of p.
+func cutString(p []byte) (s string, rest []byte, ok bool) {
+	if len(p) < 2 {
+		return "", p, false
+	}
+	n := int(binary.BigEndian.Uint16(p))
+	if len(p)-2 < n {
+		return "", p, false
+	}
+	return string(p[2 : 2+n]), p[2+n:], true
+}
+
+// prefixed is a TLS connection some of whose bytes were read already.
+type prefixed struct {
+	*tls.Conn
+	first []byte
+}
+
+// Read returns the bytes that were read already, then those of the connection.
+func (p *prefixed) Read(b []byte) (int, error) {
+	if len(p.first) > 0 {
+		n := copy(b, p.first)
+		if p.first = p.first[n:]; len(p.first) == 0 {
+			p.first = nil
+		}
+		return n, nil
+	}
+	return p.Conn.Read(b)
+}

@@ -1,0 +1,143 @@
+package identity
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+
+	"github.com/gatehouse-iot/gatehouse/internal/registry"
+)
+
+// directory is the part of the registry that explanations look into.
+type directory interface {
+	CertificateHistory(ctx context.Context, certificateID string) ([]registry.StatusChange, error)
+	ListThingPrincipals(ctx context.Context, thing string, only registry.ThingPrincipalType, p registry.Page) (registry.Listing[registry.ThingPrincipal], error)
+	ListPrincipalThings(ctx context.Context, principal registry.Target, only registry.ThingPrincipalType, p registry.Page) (registry.Listing[registry.ThingPrincipal], error)
+	ListCACertificates(ctx context.Context, templateName string, page registry.Page) (registry.Listing[registry.CACertificate], error)
+	ListCertificates(ctx context.Context, page registry.Page) (registry.Listing[registry.Certificate], error)
+}
+
+// Bounds of what an explanation may read: a refused device must cost little.
+const (
+	inspectPage = 250
+	maxThings   = 10
+)
+
+// CertificateARN returns the ARN of a certificate of this account.
+func (s *Service) CertificateARN(certificateID string) string {
+	return "arn:" + s.partition + ":iot:" + s.region + ":" + s.account + ":cert/" + certificateID
+}
+
+// HasPolicies tells whether any policy applies to a certificate, its own or one
+// of a group of its thing, when it connects as clientID. With an empty clientID
+// the groups of any of its things count.
+func (s *Service) HasPolicies(ctx context.Context, certificateID, clientID string) (bool, error) {
+	target := registry.Target{Type: registry.TargetCertificate, Name: certificateID}
+	names := []string{clientID}
+	if clientID == "" {
+		things, err := s.registry.ListPrincipalThings(ctx, target, "", registry.Page{Size: maxThings})
+		if err != nil {
+			return false, fmt.Errorf("list things of certificate %s: %w", certificateID, err)
+		}
+		for _, t := range things.Items {
+			names = append(names, t.Thing)
+		}
+	}
+	for _, name := range names {
+		e, err := s.registry.EffectivePolicies(ctx, target, name)
+		if err != nil {
+			return false, err
+		}
+		if len(e.Policies) > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// CertificatesOfThing returns the IDs of some certificates that are attached to
+// a thing, none when there is no such thing.
+func (s *Service) CertificatesOfThing(ctx context.Context, thing string) ([]string, error) {
+	list, err := s.registry.ListThingPrincipals(ctx, thing, "", registry.Page{Size: maxThings})
+	if registry.IsKind(err, registry.ResourceNotFound) || registry.IsKind(err, registry.InvalidRequest) {
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("list principals of thing %s: %w", thing, err)
+	}
+	var ids []string
+	for _, p := range list.Items {
+		if p.Principal.Type == registry.TargetCertificate {
+			ids = append(ids, p.Principal.Name)
+		}
+	}
+	return ids, nil
+}
+
+// Relatives are what the registry knows about a certificate that is not in it.
+// Zero fields are unknown.
+type Relatives struct {
+	Deleted registry.StatusChange   // how its registration ended, when it was registered once
+	IsCA    *registry.CACertificate // the certificate itself is a registered CA
+	Signer  *registry.CACertificate // the registered CA that signed it
+	Twin    *registry.Certificate   // a registered certificate with the same subject
+}
+
+// Relatives looks for relatives of a certificate that is not registered.
+// Source: PROBLEMS D-17, D-23.
+func (s *Service) Relatives(ctx context.Context, leaf *x509.Certificate, fp Fingerprint) (Relatives, error) {
+	var rel Relatives
+	history, err := s.registry.CertificateHistory(ctx, fp.String())
+	if err != nil {
+		return rel, fmt.Errorf("read history of certificate %s: %w", fp, err)
+	}
+	if n := len(history); n > 0 {
+		rel.Deleted = history[n-1]
+	}
+	cas, err := s.registry.ListCACertificates(ctx, "", registry.Page{Size: inspectPage})
+	if err != nil {
+		return rel, fmt.Errorf("list CA certificates: %w", err)
+	}
+	for _, ca := range cas.Items {
+		if ca.ID == fp.String() {
+			rel.IsCA = &ca
+			continue
+		}
+		cert := parsePEM(ca.PEM)
+		if cert != nil && bytes.Equal(cert.RawSubject, leaf.RawIssuer) && cert.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature) == nil {
+			rel.Signer = &ca
+		}
+	}
+	if leaf.Subject.CommonName == issuedName || len(leaf.Subject.Names) == 0 {
+		return rel, nil // AWS gives all that it issues one name
+	}
+	newest, err := s.registry.ListCertificates(ctx, registry.Page{Size: inspectPage, Descending: true})
+	if err != nil {
+		return rel, fmt.Errorf("list certificates: %w", err)
+	}
+	for _, c := range newest.Items {
+		if cert := parsePEM(c.PEM); cert != nil && bytes.Equal(cert.RawSubject, leaf.RawSubject) {
+			rel.Twin = &c
+			break
+		}
+	}
+	return rel, nil
+}
+
+// issuedName is the common name of every certificate that AWS IoT issues.
+// Source: connect sheet 4.2.
+const issuedName = "AWS IoT Certificate"
+
+// parsePEM parses the first certificate in text, or returns nil.
+func parsePEM(text string) *x509.Certificate {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return nil
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil
+	}
+	return cert
+}
