@@ -2,9 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"slices"
+	"strings"
 )
 
 // model is one service description in the layout of botocore's service-2.json,
@@ -105,6 +109,9 @@ func load(file string) (*model, error) {
 	if err := json.Unmarshal(raw, m); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
+	if err := m.add(strings.TrimSuffix(file, ".json") + ".additions.json"); err != nil {
+		return nil, err
+	}
 	for name, s := range m.Shapes {
 		if s.EventStream || s.Streaming {
 			return nil, fmt.Errorf("%s: shape %s streams, which is not supported", file, name)
@@ -126,6 +133,43 @@ func load(file string) (*model, error) {
 		}
 	}
 	return m, nil
+}
+
+// add merges what newer clients know and the model does not: whole operations
+// and shapes, and members of structures that the model has. There may be no such file.
+func (m *model) add(file string) error {
+	raw, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var extra model
+	if err := json.Unmarshal(raw, &extra); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	for n, op := range extra.Operations {
+		if m.Operations[n] != nil {
+			return fmt.Errorf("%s: the model has the operation %s by now: remove it here", file, n)
+		}
+		m.Operations[n] = op
+	}
+	maps.Copy(m.Pagination, extra.Pagination)
+	for n, s := range extra.Shapes {
+		have := m.Shapes[n]
+		if have == nil {
+			m.Shapes[n] = s
+			continue
+		}
+		for mn, mem := range s.Members {
+			if have.Members[mn] != nil {
+				return fmt.Errorf("%s: the model has the member %s.%s by now: remove it here", file, n, mn)
+			}
+			have.Members[mn] = mem
+		}
+	}
+	return nil
 }
 
 // reachable returns the names of the shapes that inputs and outputs use, sorted.

@@ -83,6 +83,7 @@ var (
 		{Name: "elasticsearch", Shape: &shapeElasticsearchAction},
 		{Name: "firehose", Shape: &shapeFirehoseAction},
 		{Name: "http", Shape: &shapeHttpAction},
+		{Name: "influxDB", Shape: &shapeInfluxDBAction},
 		{Name: "iotAnalytics", Shape: &shapeIotAnalyticsAction},
 		{Name: "iotEvents", Shape: &shapeIotEventsAction},
 		{Name: "iotSiteWise", Shape: &shapeIotSiteWiseAction},
@@ -738,13 +739,16 @@ var (
 	shapeConfirmationToken                   = api.Shape{Name: "ConfirmationToken", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 2048}
 	shapeConnectionAttributeName             = api.Shape{Name: "ConnectionAttributeName", Kind: api.String, HasMax: true, Max: 128, Pattern: &pattern18}
 	shapeConnectivityApiThingName            = api.Shape{Name: "ConnectivityApiThingName", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: &pattern9, Sensitive: true}
-	shapeConnectivityTimestamp               = api.Shape{Name: "ConnectivityTimestamp", Kind: api.Long}
-	shapeConsecutiveDatapointsToAlarm        = api.Shape{Name: "ConsecutiveDatapointsToAlarm", Kind: api.Integer, HasMin: true, Min: 1, HasMax: true, Max: 10}
-	shapeConsecutiveDatapointsToClear        = api.Shape{Name: "ConsecutiveDatapointsToClear", Kind: api.Integer, HasMin: true, Min: 1, HasMax: true, Max: 10}
-	shapeContentType                         = api.Shape{Name: "ContentType", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 1024}
-	shapeCorrelationData                     = api.Shape{Name: "CorrelationData", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 1024}
-	shapeCount                               = api.Shape{Name: "Count", Kind: api.Integer}
-	shapeCreateAuditSuppressionRequest       = api.Shape{Name: "CreateAuditSuppressionRequest", Kind: api.Structure, Members: []api.Member{
+	shapeConnectivityFilter                  = api.Shape{Name: "ConnectivityFilter", Kind: api.Structure, Members: []api.Member{
+		{Name: "includeSocketInformation", Shape: &shapeFleetIndexingApiList},
+	}}
+	shapeConnectivityTimestamp         = api.Shape{Name: "ConnectivityTimestamp", Kind: api.Long}
+	shapeConsecutiveDatapointsToAlarm  = api.Shape{Name: "ConsecutiveDatapointsToAlarm", Kind: api.Integer, HasMin: true, Min: 1, HasMax: true, Max: 10}
+	shapeConsecutiveDatapointsToClear  = api.Shape{Name: "ConsecutiveDatapointsToClear", Kind: api.Integer, HasMin: true, Min: 1, HasMax: true, Max: 10}
+	shapeContentType                   = api.Shape{Name: "ContentType", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 1024}
+	shapeCorrelationData               = api.Shape{Name: "CorrelationData", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 1024}
+	shapeCount                         = api.Shape{Name: "Count", Kind: api.Integer}
+	shapeCreateAuditSuppressionRequest = api.Shape{Name: "CreateAuditSuppressionRequest", Kind: api.Structure, Members: []api.Member{
 		{Name: "checkName", Shape: &shapeAuditCheckName, Required: true},
 		{Name: "clientRequestToken", Shape: &shapeClientRequestToken, Required: true},
 		{Name: "description", Shape: &shapeAuditDescription},
@@ -1919,6 +1923,8 @@ var (
 	}}
 	shapeFirehoseSeparator      = api.Shape{Name: "FirehoseSeparator", Kind: api.String, Pattern: &pattern23}
 	shapeFlag                   = api.Shape{Name: "Flag", Kind: api.Boolean}
+	shapeFleetIndexingApi       = api.Shape{Name: "FleetIndexingApi", Kind: api.String, Enum: []string{"GET_THING_CONNECTIVITY_DATA"}}
+	shapeFleetIndexingApiList   = api.Shape{Name: "FleetIndexingApiList", Kind: api.List, Value: &shapeFleetIndexingApi}
 	shapeFleetMetricArn         = api.Shape{Name: "FleetMetricArn", Kind: api.String}
 	shapeFleetMetricDescription = api.Shape{Name: "FleetMetricDescription", Kind: api.String, HasMax: true, Max: 1024, Pattern: &pattern4}
 	shapeFleetMetricName        = api.Shape{Name: "FleetMetricName", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: &pattern24}
@@ -2124,13 +2130,23 @@ var (
 		{Name: "statistics", Shape: &shapeStatistics},
 	}}
 	shapeGetThingConnectivityDataRequest = api.Shape{Name: "GetThingConnectivityDataRequest", Kind: api.Structure, Members: []api.Member{
+		{Name: "includeSocketInformation", Shape: &shapeBoolean},
 		{Name: "thingName", Shape: &shapeConnectivityApiThingName, In: api.Label, Required: true},
 	}}
 	shapeGetThingConnectivityDataResponse = api.Shape{Name: "GetThingConnectivityDataResponse", Kind: api.Structure, Members: []api.Member{
+		{Name: "cleanSession", Shape: &shapeBoolean},
+		{Name: "clientId", Shape: &shapeString},
 		{Name: "connected", Shape: &shapeBoolean},
 		{Name: "disconnectReason", Shape: &shapeDisconnectReasonValue},
+		{Name: "keepAliveDuration", Shape: &shapeInteger},
+		{Name: "sessionExpiry", Shape: &shapeLong},
+		{Name: "sourceIp", Shape: &shapeString},
+		{Name: "sourcePort", Shape: &shapeInteger},
+		{Name: "targetIp", Shape: &shapeString},
+		{Name: "targetPort", Shape: &shapeInteger},
 		{Name: "thingName", Shape: &shapeConnectivityApiThingName},
 		{Name: "timestamp", Shape: &shapeTimestamp},
+		{Name: "vpcEndpointId", Shape: &shapeString},
 	}}
 	shapeGetTopicRuleDestinationRequest = api.Shape{Name: "GetTopicRuleDestinationRequest", Kind: api.Structure, Members: []api.Member{
 		{Name: "arn", Shape: &shapeAwsArn, In: api.Label, Required: true},
@@ -2208,11 +2224,54 @@ var (
 	shapeIndexSchema                = api.Shape{Name: "IndexSchema", Kind: api.String}
 	shapeIndexStatus                = api.Shape{Name: "IndexStatus", Kind: api.String, Enum: []string{"ACTIVE", "BUILDING", "REBUILDING"}}
 	shapeIndexingFilter             = api.Shape{Name: "IndexingFilter", Kind: api.Structure, Members: []api.Member{
+		{Name: "connectivity", Shape: &shapeConnectivityFilter},
 		{Name: "geoLocations", Shape: &shapeGeoLocationsFilter},
 		{Name: "namedShadowNames", Shape: &shapeNamedShadowNamesFilter},
 	}}
+	shapeInfluxDBAction = api.Shape{Name: "InfluxDBAction", Kind: api.Structure, Members: []api.Member{
+		{Name: "batchConfig", Shape: &shapeInfluxDBBatchConfig},
+		{Name: "databaseName", Shape: &shapeString, Required: true},
+		{Name: "destinationArn", Shape: &shapeAwsArn, Required: true},
+		{Name: "organization", Shape: &shapeString},
+		{Name: "roleArn", Shape: &shapeAwsArn, Required: true},
+		{Name: "tableName", Shape: &shapeString, Required: true},
+		{Name: "tags", Shape: &shapeInfluxDBTagMap},
+		{Name: "timestampUnit", Shape: &shapeInfluxDBTimestampUnit},
+	}}
+	shapeInfluxDBBatchConfig = api.Shape{Name: "InfluxDBBatchConfig", Kind: api.Structure, Members: []api.Member{
+		{Name: "batchAcrossTopics", Shape: &shapeBatchAcrossTopics},
+		{Name: "maxBatchOpenMs", Shape: &shapeInteger},
+		{Name: "maxBatchSize", Shape: &shapeInteger},
+		{Name: "maxBatchSizeBytes", Shape: &shapeInteger},
+	}}
+	shapeInfluxDBDestinationConfiguration = api.Shape{Name: "InfluxDBDestinationConfiguration", Kind: api.Structure, Members: []api.Member{
+		{Name: "endpoint", Shape: &shapeString, Required: true},
+		{Name: "influxDBVersion", Shape: &shapeInfluxDBVersion, Required: true},
+		{Name: "secretId", Shape: &shapeString, Required: true},
+		{Name: "secretKey", Shape: &shapeString},
+		{Name: "secretType", Shape: &shapeInfluxDBSecretType},
+	}}
+	shapeInfluxDBDestinationProperties = api.Shape{Name: "InfluxDBDestinationProperties", Kind: api.Structure, Members: []api.Member{
+		{Name: "endpoint", Shape: &shapeString},
+		{Name: "influxDBVersion", Shape: &shapeInfluxDBVersion},
+		{Name: "secretId", Shape: &shapeString},
+		{Name: "secretKey", Shape: &shapeString},
+		{Name: "secretType", Shape: &shapeInfluxDBSecretType},
+	}}
+	shapeInfluxDBDestinationSummary = api.Shape{Name: "InfluxDBDestinationSummary", Kind: api.Structure, Members: []api.Member{
+		{Name: "endpoint", Shape: &shapeString},
+		{Name: "influxDBVersion", Shape: &shapeInfluxDBVersion},
+		{Name: "secretId", Shape: &shapeString},
+		{Name: "secretKey", Shape: &shapeString},
+		{Name: "secretType", Shape: &shapeInfluxDBSecretType},
+	}}
+	shapeInfluxDBSecretType    = api.Shape{Name: "InfluxDBSecretType", Kind: api.String, Enum: []string{"SecretString", "SecretBinary"}}
+	shapeInfluxDBTagMap        = api.Shape{Name: "InfluxDBTagMap", Kind: api.Map, Key: &shapeString, Value: &shapeString}
+	shapeInfluxDBTimestampUnit = api.Shape{Name: "InfluxDBTimestampUnit", Kind: api.String, Enum: []string{"s", "ms", "us", "ns"}}
+	shapeInfluxDBVersion       = api.Shape{Name: "InfluxDBVersion", Kind: api.String, Enum: []string{"V2", "V3"}}
 	shapeInlineDocument        = api.Shape{Name: "InlineDocument", Kind: api.String}
 	shapeInputName             = api.Shape{Name: "InputName", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 128}
+	shapeInteger               = api.Shape{Name: "Integer", Kind: api.Integer}
 	shapeIntegerParameterValue = api.Shape{Name: "IntegerParameterValue", Kind: api.Integer}
 	shapeIotAnalyticsAction    = api.Shape{Name: "IotAnalyticsAction", Kind: api.Structure, Members: []api.Member{
 		{Name: "batchMode", Shape: &shapeBatchMode},
@@ -3072,6 +3131,7 @@ var (
 		{Name: "logLevel", Shape: &shapeLogLevel},
 		{Name: "roleArn", Shape: &shapeAwsArn, Required: true},
 	}}
+	shapeLong                           = api.Shape{Name: "Long", Kind: api.Long}
 	shapeLongParameterValue             = api.Shape{Name: "LongParameterValue", Kind: api.Long}
 	shapeMachineLearningDetectionConfig = api.Shape{Name: "MachineLearningDetectionConfig", Kind: api.Structure, Members: []api.Member{
 		{Name: "confidenceLevel", Shape: &shapeConfidenceLevel, Required: true},
@@ -3937,8 +3997,12 @@ var (
 	}}
 	shapeThingAttributeList = api.Shape{Name: "ThingAttributeList", Kind: api.List, Value: &shapeThingAttribute}
 	shapeThingConnectivity  = api.Shape{Name: "ThingConnectivity", Kind: api.Structure, Members: []api.Member{
+		{Name: "cleanSession", Shape: &shapeBoolean},
+		{Name: "clientId", Shape: &shapeString},
 		{Name: "connected", Shape: &shapeBoolean},
 		{Name: "disconnectReason", Shape: &shapeDisconnectReason},
+		{Name: "keepAliveDuration", Shape: &shapeInteger},
+		{Name: "sessionExpiry", Shape: &shapeLong},
 		{Name: "timestamp", Shape: &shapeConnectivityTimestamp},
 	}}
 	shapeThingConnectivityIndexingMode = api.Shape{Name: "ThingConnectivityIndexingMode", Kind: api.String, Enum: []string{"OFF", "STATUS"}}
@@ -4081,6 +4145,7 @@ var (
 		{Name: "arn", Shape: &shapeAwsArn},
 		{Name: "createdAt", Shape: &shapeCreatedAtDate},
 		{Name: "httpUrlProperties", Shape: &shapeHttpUrlDestinationProperties},
+		{Name: "influxDBProperties", Shape: &shapeInfluxDBDestinationProperties},
 		{Name: "lastUpdatedAt", Shape: &shapeLastUpdatedAtDate},
 		{Name: "status", Shape: &shapeTopicRuleDestinationStatus},
 		{Name: "statusReason", Shape: &shapeString},
@@ -4088,6 +4153,7 @@ var (
 	}}
 	shapeTopicRuleDestinationConfiguration = api.Shape{Name: "TopicRuleDestinationConfiguration", Kind: api.Structure, Members: []api.Member{
 		{Name: "httpUrlConfiguration", Shape: &shapeHttpUrlDestinationConfiguration},
+		{Name: "influxDBConfiguration", Shape: &shapeInfluxDBDestinationConfiguration},
 		{Name: "vpcConfiguration", Shape: &shapeVpcDestinationConfiguration},
 	}}
 	shapeTopicRuleDestinationMaxResults = api.Shape{Name: "TopicRuleDestinationMaxResults", Kind: api.Integer, HasMin: true, Min: 1, HasMax: true, Max: 1000}
@@ -4097,6 +4163,7 @@ var (
 		{Name: "arn", Shape: &shapeAwsArn},
 		{Name: "createdAt", Shape: &shapeCreatedAtDate},
 		{Name: "httpUrlSummary", Shape: &shapeHttpUrlDestinationSummary},
+		{Name: "influxDBSummary", Shape: &shapeInfluxDBDestinationSummary},
 		{Name: "lastUpdatedAt", Shape: &shapeLastUpdatedAtDate},
 		{Name: "status", Shape: &shapeTopicRuleDestinationStatus},
 		{Name: "statusReason", Shape: &shapeString},

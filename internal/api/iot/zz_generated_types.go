@@ -35,6 +35,7 @@ type Action struct {
 	Elasticsearch    *ElasticsearchAction
 	Firehose         *FirehoseAction
 	Http             *HttpAction
+	InfluxDB         *InfluxDBAction
 	IotAnalytics     *IotAnalyticsAction
 	IotEvents        *IotEventsAction
 	IotSiteWise      *IotSiteWiseAction
@@ -711,6 +712,11 @@ type ConfirmTopicRuleDestinationRequest struct {
 
 // ConfirmTopicRuleDestinationResponse is the structure ConfirmTopicRuleDestinationResponse of the model.
 type ConfirmTopicRuleDestinationResponse struct {
+}
+
+// ConnectivityFilter is the structure ConnectivityFilter of the model.
+type ConnectivityFilter struct {
+	IncludeSocketInformation []FleetIndexingApi
 }
 
 // CreateAuditSuppressionRequest is the structure CreateAuditSuppressionRequest of the model.
@@ -2553,15 +2559,25 @@ type GetStatisticsResponse struct {
 
 // GetThingConnectivityDataRequest is the structure GetThingConnectivityDataRequest of the model.
 type GetThingConnectivityDataRequest struct {
-	ThingName string // required
+	IncludeSocketInformation *bool
+	ThingName                string // required
 }
 
 // GetThingConnectivityDataResponse is the structure GetThingConnectivityDataResponse of the model.
 type GetThingConnectivityDataResponse struct {
-	Connected        *bool
-	DisconnectReason *DisconnectReasonValue
-	ThingName        *string
-	Timestamp        *api.Time
+	CleanSession      *bool
+	ClientId          *string
+	Connected         *bool
+	DisconnectReason  *DisconnectReasonValue
+	KeepAliveDuration *int32
+	SessionExpiry     *int64
+	SourceIp          *string
+	SourcePort        *int32
+	TargetIp          *string
+	TargetPort        *int32
+	ThingName         *string
+	Timestamp         *api.Time
+	VpcEndpointId     *string
 }
 
 // GetTopicRuleDestinationRequest is the structure GetTopicRuleDestinationRequest of the model.
@@ -2653,8 +2669,56 @@ type ImplicitDeny struct {
 
 // IndexingFilter is the structure IndexingFilter of the model.
 type IndexingFilter struct {
+	Connectivity     *ConnectivityFilter
 	GeoLocations     []GeoLocationTarget
 	NamedShadowNames []string
+}
+
+// InfluxDBAction is the structure InfluxDBAction of the model.
+type InfluxDBAction struct {
+	BatchConfig    *InfluxDBBatchConfig
+	DatabaseName   string // required
+	DestinationArn string // required
+	Organization   *string
+	RoleArn        string // required
+	TableName      string // required
+	Tags           map[string]string
+	TimestampUnit  *InfluxDBTimestampUnit
+}
+
+// InfluxDBBatchConfig is the structure InfluxDBBatchConfig of the model.
+type InfluxDBBatchConfig struct {
+	BatchAcrossTopics *bool
+	MaxBatchOpenMs    *int32
+	MaxBatchSize      *int32
+	MaxBatchSizeBytes *int32
+}
+
+// InfluxDBDestinationConfiguration is the structure InfluxDBDestinationConfiguration of the model.
+type InfluxDBDestinationConfiguration struct {
+	Endpoint        string          // required
+	InfluxDBVersion InfluxDBVersion // required
+	SecretId        string          // required
+	SecretKey       *string
+	SecretType      *InfluxDBSecretType
+}
+
+// InfluxDBDestinationProperties is the structure InfluxDBDestinationProperties of the model.
+type InfluxDBDestinationProperties struct {
+	Endpoint        *string
+	InfluxDBVersion *InfluxDBVersion
+	SecretId        *string
+	SecretKey       *string
+	SecretType      *InfluxDBSecretType
+}
+
+// InfluxDBDestinationSummary is the structure InfluxDBDestinationSummary of the model.
+type InfluxDBDestinationSummary struct {
+	Endpoint        *string
+	InfluxDBVersion *InfluxDBVersion
+	SecretId        *string
+	SecretKey       *string
+	SecretType      *InfluxDBSecretType
 }
 
 // IotAnalyticsAction is the structure IotAnalyticsAction of the model.
@@ -4611,9 +4675,13 @@ type ThingAttribute struct {
 
 // ThingConnectivity is the structure ThingConnectivity of the model.
 type ThingConnectivity struct {
-	Connected        *bool
-	DisconnectReason *string
-	Timestamp        *int64
+	CleanSession      *bool
+	ClientId          *string
+	Connected         *bool
+	DisconnectReason  *string
+	KeepAliveDuration *int32
+	SessionExpiry     *int64
+	Timestamp         *int64
 }
 
 // ThingDocument is the structure ThingDocument of the model.
@@ -4752,19 +4820,21 @@ type TopicRule struct {
 
 // TopicRuleDestination is the structure TopicRuleDestination of the model.
 type TopicRuleDestination struct {
-	Arn               *string
-	CreatedAt         *api.Time
-	HttpUrlProperties *HttpUrlDestinationProperties
-	LastUpdatedAt     *api.Time
-	Status            *TopicRuleDestinationStatus
-	StatusReason      *string
-	VpcProperties     *VpcDestinationProperties
+	Arn                *string
+	CreatedAt          *api.Time
+	HttpUrlProperties  *HttpUrlDestinationProperties
+	InfluxDBProperties *InfluxDBDestinationProperties
+	LastUpdatedAt      *api.Time
+	Status             *TopicRuleDestinationStatus
+	StatusReason       *string
+	VpcProperties      *VpcDestinationProperties
 }
 
 // TopicRuleDestinationConfiguration is the structure TopicRuleDestinationConfiguration of the model.
 type TopicRuleDestinationConfiguration struct {
-	HttpUrlConfiguration *HttpUrlDestinationConfiguration
-	VpcConfiguration     *VpcDestinationConfiguration
+	HttpUrlConfiguration  *HttpUrlDestinationConfiguration
+	InfluxDBConfiguration *InfluxDBDestinationConfiguration
+	VpcConfiguration      *VpcDestinationConfiguration
 }
 
 // TopicRuleDestinationSummary is the structure TopicRuleDestinationSummary of the model.
@@ -4772,6 +4842,7 @@ type TopicRuleDestinationSummary struct {
 	Arn                   *string
 	CreatedAt             *api.Time
 	HttpUrlSummary        *HttpUrlDestinationSummary
+	InfluxDBSummary       *InfluxDBDestinationSummary
 	LastUpdatedAt         *api.Time
 	Status                *TopicRuleDestinationStatus
 	StatusReason          *string
@@ -5960,6 +6031,14 @@ const (
 	FieldTypeBoolean FieldType = "Boolean"
 )
 
+// FleetIndexingApi is the enum FleetIndexingApi of the model.
+type FleetIndexingApi string
+
+// Values of FleetIndexingApi.
+const (
+	FleetIndexingApiGetThingConnectivityData FleetIndexingApi = "GET_THING_CONNECTIVITY_DATA"
+)
+
 // FleetMetricUnit is the enum FleetMetricUnit of the model.
 type FleetMetricUnit string
 
@@ -6002,6 +6081,35 @@ const (
 	IndexStatusActive     IndexStatus = "ACTIVE"
 	IndexStatusBuilding   IndexStatus = "BUILDING"
 	IndexStatusRebuilding IndexStatus = "REBUILDING"
+)
+
+// InfluxDBSecretType is the enum InfluxDBSecretType of the model.
+type InfluxDBSecretType string
+
+// Values of InfluxDBSecretType.
+const (
+	InfluxDBSecretTypeSecretString InfluxDBSecretType = "SecretString"
+	InfluxDBSecretTypeSecretBinary InfluxDBSecretType = "SecretBinary"
+)
+
+// InfluxDBTimestampUnit is the enum InfluxDBTimestampUnit of the model.
+type InfluxDBTimestampUnit string
+
+// Values of InfluxDBTimestampUnit.
+const (
+	InfluxDBTimestampUnitS  InfluxDBTimestampUnit = "s"
+	InfluxDBTimestampUnitMs InfluxDBTimestampUnit = "ms"
+	InfluxDBTimestampUnitUs InfluxDBTimestampUnit = "us"
+	InfluxDBTimestampUnitNs InfluxDBTimestampUnit = "ns"
+)
+
+// InfluxDBVersion is the enum InfluxDBVersion of the model.
+type InfluxDBVersion string
+
+// Values of InfluxDBVersion.
+const (
+	InfluxDBVersionV2 InfluxDBVersion = "V2"
+	InfluxDBVersionV3 InfluxDBVersion = "V3"
 )
 
 // JobEndBehavior is the enum JobEndBehavior of the model.

@@ -10,6 +10,7 @@ import (
 var exceptions = map[string]int{
 	"ConflictException":                    409,
 	"ForbiddenException":                   403,
+	"GatewayTimeoutException":              504,
 	"InternalFailureException":             500,
 	"InvalidRequestException":              400,
 	"MethodNotAllowedException":            405,
@@ -29,6 +30,11 @@ func ConflictException(format string, args ...any) *api.Error {
 // ForbiddenException is answered with HTTP status 403.
 func ForbiddenException(format string, args ...any) *api.Error {
 	return api.Errorf("ForbiddenException", 403, format, args...)
+}
+
+// GatewayTimeoutException is answered with HTTP status 504.
+func GatewayTimeoutException(format string, args ...any) *api.Error {
+	return api.Errorf("GatewayTimeoutException", 504, format, args...)
 }
 
 // InternalFailureException is answered with HTTP status 500.

@@ -20,11 +20,14 @@ const (
 type Operations interface {
 	DeleteConnection(context.Context, *DeleteConnectionRequest) (*DeleteConnectionResponse, error)
 	DeleteThingShadow(context.Context, *DeleteThingShadowRequest) (*DeleteThingShadowResponse, error)
+	GetConnection(context.Context, *GetConnectionRequest) (*GetConnectionResponse, error)
 	GetRetainedMessage(context.Context, *GetRetainedMessageRequest) (*GetRetainedMessageResponse, error)
 	GetThingShadow(context.Context, *GetThingShadowRequest) (*GetThingShadowResponse, error)
 	ListNamedShadowsForThing(context.Context, *ListNamedShadowsForThingRequest) (*ListNamedShadowsForThingResponse, error)
 	ListRetainedMessages(context.Context, *ListRetainedMessagesRequest) (*ListRetainedMessagesResponse, error)
+	ListSubscriptions(context.Context, *ListSubscriptionsRequest) (*ListSubscriptionsResponse, error)
 	Publish(context.Context, *PublishRequest) (*PublishResponse, error)
+	SendDirectMessage(context.Context, *SendDirectMessageRequest) (*SendDirectMessageResponse, error)
 	UpdateThingShadow(context.Context, *UpdateThingShadowRequest) (*UpdateThingShadowResponse, error)
 }
 
@@ -40,6 +43,10 @@ func (Unimplemented) DeleteConnection(context.Context, *DeleteConnectionRequest)
 
 func (Unimplemented) DeleteThingShadow(context.Context, *DeleteThingShadowRequest) (*DeleteThingShadowResponse, error) {
 	return nil, api.NotImplemented(ServiceID, Version, "DeleteThingShadow")
+}
+
+func (Unimplemented) GetConnection(context.Context, *GetConnectionRequest) (*GetConnectionResponse, error) {
+	return nil, api.NotImplemented(ServiceID, Version, "GetConnection")
 }
 
 func (Unimplemented) GetRetainedMessage(context.Context, *GetRetainedMessageRequest) (*GetRetainedMessageResponse, error) {
@@ -58,8 +65,16 @@ func (Unimplemented) ListRetainedMessages(context.Context, *ListRetainedMessages
 	return nil, api.NotImplemented(ServiceID, Version, "ListRetainedMessages")
 }
 
+func (Unimplemented) ListSubscriptions(context.Context, *ListSubscriptionsRequest) (*ListSubscriptionsResponse, error) {
+	return nil, api.NotImplemented(ServiceID, Version, "ListSubscriptions")
+}
+
 func (Unimplemented) Publish(context.Context, *PublishRequest) (*PublishResponse, error) {
 	return nil, api.NotImplemented(ServiceID, Version, "Publish")
+}
+
+func (Unimplemented) SendDirectMessage(context.Context, *SendDirectMessageRequest) (*SendDirectMessageResponse, error) {
+	return nil, api.NotImplemented(ServiceID, Version, "SendDirectMessage")
 }
 
 func (Unimplemented) UpdateThingShadow(context.Context, *UpdateThingShadowRequest) (*UpdateThingShadowResponse, error) {
@@ -77,6 +92,9 @@ func NewService(h Operations) *api.Service {
 			{Info: &opDeleteThingShadow, New: func() any { return new(DeleteThingShadowRequest) }, Call: func(ctx context.Context, in any) (any, error) {
 				return h.DeleteThingShadow(ctx, in.(*DeleteThingShadowRequest))
 			}},
+			{Info: &opGetConnection, New: func() any { return new(GetConnectionRequest) }, Call: func(ctx context.Context, in any) (any, error) {
+				return h.GetConnection(ctx, in.(*GetConnectionRequest))
+			}},
 			{Info: &opGetRetainedMessage, New: func() any { return new(GetRetainedMessageRequest) }, Call: func(ctx context.Context, in any) (any, error) {
 				return h.GetRetainedMessage(ctx, in.(*GetRetainedMessageRequest))
 			}},
@@ -89,7 +107,13 @@ func NewService(h Operations) *api.Service {
 			{Info: &opListRetainedMessages, New: func() any { return new(ListRetainedMessagesRequest) }, Call: func(ctx context.Context, in any) (any, error) {
 				return h.ListRetainedMessages(ctx, in.(*ListRetainedMessagesRequest))
 			}},
+			{Info: &opListSubscriptions, New: func() any { return new(ListSubscriptionsRequest) }, Call: func(ctx context.Context, in any) (any, error) {
+				return h.ListSubscriptions(ctx, in.(*ListSubscriptionsRequest))
+			}},
 			{Info: &opPublish, New: func() any { return new(PublishRequest) }, Call: func(ctx context.Context, in any) (any, error) { return h.Publish(ctx, in.(*PublishRequest)) }},
+			{Info: &opSendDirectMessage, New: func() any { return new(SendDirectMessageRequest) }, Call: func(ctx context.Context, in any) (any, error) {
+				return h.SendDirectMessage(ctx, in.(*SendDirectMessageRequest))
+			}},
 			{Info: &opUpdateThingShadow, New: func() any { return new(UpdateThingShadowRequest) }, Call: func(ctx context.Context, in any) (any, error) {
 				return h.UpdateThingShadow(ctx, in.(*UpdateThingShadowRequest))
 			}},
@@ -100,10 +124,13 @@ func NewService(h Operations) *api.Service {
 var (
 	opDeleteConnection         = api.OperationInfo{Name: "DeleteConnection", Method: "DELETE", Path: "/connections/{clientId}", Input: &shapeDeleteConnectionRequest, Invalid: "InvalidRequestException", Errors: []string{"ForbiddenException", "ResourceNotFoundException", "InvalidRequestException", "ThrottlingException", "InternalFailureException"}}
 	opDeleteThingShadow        = api.OperationInfo{Name: "DeleteThingShadow", Method: "DELETE", Path: "/things/{thingName}/shadow", Input: &shapeDeleteThingShadowRequest, Output: &shapeDeleteThingShadowResponse, Invalid: "InvalidRequestException", Errors: []string{"ResourceNotFoundException", "InvalidRequestException", "ThrottlingException", "UnauthorizedException", "ServiceUnavailableException", "InternalFailureException", "MethodNotAllowedException", "UnsupportedDocumentEncodingException"}}
+	opGetConnection            = api.OperationInfo{Name: "GetConnection", Method: "GET", Path: "/connections/{clientId}", Input: &shapeGetConnectionRequest, Output: &shapeGetConnectionResponse, ReadOnly: true, Invalid: "InvalidRequestException", Errors: []string{"ForbiddenException", "ResourceNotFoundException", "InvalidRequestException", "ThrottlingException", "InternalFailureException"}}
 	opGetRetainedMessage       = api.OperationInfo{Name: "GetRetainedMessage", Method: "GET", Path: "/retainedMessage/{topic+}", Input: &shapeGetRetainedMessageRequest, Output: &shapeGetRetainedMessageResponse, ReadOnly: true, Invalid: "InvalidRequestException", Errors: []string{"InvalidRequestException", "ResourceNotFoundException", "ThrottlingException", "UnauthorizedException", "ServiceUnavailableException", "InternalFailureException", "MethodNotAllowedException"}}
 	opGetThingShadow           = api.OperationInfo{Name: "GetThingShadow", Method: "GET", Path: "/things/{thingName}/shadow", Input: &shapeGetThingShadowRequest, Output: &shapeGetThingShadowResponse, ReadOnly: true, Invalid: "InvalidRequestException", Errors: []string{"InvalidRequestException", "ResourceNotFoundException", "ThrottlingException", "UnauthorizedException", "ServiceUnavailableException", "InternalFailureException", "MethodNotAllowedException", "UnsupportedDocumentEncodingException"}}
 	opListNamedShadowsForThing = api.OperationInfo{Name: "ListNamedShadowsForThing", Method: "GET", Path: "/api/things/shadow/ListNamedShadowsForThing/{thingName}", Input: &shapeListNamedShadowsForThingRequest, Output: &shapeListNamedShadowsForThingResponse, ReadOnly: true, Invalid: "InvalidRequestException", Errors: []string{"ResourceNotFoundException", "InvalidRequestException", "ThrottlingException", "UnauthorizedException", "ServiceUnavailableException", "InternalFailureException", "MethodNotAllowedException"}}
 	opListRetainedMessages     = api.OperationInfo{Name: "ListRetainedMessages", Method: "GET", Path: "/retainedMessage", Input: &shapeListRetainedMessagesRequest, Output: &shapeListRetainedMessagesResponse, ReadOnly: true, Invalid: "InvalidRequestException", Errors: []string{"InvalidRequestException", "ThrottlingException", "UnauthorizedException", "ServiceUnavailableException", "InternalFailureException", "MethodNotAllowedException"}, Paging: &api.Paging{Input: "nextToken", Output: "nextToken", Limit: "maxResults", Results: []string{"retainedTopics"}}}
+	opListSubscriptions        = api.OperationInfo{Name: "ListSubscriptions", Method: "GET", Path: "/connections/{clientId}/subscriptions", Input: &shapeListSubscriptionsRequest, Output: &shapeListSubscriptionsResponse, ReadOnly: true, Invalid: "InvalidRequestException", Errors: []string{"ForbiddenException", "ResourceNotFoundException", "InvalidRequestException", "ThrottlingException", "InternalFailureException"}, Paging: &api.Paging{Input: "nextToken", Output: "nextToken", Limit: "maxResults", Results: []string{"subscriptions"}}}
 	opPublish                  = api.OperationInfo{Name: "Publish", Method: "POST", Path: "/topics/{topic+}", Input: &shapePublishRequest, Invalid: "InvalidRequestException", Errors: []string{"InternalFailureException", "InvalidRequestException", "UnauthorizedException", "MethodNotAllowedException", "ThrottlingException"}}
+	opSendDirectMessage        = api.OperationInfo{Name: "SendDirectMessage", Method: "POST", Path: "/connections/{clientId}/messages", Input: &shapeSendDirectMessageRequest, Output: &shapeSendDirectMessageResponse, Invalid: "InvalidRequestException", Errors: []string{"ForbiddenException", "GatewayTimeoutException", "InternalFailureException", "InvalidRequestException", "RequestEntityTooLargeException", "ResourceNotFoundException", "ThrottlingException", "UnauthorizedException"}}
 	opUpdateThingShadow        = api.OperationInfo{Name: "UpdateThingShadow", Method: "POST", Path: "/things/{thingName}/shadow", Input: &shapeUpdateThingShadowRequest, Output: &shapeUpdateThingShadowResponse, Invalid: "InvalidRequestException", Errors: []string{"ConflictException", "RequestEntityTooLargeException", "InvalidRequestException", "ThrottlingException", "UnauthorizedException", "ServiceUnavailableException", "InternalFailureException", "MethodNotAllowedException", "UnsupportedDocumentEncodingException"}}
 )

@@ -14,6 +14,7 @@ var (
 
 // Members stand in the order of the fields of the Go type.
 var (
+	shapeBoolean                 = api.Shape{Name: "Boolean", Kind: api.Boolean}
 	shapeCleanSession            = api.Shape{Name: "CleanSession", Kind: api.Boolean}
 	shapeClientId                = api.Shape{Name: "ClientId", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: &pattern0}
 	shapeContentType             = api.Shape{Name: "ContentType", Kind: api.String}
@@ -29,6 +30,26 @@ var (
 	}}
 	shapeDeleteThingShadowResponse = api.Shape{Name: "DeleteThingShadowResponse", Kind: api.Structure, Members: []api.Member{
 		{Name: "payload", Shape: &shapeJsonDocument, In: api.Payload, Required: true},
+	}}
+	shapeGetConnectionRequest = api.Shape{Name: "GetConnectionRequest", Kind: api.Structure, Members: []api.Member{
+		{Name: "clientId", Shape: &shapeClientId, In: api.Label, Required: true},
+		{Name: "includeSocketInformation", Shape: &shapeBoolean, In: api.Query},
+	}}
+	shapeGetConnectionResponse = api.Shape{Name: "GetConnectionResponse", Kind: api.Structure, Members: []api.Member{
+		{Name: "cleanSession", Shape: &shapeBoolean},
+		{Name: "clientId", Shape: &shapeString},
+		{Name: "connected", Shape: &shapeBoolean},
+		{Name: "connectedSince", Shape: &shapeTimestamp},
+		{Name: "disconnectReason", Shape: &shapeString},
+		{Name: "disconnectedSince", Shape: &shapeTimestamp},
+		{Name: "keepAliveDuration", Shape: &shapeInteger},
+		{Name: "sessionExpiry", Shape: &shapeTimestamp},
+		{Name: "sourceIp", Shape: &shapeString},
+		{Name: "sourcePort", Shape: &shapeInteger},
+		{Name: "targetIp", Shape: &shapeString},
+		{Name: "targetPort", Shape: &shapeInteger},
+		{Name: "thingName", Shape: &shapeString},
+		{Name: "vpcEndpointId", Shape: &shapeString},
 	}}
 	shapeGetRetainedMessageRequest = api.Shape{Name: "GetRetainedMessageRequest", Kind: api.Structure, Members: []api.Member{
 		{Name: "topic", Shape: &shapeTopic, In: api.Label, Required: true},
@@ -47,6 +68,7 @@ var (
 	shapeGetThingShadowResponse = api.Shape{Name: "GetThingShadowResponse", Kind: api.Structure, Members: []api.Member{
 		{Name: "payload", Shape: &shapeJsonDocument, In: api.Payload},
 	}}
+	shapeInteger                         = api.Shape{Name: "Integer", Kind: api.Integer}
 	shapeJsonDocument                    = api.Shape{Name: "JsonDocument", Kind: api.Blob}
 	shapeListNamedShadowsForThingRequest = api.Shape{Name: "ListNamedShadowsForThingRequest", Kind: api.Structure, Members: []api.Member{
 		{Name: "nextToken", Shape: &shapeNextToken, In: api.Query},
@@ -65,6 +87,15 @@ var (
 	shapeListRetainedMessagesResponse = api.Shape{Name: "ListRetainedMessagesResponse", Kind: api.Structure, Members: []api.Member{
 		{Name: "nextToken", Shape: &shapeNextToken},
 		{Name: "retainedTopics", Shape: &shapeRetainedMessageList},
+	}}
+	shapeListSubscriptionsRequest = api.Shape{Name: "ListSubscriptionsRequest", Kind: api.Structure, Members: []api.Member{
+		{Name: "clientId", Shape: &shapeClientId, In: api.Label, Required: true},
+		{Name: "maxResults", Shape: &shapeInteger, In: api.Query},
+		{Name: "nextToken", Shape: &shapeNextToken, In: api.Query},
+	}}
+	shapeListSubscriptionsResponse = api.Shape{Name: "ListSubscriptionsResponse", Kind: api.Structure, Members: []api.Member{
+		{Name: "nextToken", Shape: &shapeNextToken},
+		{Name: "subscriptions", Shape: &shapeSubscriptionList},
 	}}
 	shapeMaxResults             = api.Shape{Name: "MaxResults", Kind: api.Integer, HasMin: true, Min: 1, HasMax: true, Max: 200}
 	shapeMessageExpiry          = api.Shape{Name: "MessageExpiry", Kind: api.Long}
@@ -97,7 +128,29 @@ var (
 		{Name: "qos", Shape: &shapeQos},
 		{Name: "topic", Shape: &shapeTopic},
 	}}
-	shapeShadowName               = api.Shape{Name: "ShadowName", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 64, Pattern: &pattern1}
+	shapeSendDirectMessageRequest = api.Shape{Name: "SendDirectMessageRequest", Kind: api.Structure, Members: []api.Member{
+		{Name: "clientId", Shape: &shapeClientId, In: api.Label, Required: true},
+		{Name: "confirmation", Shape: &shapeBoolean, In: api.Query},
+		{Name: "contentType", Shape: &shapeContentType, In: api.Query},
+		{Name: "correlationData", Shape: &shapeCorrelationData, Wire: "x-amz-mqtt5-correlation-data", In: api.Header},
+		{Name: "payload", Shape: &shapePayload, In: api.Payload},
+		{Name: "payloadFormatIndicator", Shape: &shapePayloadFormatIndicator, Wire: "x-amz-mqtt5-payload-format-indicator", In: api.Header},
+		{Name: "responseTopic", Shape: &shapeResponseTopic, In: api.Query},
+		{Name: "timeout", Shape: &shapeInteger, In: api.Query},
+		{Name: "topic", Shape: &shapeTopic, In: api.Query, Required: true},
+		{Name: "userProperties", Shape: &shapeUserProperties, Wire: "x-amz-mqtt5-user-properties", In: api.Header, JSONValue: true},
+	}}
+	shapeSendDirectMessageResponse = api.Shape{Name: "SendDirectMessageResponse", Kind: api.Structure, Members: []api.Member{
+		{Name: "message", Shape: &shapeString},
+		{Name: "traceId", Shape: &shapeString},
+	}}
+	shapeShadowName          = api.Shape{Name: "ShadowName", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 64, Pattern: &pattern1}
+	shapeString              = api.Shape{Name: "String", Kind: api.String}
+	shapeSubscriptionList    = api.Shape{Name: "SubscriptionList", Kind: api.List, Value: &shapeSubscriptionSummary}
+	shapeSubscriptionSummary = api.Shape{Name: "SubscriptionSummary", Kind: api.Structure, Members: []api.Member{
+		{Name: "qos", Shape: &shapeQos, Required: true},
+		{Name: "topicFilter", Shape: &shapeString, Required: true},
+	}}
 	shapeThingName                = api.Shape{Name: "ThingName", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: &pattern2}
 	shapeTimestamp                = api.Shape{Name: "Timestamp", Kind: api.Long}
 	shapeTopic                    = api.Shape{Name: "Topic", Kind: api.String}

@@ -20,6 +20,30 @@ type DeleteThingShadowResponse struct {
 	Payload []byte // required
 }
 
+// GetConnectionRequest is the structure GetConnectionRequest of the model.
+type GetConnectionRequest struct {
+	ClientId                 string // required
+	IncludeSocketInformation *bool
+}
+
+// GetConnectionResponse is the structure GetConnectionResponse of the model.
+type GetConnectionResponse struct {
+	CleanSession      *bool
+	ClientId          *string
+	Connected         *bool
+	ConnectedSince    *int64
+	DisconnectReason  *string
+	DisconnectedSince *int64
+	KeepAliveDuration *int32
+	SessionExpiry     *int64
+	SourceIp          *string
+	SourcePort        *int32
+	TargetIp          *string
+	TargetPort        *int32
+	ThingName         *string
+	VpcEndpointId     *string
+}
+
 // GetRetainedMessageRequest is the structure GetRetainedMessageRequest of the model.
 type GetRetainedMessageRequest struct {
 	Topic string // required
@@ -71,6 +95,19 @@ type ListRetainedMessagesResponse struct {
 	RetainedTopics []RetainedMessageSummary
 }
 
+// ListSubscriptionsRequest is the structure ListSubscriptionsRequest of the model.
+type ListSubscriptionsRequest struct {
+	ClientId   string // required
+	MaxResults *int32
+	NextToken  *string
+}
+
+// ListSubscriptionsResponse is the structure ListSubscriptionsResponse of the model.
+type ListSubscriptionsResponse struct {
+	NextToken     *string
+	Subscriptions []SubscriptionSummary
+}
+
 // PublishRequest is the structure PublishRequest of the model.
 type PublishRequest struct {
 	ContentType            *string
@@ -91,6 +128,32 @@ type RetainedMessageSummary struct {
 	PayloadSize      *int64
 	Qos              *int32
 	Topic            *string
+}
+
+// SendDirectMessageRequest is the structure SendDirectMessageRequest of the model.
+type SendDirectMessageRequest struct {
+	ClientId               string // required
+	Confirmation           *bool
+	ContentType            *string
+	CorrelationData        *string
+	Payload                []byte
+	PayloadFormatIndicator *PayloadFormatIndicator
+	ResponseTopic          *string
+	Timeout                *int32
+	Topic                  string // required
+	UserProperties         *string
+}
+
+// SendDirectMessageResponse is the structure SendDirectMessageResponse of the model.
+type SendDirectMessageResponse struct {
+	Message *string
+	TraceId *string
+}
+
+// SubscriptionSummary is the structure SubscriptionSummary of the model.
+type SubscriptionSummary struct {
+	Qos         int32  // required
+	TopicFilter string // required
 }
 
 // UpdateThingShadowRequest is the structure UpdateThingShadowRequest of the model.
