@@ -60,12 +60,13 @@ func New(t PacketType) Packet {
 	return nil
 }
 
-// Decode decodes any packet into a new struct that borrows body.
+// Decode decodes any packet into a new struct that borrows body. Beside an
+// error it returns what was decoded before the fault, nil for packet type 0.
 func Decode(v Version, header byte, body []byte) (Packet, error) {
-	if err := checkHeader(v, header); err != nil {
-		return nil, err
-	}
 	p := New(TypeOf(header))
+	if p == nil {
+		return nil, checkHeader(v, header)
+	}
 	return p, p.Decode(v, header, body)
 }
 

@@ -153,22 +153,30 @@ func (p *Properties) size(e *encoding, which PacketType) int {
 	return n
 }
 
-// last holds the properties that are written after all others. AWS's reference
-// CONNACK has Server Keep Alive at its end; user properties come last because
-// they are of least use to a peer that stops reading early.
-// Source: mqtt sheet 3.
-const last = 1<<PropServerKeepAlive | 1<<PropUser
+// order groups the properties by when they are written; within a group the
+// order is that of their identifiers. It makes a CONNACK byte for byte AWS's
+// reference, and puts User Properties last. Source: mqtt sheet 3.
+var order = [...]uint64{
+	(1<<PropTopicAliasMaximum-1)&^late | propSet(PropTopicAlias, PropMaximumQoS, PropRetainAvailable, PropMaximumPacketSize),
+	propSet(PropTopicAliasMaximum),
+	propSet(PropWildcardAvailable, PropSubscriptionAvailable, PropSharedAvailable),
+	late,
+}
 
-// append appends the property length and the properties, in the order of
-// their identifiers except for last. size must have accepted them.
+const late = 1<<PropServerKeepAlive | 1<<PropUser
+
+// append appends the property length and the properties. size must have
+// accepted them.
 func (p *Properties) append(dst []byte, size int) []byte {
 	dst = appendVarint(dst, size)
 	set := p.set()
-	for s := set &^ last; s != 0; s &= s - 1 {
-		dst = p.appendOne(dst, PropertyID(bits.TrailingZeros64(s)))
+	if set == 0 {
+		return dst
 	}
-	for s := set & last; s != 0; s &= s - 1 {
-		dst = p.appendOne(dst, PropertyID(bits.TrailingZeros64(s)))
+	for _, group := range order {
+		for s := set & group; s != 0; s &= s - 1 {
+			dst = p.appendOne(dst, PropertyID(bits.TrailingZeros64(s)))
+		}
 	}
 	return dst
 }
