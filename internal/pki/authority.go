@@ -85,6 +85,11 @@ func Open(cfg Config) (*Authority, error) {
 // loadKeys reads or makes the four keys, side by side: making an RSA key is
 // most of the work of a first start.
 func (a *Authority) loadKeys() error {
+	for cert, key := range map[string]string{rootCertFile: rootKeyFile, deviceCertFile: deviceKeyFile} {
+		if isFile(filepath.Join(a.dir, cert)) && !isFile(filepath.Join(a.dir, key)) {
+			return fmt.Errorf("the certificate %s is there, but its key %s is missing", filepath.Join(a.dir, cert), key)
+		}
+	}
 	var g errgroup.Group
 	load := func(dst *crypto.Signer, file string, generate func() (crypto.Signer, error)) {
 		g.Go(func() (err error) {

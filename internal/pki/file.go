@@ -111,6 +111,11 @@ func writeFile(path string, data []byte, mode fs.FileMode) error {
 	return os.Rename(f.Name(), path)
 }
 
+func isFile(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
 // samePublicKey compares keys of the kinds that crypto/x509 parses.
 func samePublicKey(a, b crypto.PublicKey) bool {
 	k, ok := a.(interface{ Equal(crypto.PublicKey) bool })
