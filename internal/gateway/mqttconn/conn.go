@@ -2,17 +2,294 @@ package mqttconn
 
 import (
 	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
 	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
+	"github.com/gatehouse-iot/gatehouse/internal/broker"
+	"github.com/gatehouse-iot/gatehouse/internal/broker/gcra"
+	"github.com/gatehouse-iot/gatehouse/internal/check"
 	"github.com/gatehouse-iot/gatehouse/internal/identity"
+	"github.com/gatehouse-iot/gatehouse/mqtt"
 )
 
-type conn struct{ slot int64 }
+// A conn is one MQTT connection. What has no lock and no atomic type belongs to the goroutine of
+// Serve, or does not change once the session is open.
+type conn struct {
+	server *Server
+	nc     net.Conn
+	in     reader
+	at     *attempt.Attempt
+	who    identity.Principal
+	info   Info
 
-func (k *conn) end(e ending)                {}
-func (k *conn) due(now time.Time) time.Time { return time.Time{} }
+	version      mqtt.Version
+	clientID     string
+	auth         Authorization
+	client       *broker.Client // nil before the session is open
+	sdk          string
+	keepAlive    time.Duration // the longest silence that is allowed: 1.5 times what is in force
+	keepAliveAsk uint16
+	wantsSession bool // asked for a session that outlives the connection
+	will         *will
+	opened       time.Time
 
+	topics    []*topicEntry              // the last topics that were published on, latest first
+	aliases   *[maxTopicAlias + 1]string // nil until used
+	work      *work                      // what the packets of one read need; nil while idle
+	published int64                      // messages accepted
+	retained  bool                       // a RETAIN was noted
+
+	rate       gcra.Meter // publishes, inbound and outbound
+	throughput gcra.Meter
+	lastHeard  atomic.Int64  // Unix nanoseconds
+	lastPacket atomic.Uint32 // its type
+	slot       int64         // guarded by deadlines.mu
+
+	over  atomic.Pointer[ending] // set once by whoever ends the connection
+	stop  chan struct{}          // closed then
+	dropM sync.Mutex
+	drops map[dropKey]int64 // guarded by dropM
+}
+
+// serve carries one connection from its first packet to its close.
 func (s *Server) serve(ctx context.Context, nc net.Conn, info Info, who identity.Principal, at *attempt.Attempt) {
+	k := &conn{server: s, nc: nc, in: reader{nc: nc}, at: at, who: who, info: info, stop: make(chan struct{})}
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		k.part(shutdown)
+		return
+	}
+	s.serving.Add(1)
+	s.conns[k] = struct{}{}
+	if s.byCert[who.ID] == nil {
+		s.byCert[who.ID] = map[*conn]struct{}{}
+	}
+	s.byCert[who.ID][k] = struct{}{}
+	s.mu.Unlock()
+	defer s.serving.Done()
+	defer s.forget(k)
+	defer context.AfterFunc(ctx, func() { k.end(shutdown) })()
+
+	header, body, refused := k.firstPacket()
+	if refused == nil {
+		refused = k.connect(ctx, header, body)
+	}
+	if refused != nil {
+		k.part(*refused)
+		return
+	}
+	k.part(k.run())
+}
+
+// forget takes k out of the server's books.
+func (s *Server) forget(k *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, k)
+	if m := s.byCert[k.who.ID]; m != nil {
+		if delete(m, k); len(m) == 0 {
+			delete(s.byCert, k.who.ID)
+		}
+	}
+}
+
+// end asks the connection to end as e says; the first one who asks wins. It does not wait.
+func (k *conn) end(e ending) {
+	if k.over.CompareAndSwap(nil, &e) {
+		close(k.stop)
+		k.nc.SetReadDeadline(time.Unix(1, 0)) // wakes the reading goroutine
+		k.nc.SetWriteDeadline(k.server.cfg.Now().Add(k.server.cfg.Goodbye))
+	}
+}
+
+// firstPacket waits for the CONNECT. Source: mqtt sheet 2.1, connect sheet 3.3.
+func (k *conn) firstPacket() (header byte, body []byte, refused *ending) {
+	wait := k.server.cfg.FirstPacket
+	k.nc.SetReadDeadline(k.server.cfg.Now().Add(wait))
+	if k.over.Load() != nil {
+		k.nc.SetReadDeadline(time.Unix(1, 0)) // end was faster
+	}
+	header, body, err := k.in.next()
+	for errors.Is(err, errNeedMore) {
+		if err = k.in.read(); err == nil {
+			header, body, err = k.in.next()
+		}
+	}
+	if err != nil {
+		return 0, nil, k.noFirstPacket(err, wait)
+	}
+	k.nc.SetReadDeadline(time.Time{})
+	if k.over.Load() != nil {
+		return 0, nil, k.over.Load()
+	}
+	return header, body, nil
+}
+
+func (k *conn) noFirstPacket(err error, wait time.Duration) *ending {
+	if e := k.over.Load(); e != nil {
+		return e
+	}
+	var bad *mqtt.Error
+	var timeout net.Error
+	switch {
+	case errors.As(err, &bad) && bad.Code == mqtt.PacketTooLarge:
+		k.at.Fail(check.LimitPacket, attempt.F("packet", bad.Packet.String()), attempt.F("offered", bad.Message), attempt.F("required", strconv.Itoa(maxPacket)))
+	case errors.As(err, &bad):
+		k.at.Fail(check.MQTTFirstNotConnect, attempt.F("bytes", hex.EncodeToString(k.in.first(16))), attempt.F("reason", bad.Message))
+	case errors.As(err, &timeout) && timeout.Timeout():
+		k.at.Fail(check.ConnectTimeout, attempt.F("waited", wait.String()), attempt.F("bytes", hex.EncodeToString(k.in.first(16))))
+	case k.in.empty():
+		k.at.Fail(check.ProtocolClosedBeforeData, attempt.F("error", err.Error()))
+	default:
+		k.at.Fail(check.MQTTFirstNotConnect, attempt.F("bytes", hex.EncodeToString(k.in.first(16))), attempt.F("reason", "the connection ended inside the first packet"))
+	}
+	return &ending{reason: clientError}
+}
+
+// run reads and handles packets until the connection ends, and says how. Work is flushed when no
+// whole packet is left in the read buffer, so what comes in one read goes out in one write.
+func (k *conn) run() ending {
+	defer k.idle()
+	for {
+		header, body, err := k.in.next()
+		switch {
+		case err == nil:
+			if k.work == nil {
+				k.begin()
+			}
+			if e := k.handle(header, body); e != nil {
+				return *e
+			}
+			if len(k.work.out) > 16<<10 {
+				k.flush()
+			}
+			continue
+		case !errors.Is(err, errNeedMore):
+			if k.work == nil {
+				k.begin()
+			}
+			return *k.broken(err, header)
+		}
+		k.idle()
+		before := k.in.total
+		if err := k.in.read(); err != nil {
+			return k.lost(err)
+		}
+		k.slowDown(int(k.in.total - before))
+		if e := k.over.Load(); e != nil {
+			return *e
+		}
+	}
+}
+
+// slowDown rests as long as the throughput limit says. Excess is delayed, not dropped (mqtt sheet 7, 20).
+func (k *conn) slowDown(n int) {
+	d := k.pace(n)
+	if d <= 0 {
+		return
+	}
+	k.at.Warn(check.LimitThroughput, attempt.F("required", "512 KiB/s in both directions together"))
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-k.stop:
+	}
+}
+
+// pace takes n bytes out of the throughput of the connection and tells how long to rest.
+func (k *conn) pace(n int) time.Duration {
+	r := k.server.cfg.Limits.Throughput
+	return k.throughput.Take(r, k.server.cfg.Now(), (n+throughputUnit-1)/throughputUnit)
+}
+
+// lost says how the connection ended when reading failed.
+func (k *conn) lost(err error) ending {
+	if e := k.over.Load(); e != nil {
+		return *e
+	}
+	e := lost
+	if !errors.Is(err, io.EOF) {
+		e.evidence = append(e.evidence, attempt.F("error", err.Error()))
+	}
+	e.evidence = append(e.evidence, k.lastPacketField())
+	return e
+}
+
+func (k *conn) lastPacketField() attempt.Field {
+	heard := time.Unix(0, k.lastHeard.Load())
+	ago := k.server.cfg.Now().Sub(heard).Round(100 * time.Millisecond)
+	return attempt.F("last_packet", fmt.Sprintf("%s, %s ago", mqtt.PacketType(k.lastPacket.Load()), ago))
+}
+
+// due is asked by the wheel at or after the time when the keep-alive could have passed. It ends the
+// connection, or returns when to ask again. Source: mqtt sheet 14.
+func (k *conn) due(now time.Time) time.Time {
+	if k.over.Load() != nil {
+		return time.Time{}
+	}
+	k.client.Sweep(now)
+	next := time.Unix(0, k.lastHeard.Load()).Add(k.keepAlive)
+	if next.After(now) {
+		return next
+	}
+	k.end(ending{code: mqtt.KeepAliveTimeout, reason: keepAliveOver, check: check.SessionKeepaliveExpired, evidence: []attempt.Field{
+		attempt.F("keep_alive", strconv.Itoa(int(k.keepAliveAsk))), attempt.F("waited", k.keepAlive.String()), k.lastPacketField()}})
+	return time.Time{}
+}
+
+// part ends the connection as e says: session, will, record, DISCONNECT, close_notify.
+func (k *conn) part(e ending) {
+	k.end(e) // wakes whoever writes; keeps an earlier ending
+	s := k.server
+	if k.client != nil {
+		s.deadlines.remove(k)
+		s.cfg.Broker.Disconnect(k.client)
+		if k.will != nil && !e.noWill {
+			k.publishWill()
+		}
+		k.recordDrops()
+		k.at.Set("published", strconv.FormatInt(k.published, 10))
+		k.at.Set("connected_for", s.cfg.Now().Sub(k.opened).Round(time.Millisecond).String())
+	}
+	if e.check != nil {
+		switch {
+		case e.note:
+			k.at.Warn(e.check, e.evidence...)
+		case e.check.Severity == check.Step:
+			k.at.Pass(e.check, e.evidence...)
+		default:
+			k.at.Fail(e.check, e.evidence...)
+		}
+	}
+	if e.reason != "" {
+		k.at.Set("disconnect_reason", string(e.reason))
+	}
+	k.nc.SetWriteDeadline(s.cfg.Now().Add(s.cfg.Goodbye))
+	last := e.answer
+	if k.client != nil {
+		if k.version == mqtt.V5 && e.code != 0 {
+			last = mqtt.AppendDisconnect(last, mqtt.V5, e.code)
+		}
+		k.client.Finish(last)
+	} else if len(last) > 0 {
+		k.nc.Write(last) // an error means that the device is gone already
+	}
+	if c, ok := k.nc.(interface{ CloseWrite() error }); ok {
+		c.CloseWrite()
+	}
+	k.in.release()
+	k.nc.SetReadDeadline(time.Time{}) // the caller drains what is still under way
+	s.cfg.Log.LogAttrs(context.Background(), slog.LevelDebug, "connection ended",
+		slog.String("client_id", k.clientID), slog.String("reason", string(e.reason)), slog.String("attempt", k.at.ID()))
 }

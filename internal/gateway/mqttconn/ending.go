@@ -27,7 +27,8 @@ const (
 type ending struct {
 	code   mqtt.ReasonCode // of the DISCONNECT to an MQTT 5 client; 0: none is sent
 	reason disconnectReason
-	noWill bool // only the client's own DISCONNECT keeps the will from being published
+	noWill bool   // only the client's own DISCONNECT keeps the will from being published
+	answer []byte // encoded packets to send before the end
 
 	// check and evidence go to the attempt; nil when the packet that ended the connection recorded
 	// its check already.

@@ -80,11 +80,12 @@ type Server struct {
 	accountPublishes gcra.Meter
 	accountSubs      gcra.Meter
 	connectRates     connectRates
-	takeovers        takeovers
+	takeovers        loops
+	loops            loops // of refusals
 	deadlines        *deadlines
 
 	mu      sync.Mutex
-	conns   map[*conn]struct{}            // guarded by mu: connections past their CONNECT checks
+	conns   map[*conn]struct{}            // guarded by mu: every connection that is served
 	byCert  map[string]map[*conn]struct{} // guarded by mu: the same by principal ID
 	closing bool                          // guarded by mu
 	serving sync.WaitGroup                // counts calls of Serve; Add under mu

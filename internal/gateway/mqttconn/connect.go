@@ -1,0 +1,381 @@
+package mqttconn
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gatehouse-iot/gatehouse/internal/attempt"
+	"github.com/gatehouse-iot/gatehouse/internal/broker"
+	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/mqtt"
+	"github.com/gatehouse-iot/gatehouse/policy"
+)
+
+// A connectFault is a reason to refuse a CONNECT, with what each version is answered.
+type connectFault struct {
+	fault
+	v3, v5 mqtt.ReasonCode // of the CONNACK; v3 0: close without one
+	reason disconnectReason
+}
+
+// connect makes the checks of a CONNECT in AWS's order and opens the session, or says how the
+// refused connection ends. All faults that can be evaluated are recorded, the first one refuses.
+// Source: mqtt sheet 2.1.
+func (k *conn) connect(ctx context.Context, header byte, body []byte) (refused *ending) {
+	k.lastHeard.Store(k.server.cfg.Now().UnixNano())
+	k.lastPacket.Store(uint32(mqtt.TypeOf(header)))
+	var p mqtt.Connect
+	if refused := k.decodeConnect(&p, header, body); refused != nil { // #1, #2
+		return refused
+	}
+	k.noteConnect(&p)
+
+	var faults []connectFault
+	add := func(f connectFault) {
+		if f.found() {
+			faults = append(faults, f)
+		}
+	}
+	add(k.checkClientID(&p))              // #3
+	add(checkWill(p.Will))                // #4, #5
+	if p.Props.Has(mqtt.PropAuthMethod) { // #6
+		add(connectFault{faultOf(check.MQTTAuthMethod, attempt.F("offered", string(p.Props.AuthMethod))), 0, mqtt.BadAuthenticationMethod, clientError})
+	}
+	if len(faults) == 0 {
+		add(k.checkConnectRate()) // #8
+	}
+	if k.clientID != "" {
+		f, err := k.authorizeConnect(ctx, &p) // #9
+		if err != nil {
+			return k.failed("authorize", err)
+		}
+		add(f)
+	}
+	if len(faults) > 0 {
+		return k.refuseConnect(faults)
+	}
+	k.open(&p)
+	return nil
+}
+
+// decodeConnect reads the packet. A version that we do not speak gets the CONNACK that every client
+// understands; anything else malformed is answered in MQTT 5 only, if the packet says that it is.
+func (k *conn) decodeConnect(p *mqtt.Connect, header byte, body []byte) *ending {
+	if t := mqtt.TypeOf(header); t != mqtt.TypeConnect {
+		k.at.Fail(check.MQTTFirstNotConnect, attempt.F("packet", t.String()), attempt.F("bytes", hex.EncodeToString(append([]byte{header}, body[:min(len(body), 15)]...))),
+			attempt.F("reason", "the first packet is "+t.String()))
+		return &ending{reason: clientError}
+	}
+	err := p.Decode(0, header, body)
+	k.version = p.Version
+	if err == nil {
+		return nil
+	}
+	e := &ending{reason: clientError}
+	var bad *mqtt.Error
+	if !errors.As(err, &bad) {
+		return k.failed("decode CONNECT", err)
+	}
+	known := string(p.ProtocolName) == "MQTT" || string(p.ProtocolName) == "MQIsdp"
+	switch {
+	case bad.Code == mqtt.UnsupportedProtocolVersion && known:
+		k.at.Fail(check.MQTTProtocolLevel, attempt.F("offered", bad.Message), attempt.F("required", "MQTT 3.1.1 (level 4) or MQTT 5 (level 5)"))
+		e.answer = mqtt.AppendRefusedVersion(nil)
+		return e
+	case bad.Code == mqtt.ProtocolError:
+		k.at.Fail(check.MQTTProtocolError, malformedEvidence(bad)...)
+	default:
+		k.at.Fail(check.MQTTMalformed, malformedEvidence(bad)...)
+	}
+	if p.Version == mqtt.V5 {
+		code := bad.Code
+		if code != mqtt.ProtocolError {
+			code = mqtt.MalformedPacket
+		}
+		e.answer = k.connack(code, nil)
+	}
+	return e
+}
+
+// noteConnect records what the device says about itself. Credentials are never looked at: with a
+// client certificate AWS ignores them, and the SDKs send their name there. Source: mqtt sheet 2.3.
+func (k *conn) noteConnect(p *mqtt.Connect) {
+	k.clientID = string(p.ClientID)
+	k.keepAliveAsk = p.KeepAlive
+	k.wantsSession = k.version == mqtt.V311 && !p.CleanStart || p.Props.SessionExpiry > 0
+	k.at.SetProtocol(k.version.String())
+	k.at.SetClientID(k.clientID)
+	user := string(p.UserName)
+	if _, params, ok := strings.Cut(user, "?"); ok && strings.HasPrefix(params, "SDK=") {
+		k.sdk = "?" + params
+		k.at.SetSDK(k.sdk)
+	} else if p.HasUserName || p.HasPassword {
+		k.at.Warn(check.MQTTUserNameIgnored)
+	}
+	k.at.Pass(check.MQTTConnect, attempt.F("packet", "CONNECT"), attempt.F("keep_alive", strconv.Itoa(int(p.KeepAlive))))
+}
+
+// checkClientID: mqtt sheet 2.2. An empty one is replaced where the client can do with that.
+func (k *conn) checkClientID(p *mqtt.Connect) connectFault {
+	id := k.clientID
+	refuse := func(c *check.Check, ev ...attempt.Field) connectFault {
+		return connectFault{faultOf(c, ev...), mqtt.RefusedIdentifier, mqtt.ClientIdentifierNotValid, clientError}
+	}
+	switch {
+	case id == "" && k.version == mqtt.V311 && !p.CleanStart:
+		return refuse(check.MQTTClientIDEmpty, attempt.F("required", "a client ID, or a clean session"))
+	case len(id) > maxClientID:
+		return refuse(check.LimitClientIDLength, attempt.F("offered", strconv.Itoa(len(id))), attempt.F("required", strconv.Itoa(maxClientID)))
+	case strings.HasPrefix(id, "$"):
+		return refuse(check.MQTTClientIDReserved, attempt.F("offered", id), attempt.F("required", "a first character other than $"))
+	case id == "":
+		k.clientID = uuid.NewString()
+		k.at.SetClientID(k.clientID)
+		k.at.Pass(check.MQTTClientID, attempt.F("offered", ""), attempt.F("assigned", k.clientID))
+	default:
+		k.at.Pass(check.MQTTClientID, attempt.F("offered", id))
+	}
+	if strings.ContainsAny(id, "#+") {
+		k.at.Warn(check.MQTTClientIDNoEvents, attempt.F("offered", id))
+	}
+	return connectFault{}
+}
+
+// checkWill: the will is a publish, with the rules of one. Source: mqtt sheet 2.1 #4 and #5, 9.
+func checkWill(w *mqtt.Will) connectFault {
+	if w == nil {
+		return connectFault{}
+	}
+	topic := string(w.Topic)
+	if w.QoS > 1 {
+		return connectFault{faultOf(check.MQTTWillQoS2, attempt.F("qos", strconv.Itoa(int(w.QoS))), attempt.F("topic", topic)), 0, mqtt.QoSNotSupported, clientError}
+	}
+	f := checkTopicName(topic)
+	if !f.found() && w.Retain && strings.HasPrefix(topic, "$") {
+		f = faultOf(check.TopicReservedRetain, attempt.F("topic", topic))
+	}
+	if f.found() {
+		f.evidence = append(f.evidence, attempt.F("detector", f.check.Code))
+		return connectFault{fault{check.MQTTWillTopic, f.evidence}, 0, mqtt.TopicNameInvalid, clientError}
+	}
+	if f := checkForwarded(&w.Props); f.found() {
+		return connectFault{f, 0, mqtt.QuotaExceeded, clientError}
+	}
+	return connectFault{}
+}
+
+// checkConnectRate: mqtt sheet 2.1 #8, 19.
+func (k *conn) checkConnectRate() connectFault {
+	s, now := k.server, k.server.cfg.Now()
+	if !s.accountConnects.Allow(s.cfg.Limits.ConnectAccount, now, 1) {
+		return connectFault{faultOf(check.LimitConnectRateAccount, attempt.F("required", strconv.Itoa(s.cfg.Limits.ConnectAccount.Burst)+" a second")), 0, mqtt.QuotaExceeded, throttled}
+	}
+	if !s.connectRates.allow(s.cfg.Limits.ConnectPerClientID, k.clientID, now) {
+		return connectFault{faultOf(check.LimitConnectRateClientID, attempt.F("offered", k.clientID), attempt.F("required", "1 a second")), 0, mqtt.QuotaExceeded, throttled}
+	}
+	return connectFault{}
+}
+
+// authorizeConnect asks the policies: iot:Connect, then the will's topic. The error is broken machinery.
+func (k *conn) authorizeConnect(ctx context.Context, p *mqtt.Connect) (connectFault, error) {
+	facts := k.info.Facts
+	facts.ConnectAttributes = []string{} // known, and empty
+	if k.wantsSession {
+		facts.ConnectAttributes = append(facts.ConnectAttributes, policy.PersistentConnect)
+	}
+	if p.Will != nil {
+		facts.ConnectAttributes = append(facts.ConnectAttributes, policy.LastWill)
+		facts.LastWillTopic = string(p.Will.Topic)
+	}
+	auth, err := k.server.cfg.Authorize(ctx, k.who, k.clientID, facts)
+	if err != nil {
+		return connectFault{}, err
+	}
+	k.auth = auth
+	if thing := auth.ThingName(); thing != "" {
+		k.at.SetThing(thing)
+	}
+	refuse := func(f fault) (connectFault, error) {
+		var v3 mqtt.ReasonCode // closed without CONNACK. Source: mqtt sheet 2.1
+		if k.server.cfg.Refusals.ConnectDenied == ConnectConnack5 {
+			v3 = mqtt.RefusedNotAuthorized
+		}
+		return connectFault{f, v3, mqtt.NotAuthorized, authError}, nil
+	}
+	if auth.Decide(policy.Connect, k.clientID) != policy.Allow {
+		f := k.denied(check.AuthzConnect, policy.Connect, k.clientID, true)
+		if f.check == check.AuthzConnectClientID && len(p.ClientID) == 0 {
+			f.check = check.AuthzConnectClientIDEmpty
+		}
+		return refuse(f)
+	}
+	k.at.Pass(check.AuthzConnect, attempt.F("action", string(policy.Connect)), attempt.F("offered", k.clientID))
+	if p.Will == nil {
+		return connectFault{}, nil
+	}
+	if topic := string(p.Will.Topic); auth.Decide(policy.Publish, topic) != policy.Allow {
+		return refuse(k.denied(check.AuthzWillPublish, policy.Publish, topic, false))
+	} else if p.Will.Retain && auth.Decide(policy.RetainPublish, topic) != policy.Allow {
+		return refuse(k.denied(check.AuthzWillRetain, policy.RetainPublish, topic, false))
+	} else {
+		k.at.Pass(check.AuthzWillPublish, attempt.F("action", string(policy.Publish)), attempt.F("topic", topic))
+	}
+	return connectFault{}, nil
+}
+
+// refuseConnect records all faults and answers the first.
+func (k *conn) refuseConnect(faults []connectFault) *ending {
+	first := faults[0]
+	k.at.Fail(first.check, append(first.evidence, attempt.F("reply", replyText(k.version, first.v3, first.v5)))...)
+	for _, f := range faults[1:] {
+		k.at.Also(f.check, f.evidence...)
+	}
+	if n, period := k.server.loops.note("connect\x00"+k.who.ID+"\x00"+k.clientID, k.server.cfg.Now()); n >= loopCount && first.check != check.LimitConnectRateAccount {
+		k.at.Warn(check.LoopConnectRefused, attempt.F("count", strconv.Itoa(n)), attempt.F("period", period.Round(time.Second).String()), attempt.F("detector", first.check.Code))
+	}
+	e := &ending{reason: first.reason}
+	if k.version == mqtt.V5 {
+		e.answer = k.connack(first.v5, nil)
+	} else if first.v3 != 0 {
+		e.answer = []byte{byte(mqtt.TypeConnack) << 4, 2, 0, byte(first.v3)}
+	}
+	return e
+}
+
+// failed ends the connection because our machinery is broken.
+func (k *conn) failed(what string, err error) *ending {
+	k.server.cfg.Log.LogAttrs(context.Background(), slog.LevelError, "connection failed",
+		slog.String("what", what), slog.String("client_id", k.clientID), slog.String("attempt", k.at.ID()), slog.Any("error", err))
+	e := &ending{reason: serverFault, check: check.ServerError, evidence: []attempt.Field{attempt.F("error", what)}, code: mqtt.UnspecifiedError}
+	if k.client == nil && k.version == mqtt.V5 {
+		e.answer = k.connack(mqtt.UnspecifiedError, nil)
+	}
+	return e
+}
+
+// open registers the session, takes the client ID over and answers the CONNECT. Source: mqtt sheet
+// 2.1 #10 and #11, 3, 14.
+func (k *conn) open(p *mqtt.Connect) {
+	s, now := k.server, k.server.cfg.Now()
+	keepAlive := p.KeepAlive
+	switch {
+	case keepAlive == 0 || keepAlive > maxKeepAlive:
+		keepAlive = maxKeepAlive
+		k.at.Warn(check.KeepaliveAboveMax, attempt.F("keep_alive", strconv.Itoa(int(p.KeepAlive))), attempt.F("used", strconv.Itoa(maxKeepAlive)))
+	case keepAlive < minKeepAlive:
+		keepAlive = minKeepAlive
+		k.at.Warn(check.KeepaliveBelowMin, attempt.F("keep_alive", strconv.Itoa(int(p.KeepAlive))), attempt.F("used", strconv.Itoa(minKeepAlive)))
+	}
+	k.keepAlive = time.Duration(keepAlive) * time.Second * 3 / 2
+	k.opened = now
+	k.will = newWill(p.Will)
+	if k.wantsSession {
+		k.at.Warn(check.MQTTPersistentNotBuilt, attempt.F("client_id", k.clientID))
+	}
+	cfg := broker.ClientConfig{ID: k.clientID, V5: k.version == mqtt.V5, Conn: k.nc, Peer: k}
+	if s.cfg.Limits.Throughput.Every > 0 {
+		cfg.Pace = k.pace
+	}
+	if p.Props.Has(mqtt.PropReceiveMaximum) {
+		cfg.ReceiveMaximum = int(p.Props.ReceiveMaximum)
+	}
+	if p.Props.Has(mqtt.PropMaximumPacketSize) {
+		cfg.MaxPacket = int(p.Props.MaximumPacketSize)
+	}
+	k.client = s.cfg.Broker.NewClient(cfg)
+	if old := s.cfg.Broker.Connect(k.client); old != nil {
+		k.takeOver(old.Peer().(*conn))
+	}
+	// CONNACK goes out first: nobody sends to a client without subscriptions.
+	k.begin()
+	k.work.out = append(k.work.out, k.connack(mqtt.Success, p)...)
+	s.deadlines.add(k, now.Add(k.keepAlive))
+	k.at.Pass(check.SessionOpened, attempt.F("keep_alive", strconv.Itoa(int(keepAlive))))
+}
+
+// takeOver tells the connection that had the client ID to go, and each side about the other.
+// Source: mqtt sheet 2.2, PROBLEMS F.
+func (k *conn) takeOver(old *conn) {
+	now := k.server.cfg.Now()
+	n, period := k.server.takeovers.note(k.clientID, now)
+	same := old.who.ID == k.who.ID && old.info.Remote.Addr() == k.info.Remote.Addr()
+	c := check.SessionTakeover
+	switch {
+	case n >= loopCount && same:
+		c = check.SessionTakeoverSelf
+	case n >= loopCount:
+		c = check.SessionTakeoverLoop
+	}
+	about := func(self, other *conn) []attempt.Field {
+		return []attempt.Field{
+			attempt.F("client_id", k.clientID),
+			attempt.F("other_source_ip", other.info.Remote.Addr().String()),
+			attempt.F("other_principal", other.who.ID),
+			attempt.F("other_sdk", other.sdk),
+			attempt.F("other_trace", other.at.ID()),
+			attempt.F("count", strconv.Itoa(n)),
+			attempt.F("period", period.Round(time.Second).String()),
+			attempt.F("connected_for", now.Sub(old.opened).Round(time.Millisecond).String()),
+		}
+	}
+	k.at.Warn(check.SessionTookOver, about(k, old)...)
+	if c != check.SessionTakeover {
+		k.at.Warn(c, about(k, old)...)
+	}
+	old.end(ending{code: mqtt.SessionTakenOver, reason: duplicateClient, check: c, evidence: about(old, k)})
+}
+
+// connack encodes the answer to a CONNECT; p is nil for a refusal. Source: mqtt sheet 3.
+func (k *conn) connack(code mqtt.ReasonCode, p *mqtt.Connect) []byte {
+	a := mqtt.Connack{Reason: code}
+	if p != nil && k.version == mqtt.V5 {
+		a.Props.SetReceiveMaximum(maxInflight)
+		a.Props.SetMaximumQoS(1)
+		a.Props.SetRetainAvailable(true)
+		a.Props.SetMaximumPacketSize(maxPacket)
+		a.Props.SetTopicAliasMaximum(maxTopicAlias)
+		a.Props.SetWildcardAvailable(true)
+		a.Props.SetSubscriptionAvailable(false)
+		a.Props.SetSharedAvailable(true)
+		a.Props.SetServerKeepAlive(uint16(k.keepAlive / time.Second * 2 / 3))
+		if p.Props.SessionExpiry > 0 {
+			a.Props.SetSessionExpiry(0) // sessions are not stored yet
+		}
+		if len(p.ClientID) == 0 {
+			a.Props.SetAssignedClientID([]byte(k.clientID))
+		}
+	}
+	b, err := a.Append(nil, k.version)
+	if err != nil {
+		panic("mqttconn: cannot encode CONNACK: " + err.Error()) // every field is our own
+	}
+	return b
+}
+
+// replyText words what the device is told.
+func replyText(v mqtt.Version, v3, v5 mqtt.ReasonCode) string {
+	switch {
+	case v == mqtt.V5:
+		return "CONNACK 0x" + strconv.FormatUint(uint64(v5), 16)
+	case v3 != 0:
+		return "CONNACK " + strconv.Itoa(int(v3))
+	}
+	return "none: the connection is closed"
+}
+
+// malformedEvidence says where a packet is wrong, and by which rule.
+func malformedEvidence(e *mqtt.Error) []attempt.Field {
+	return []attempt.Field{
+		attempt.F("packet", e.Packet.String()),
+		attempt.F("reason", e.Message),
+		attempt.F("offset", strconv.Itoa(e.Offset)),
+		attempt.F("rule", e.Rule),
+	}
+}

@@ -1,0 +1,89 @@
+package mqttconn
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-iot/gatehouse/internal/attempt"
+	"github.com/gatehouse-iot/gatehouse/internal/broker"
+	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/policy"
+)
+
+// A conn is the broker's [broker.Peer]: these methods are called from other connections' goroutines.
+var _ broker.Peer = (*conn)(nil)
+
+// Generation implements [broker.Peer]. The broker's 0 means undecided.
+func (k *conn) Generation() uint64 { return k.auth.Generation() + 1 }
+
+// MayReceive implements [broker.Peer].
+func (k *conn) MayReceive(topic string) bool {
+	return k.auth.Decide(policy.Receive, topic) == policy.Allow
+}
+
+// MaySend implements [broker.Peer]: inbound and outbound publishes share one rate (mqtt sheet 7).
+func (k *conn) MaySend(now time.Time) bool {
+	return k.rate.Allow(k.server.cfg.Limits.PublishConnection, now, 1)
+}
+
+// A dropKey counts drops by cause and topic.
+type dropKey struct {
+	why   broker.Drop
+	topic string
+}
+
+const maxDropKeys = 32 // a connection's causes and topics that are told apart
+
+// Dropped implements [broker.Peer]. The first drop of a kind is recorded at once, the number of all
+// of them at the end: see recordDrops.
+func (k *conn) Dropped(why broker.Drop, topic string) {
+	key := dropKey{why, topic}
+	k.dropM.Lock()
+	if k.drops == nil {
+		k.drops = map[dropKey]int64{}
+	}
+	if k.drops[key] == 0 && len(k.drops) >= maxDropKeys {
+		key.topic = "" // and all others
+	}
+	k.drops[key]++
+	first := k.drops[key] == 1
+	k.dropM.Unlock()
+	if first {
+		k.warnDrop(key)
+	}
+}
+
+func (k *conn) warnDrop(key dropKey, more ...attempt.Field) {
+	ev := append([]attempt.Field{attempt.F("topic", key.topic)}, more...)
+	switch key.why {
+	case broker.DropDenied:
+		if key.topic == "" {
+			k.at.Warn(check.AuthzReceive, ev...)
+			return
+		}
+		f := k.denied(check.AuthzReceive, policy.Receive, key.topic, false)
+		k.at.Warn(f.check, append(f.evidence, ev...)...)
+	case broker.DropSlow, broker.DropQueue:
+		k.at.Warn(check.DeliveryQueueFull, ev...)
+	case broker.DropTooLarge:
+		k.at.Warn(check.DeliveryPacketTooLarge, ev...)
+	case broker.DropRate:
+		k.at.Warn(check.LimitPublishRate, ev...)
+	case broker.DropNotAcked:
+		k.at.Warn(check.DeliveryNotAcked, ev...)
+	case broker.DropExpired: // what the publisher asked for
+	}
+}
+
+// recordDrops records how many messages were dropped, where it was more than one.
+func (k *conn) recordDrops() {
+	k.dropM.Lock()
+	drops := k.drops
+	k.drops = nil
+	k.dropM.Unlock()
+	for key, n := range drops {
+		if n > 1 {
+			k.warnDrop(key, attempt.F("dropped", strconv.FormatInt(n, 10)))
+		}
+	}
+}

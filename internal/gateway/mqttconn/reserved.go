@@ -1,0 +1,147 @@
+package mqttconn
+
+import (
+	"strings"
+
+	"github.com/gatehouse-iot/gatehouse/internal/attempt"
+	"github.com/gatehouse-iot/gatehouse/internal/check"
+)
+
+type operation uint8
+
+const (
+	mayPublish operation = 1 << iota
+	maySubscribe
+)
+
+// reserved lists the topics beginning with $ that exist, and what clients may do with them. A level
+// "*" stands for any one level, "a|b" for one of several, and a last level "**" for any number of
+// further levels. Device commands ($aws/commands) are left out: nothing about them is verified.
+// Source: mqtt sheet 15.2.
+var reserved = compile(
+	row{"$aws/things/*/shadow/get|update|delete", mayPublish | maySubscribe},
+	row{"$aws/things/*/shadow/name/*/get|update|delete", mayPublish | maySubscribe},
+	row{"$aws/things/*/shadow/get|update|delete/accepted|rejected", maySubscribe},
+	row{"$aws/things/*/shadow/name/*/get|update|delete/accepted|rejected", maySubscribe},
+	row{"$aws/things/*/shadow/update/delta|documents", maySubscribe},
+	row{"$aws/things/*/shadow/name/*/update/delta|documents", maySubscribe},
+	row{"$aws/things/*/jobs/get|start-next", mayPublish},
+	row{"$aws/things/*/jobs/*/get|update", mayPublish},
+	row{"$aws/things/*/jobs/get|start-next/accepted|rejected", maySubscribe},
+	row{"$aws/things/*/jobs/*/get|update/accepted|rejected", maySubscribe},
+	row{"$aws/things/*/jobs/notify|notify-next", maySubscribe},
+	row{"$aws/certificates/create|create-from-csr/json|cbor", mayPublish},
+	row{"$aws/certificates/create|create-from-csr/json|cbor/accepted|rejected", maySubscribe},
+	row{"$aws/provisioning-templates/*/provision/json|cbor", mayPublish},
+	row{"$aws/provisioning-templates/*/provision/json|cbor/accepted|rejected", maySubscribe},
+	row{"$aws/things/*/defender/metrics/json|cbor", mayPublish},
+	row{"$aws/things/*/defender/metrics/json|cbor/accepted|rejected", maySubscribe},
+	row{"$aws/things/*/streams/*/get|describe/json|cbor", mayPublish},
+	row{"$aws/things/*/streams/*/data|description|rejected/json|cbor", maySubscribe},
+	row{"$aws/things/*/tunnels/notify", maySubscribe},
+	row{"$aws/rules/*", mayPublish},
+	row{"$aws/rules/*/**", mayPublish},
+	row{"$aws/events/presence/connected|disconnected|connect_failed/*", maySubscribe},
+	row{"$aws/events/subscriptions/subscribed|unsubscribed/*", maySubscribe},
+	row{"$aws/events/certificates/registered/*", maySubscribe},
+	row{"$aws/events/job/*/canceled|cancellation_in_progress|completed|deleted|deletion_in_progress", maySubscribe},
+	row{"$aws/events/jobExecution/*/canceled|deleted|failed|rejected|removed|succeeded|timed_out", maySubscribe},
+	row{"$aws/events/thing|thingGroup|thingType/*/created|updated|deleted", maySubscribe},
+	row{"$aws/events/thingTypeAssociation/thing/*/*", maySubscribe},
+	row{"$aws/events/thingGroupMembership/thingGroup/*/thing/*/added|removed", maySubscribe},
+	row{"$aws/events/thingGroupHierarchy/thingGroup/*/childThingGroup/*/added|removed", maySubscribe},
+	row{"$aws/sitewise/asset-models/*/assets/*/properties/*", maySubscribe},
+)
+
+type row struct {
+	pattern string
+	ops     operation
+}
+
+type family struct {
+	row
+	levels [][]string // the choices of each level
+}
+
+func compile(rows ...row) []family {
+	list := make([]family, len(rows))
+	for i, r := range rows {
+		list[i].row = r
+		for level := range strings.SplitSeq(r.pattern, "/") {
+			list[i].levels = append(list[i].levels, strings.Split(level, "|"))
+		}
+	}
+	return list
+}
+
+// checkReserved looks a topic or filter that begins with $ up in the table. A filter with wildcards
+// is accepted if one subscribable family can match it.
+func checkReserved(name string, op operation) fault {
+	levels := strings.Split(name, "/")
+	var nearest string
+	best := 1 // levels that agree; $aws alone says nothing
+	for _, f := range reserved {
+		agree, whole := f.overlap(levels)
+		if whole && f.ops&op != 0 {
+			return fault{}
+		}
+		if f.ops&op != 0 && agree > best {
+			nearest, best = f.pattern, agree
+		}
+	}
+	verb := "published to"
+	if op == maySubscribe {
+		verb = "subscribed to"
+	}
+	ev := []attempt.Field{attempt.F("topic", name), attempt.F("reason", "it can not be "+verb+" by clients")}
+	if nearest != "" {
+		ev = append(ev, attempt.F("nearest", nearest))
+	}
+	for _, f := range reserved {
+		if _, whole := f.overlap(levels); whole {
+			return fault{check.TopicReserved, ev} // exists, but not for this
+		}
+	}
+	if levels[0] == "$SYS" && op == mayPublish {
+		// What a mosquitto bridge does with its notifications. Source: PROBLEMS G-14.
+		return fault{check.TopicReserved, append(ev, attempt.F("required", "a mosquitto bridge publishes here unless it is configured with: notifications false"))}
+	}
+	if levels[0] != "$aws" {
+		return fault{check.TopicReservedUnsupported, ev}
+	}
+	return fault{check.TopicReserved, ev}
+}
+
+// overlap tells how many levels of name agree with the family, and whether some topic of the family
+// is, or is matched by, name.
+func (f *family) overlap(name []string) (agree int, whole bool) {
+	for i, level := range name {
+		if i >= len(f.levels) {
+			return agree, false
+		}
+		choices := f.levels[i]
+		switch {
+		case choices[0] == "**", level == "#":
+			return agree, true
+		case choices[0] == "*", level == "+" && i > 0:
+			if level == "" {
+				return agree, false // names have at least one character
+			}
+		default:
+			if !contains(choices, level) {
+				return agree, false
+			}
+			agree++
+		}
+	}
+	return agree, len(name) == len(f.levels)
+}
+
+func contains(choices []string, s string) bool {
+	for _, c := range choices {
+		if c == s {
+			return true
+		}
+	}
+	return false
+}
