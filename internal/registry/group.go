@@ -199,7 +199,12 @@ func (r *Registry) DeleteThingGroup(ctx context.Context, name string, expectedVe
 		if children > 0 {
 			return Errorf(InvalidRequest, "Cannot delete thing group : %s when there are still child groups attached to it", name)
 		}
-		if err := t.DetachPoliciesOfThingGroup(ctx, name); err != nil {
+		target := Target{TargetThingGroup, name}
+		policies, err := t.ListPoliciesOfTarget(ctx, registrydb.ListPoliciesOfTargetParams{TargetType: string(target.Type), TargetName: name})
+		if err != nil {
+			return err
+		}
+		if err := r.dropAttachments(ctx, t, target, policies); err != nil {
 			return err
 		}
 		if err := t.DeleteThingGroup(ctx, name); err != nil { // memberships go with it

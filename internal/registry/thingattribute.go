@@ -8,12 +8,12 @@ import (
 	"slices"
 )
 
-// Limits of the attributes of things and of thing groups.
+// Limits of the attributes of things and of thing groups. AWS's limit of 47 KB
+// for all attributes of a thing can't be reached with these.
 // Source: AWS IoT Core quotas, "Thing resource limits", and the API model (AttributeName, AttributeValue).
 const (
-	maxAttributesUntyped = 3        // of a thing without a thing type
-	maxAttributesTyped   = 50       // of a thing with one, and of a group
-	maxAttributesSize    = 47 << 10 // bytes of all names and values of one thing
+	maxAttributesUntyped = 3  // of a thing without a thing type
+	maxAttributesTyped   = 50 // of a thing with one, and of a group
 	maxAttributeName     = 128
 	maxAttributeValue    = 800
 )
@@ -76,19 +76,14 @@ func checkAttributes(owner string, attrs map[string]string, most int) error {
 		}
 		return Errorf(InvalidRequest, "The %s would have %d attributes; the maximum is %d.%s", owner, len(attrs), most, hint)
 	}
-	size := 0
 	for _, name := range slices.Sorted(maps.Keys(attrs)) {
 		value := attrs[name]
-		size += len(name) + len(value)
 		switch {
 		case len(name) > maxAttributeName || !attributeNamePattern.MatchString(name):
 			return Errorf(InvalidRequest, "The attribute name %q of the %s is not valid: it needs 1 to %d of the characters a-z, A-Z, 0-9 and _.,@/:#-", name, owner, maxAttributeName)
 		case len(value) > maxAttributeValue || !attributeValuePattern.MatchString(value):
 			return Errorf(InvalidRequest, "The value of the attribute %s of the %s is not valid: it may have up to %d of the characters a-z, A-Z, 0-9 and _.,@/:#=[]-", name, owner, maxAttributeValue)
 		}
-	}
-	if size > maxAttributesSize {
-		return Errorf(InvalidRequest, "The attributes of the %s take %d bytes; the maximum is %d.", owner, size, maxAttributesSize)
 	}
 	return nil
 }

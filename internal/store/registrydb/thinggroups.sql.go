@@ -58,16 +58,6 @@ func (q *Queries) DeleteThingGroupMember(ctx context.Context, arg DeleteThingGro
 	return result.RowsAffected()
 }
 
-const detachPoliciesOfThingGroup = `-- name: DetachPoliciesOfThingGroup :exec
-DELETE FROM policy_attachments WHERE target_type = 'thinggroup' AND target_name = $1
-`
-
-// Call it when the group is deleted: another group may take its name.
-func (q *Queries) DetachPoliciesOfThingGroup(ctx context.Context, targetName string) error {
-	_, err := q.db.ExecContext(ctx, detachPoliciesOfThingGroup, targetName)
-	return err
-}
-
 const getThingGroup = `-- name: GetThingGroup :one
 SELECT group_name, group_id, parent_name, root_name, depth, description, attributes, version, created_at FROM thing_groups WHERE group_name = $1
 `

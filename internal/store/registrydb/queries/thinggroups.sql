@@ -11,10 +11,6 @@ UPDATE thing_groups SET description = $2, attributes = $3, version = $4 WHERE gr
 -- name: DeleteThingGroup :exec
 DELETE FROM thing_groups WHERE group_name = $1;
 
--- name: DetachPoliciesOfThingGroup :exec
--- Call it when the group is deleted: another group may take its name.
-DELETE FROM policy_attachments WHERE target_type = 'thinggroup' AND target_name = $1;
-
 -- name: CountChildGroups :one
 SELECT COUNT(*) FROM thing_groups WHERE parent_name = $1;
 
