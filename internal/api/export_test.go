@@ -136,10 +136,11 @@ func FillForTest(rnd *rand.Rand, v reflect.Value, s *Shape, all bool) {
 		for i := range s.Members {
 			m := &s.Members[i]
 			f := v.Field(i)
-			if !m.Required && !all && rnd.IntN(4) == 0 {
-				continue
-			}
-			if s.Name == "AssetPropertyVariant" && i != len(s.Members)-1 { // for the SDK a union
+			if s.Name == "AssetPropertyVariant" { // for the SDK a union: exactly one
+				if i != len(s.Members)-1 {
+					continue
+				}
+			} else if !m.Required && !all && rnd.IntN(4) == 0 {
 				continue
 			}
 			if m.In == Status {

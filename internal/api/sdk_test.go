@@ -287,6 +287,10 @@ func tree(v reflect.Value) any {
 			return x.UnixMilli()
 		}
 		m := map[string]any{}
+		if _, member, ok := strings.Cut(v.Type().Name(), "VariantMember"); ok { // the SDK's form of a union
+			m[member] = tree(v.FieldByName("Value"))
+			return m
+		}
 		for i := range v.NumField() {
 			name := v.Type().Field(i).Name
 			if !v.Type().Field(i).IsExported() || name == "ResultMetadata" {
