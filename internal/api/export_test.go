@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"math"
@@ -204,3 +205,8 @@ func CompileForTest(p *Pattern) error {
 
 // MatchForTest matches s against a pattern's source.
 func MatchForTest(source, s string) bool { return (&Pattern{Source: source}).Match(s) }
+
+// CallForTest returns a context as a handler gets it.
+func CallForTest(ctx context.Context, account, operation, secret string) context.Context {
+	return context.WithValue(ctx, callKey{}, &call{operation: operation, caller: Caller{Account: account}, sealer: newSealer([]byte(secret))})
+}
