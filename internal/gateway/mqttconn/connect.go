@@ -237,9 +237,6 @@ func (k *conn) refuseConnect(faults []connectFault) *ending {
 	for _, f := range faults[1:] {
 		k.at.Also(f.check, f.evidence...)
 	}
-	if n, period := k.server.loops.note("connect\x00"+k.who.ID+"\x00"+k.clientID, k.server.cfg.Now()); n >= loopCount && first.check != check.LimitConnectRateAccount {
-		k.at.Warn(check.LoopConnectRefused, attempt.F("count", strconv.Itoa(n)), attempt.F("period", period.Round(time.Second).String()), attempt.F("detector", first.check.Code))
-	}
 	e := &ending{reason: first.reason}
 	if k.version == mqtt.V5 {
 		e.answer = k.connack(first.v5, nil)
@@ -300,36 +297,23 @@ func (k *conn) open(p *mqtt.Connect) {
 	k.at.Pass(check.SessionOpened, attempt.F("keep_alive", strconv.Itoa(int(keepAlive))))
 }
 
-// takeOver tells the connection that had the client ID to go, and each side about the other.
-// Source: mqtt sheet 2.2, PROBLEMS F.
+// takeOver tells the connection that had the client ID to go, and each side about the other. That
+// two devices fight for an ID, or one with itself, is seen by the recorder of attempts, which knows
+// them all. Source: mqtt sheet 2.2, PROBLEMS F.
 func (k *conn) takeOver(old *conn) {
-	now := k.server.cfg.Now()
-	n, period := k.server.takeovers.note(k.clientID, now)
-	same := old.who.ID == k.who.ID && old.info.Remote.Addr() == k.info.Remote.Addr()
-	c := check.SessionTakeover
-	switch {
-	case n >= loopCount && same:
-		c = check.SessionTakeoverSelf
-	case n >= loopCount:
-		c = check.SessionTakeoverLoop
-	}
-	about := func(self, other *conn) []attempt.Field {
+	lasted := k.server.cfg.Now().Sub(old.opened).Round(time.Millisecond).String()
+	about := func(other *conn) []attempt.Field {
 		return []attempt.Field{
 			attempt.F("client_id", k.clientID),
 			attempt.F("other_source_ip", other.info.Remote.Addr().String()),
 			attempt.F("other_principal", other.who.ID),
 			attempt.F("other_sdk", other.sdk),
 			attempt.F("other_trace", other.at.ID()),
-			attempt.F("count", strconv.Itoa(n)),
-			attempt.F("period", period.Round(time.Second).String()),
-			attempt.F("connected_for", now.Sub(old.opened).Round(time.Millisecond).String()),
+			attempt.F("connected_for", lasted),
 		}
 	}
-	k.at.Warn(check.SessionTookOver, about(k, old)...)
-	if c != check.SessionTakeover {
-		k.at.Warn(c, about(k, old)...)
-	}
-	old.end(ending{code: mqtt.SessionTakenOver, reason: duplicateClient, check: c, evidence: about(old, k)})
+	k.at.Warn(check.SessionTookOver, about(old)...)
+	old.end(ending{code: mqtt.SessionTakenOver, reason: duplicateClient, check: check.SessionTakeover, evidence: about(k)})
 }
 
 // connack encodes the answer to a CONNECT; p is nil for a refusal. Source: mqtt sheet 3.

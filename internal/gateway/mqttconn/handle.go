@@ -3,7 +3,6 @@ package mqttconn
 import (
 	"errors"
 	"strconv"
-	"time"
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
@@ -84,11 +83,4 @@ func (k *conn) disconnect(header byte, body []byte) *ending {
 	}
 	return &ending{reason: clientInitiated, noWill: p.Reason != mqtt.DisconnectWithWill, check: check.SessionClosed,
 		evidence: []attempt.Field{attempt.F("offered", p.Reason.Name(k.version, mqtt.TypeDisconnect))}}
-}
-
-// repeated notes that the device does again what was refused, and warns once it is a loop.
-func (k *conn) repeated(c *check.Check, what string, ev ...attempt.Field) {
-	if n, period := k.server.loops.note(c.Code+"\x00"+k.clientID+"\x00"+what, k.server.cfg.Now()); n == loopCount {
-		k.at.Warn(c, append(ev, attempt.F("count", strconv.Itoa(n)), attempt.F("period", period.Round(time.Second).String()))...)
-	}
 }

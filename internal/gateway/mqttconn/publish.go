@@ -83,7 +83,6 @@ func (k *conn) publish(header byte, body []byte) *ending {
 		return nil
 	}
 	if f := k.mayPublish(t, p.Retain); f.found() { // #10
-		k.repeated(check.LoopPublishDenied, t.name, attempt.F("topic", t.name), attempt.F("detector", f.check.Code))
 		return k.refusePublish(p, f, mqtt.NotAuthorized, authError)
 	}
 	k.accept(p, t) // #12
@@ -223,11 +222,9 @@ func (k *conn) resolveAlias(p *mqtt.Publish) *ending {
 	return nil
 }
 
-// payloadTooLarge records an oversized message, and whether it comes again and again.
+// payloadTooLarge records an oversized message.
 func (k *conn) payloadTooLarge(topic, offered string) {
-	ev := []attempt.Field{attempt.F("topic", topic), attempt.F("offered", offered), attempt.F("required", strconv.Itoa(maxPayload))}
-	k.at.Fail(check.LimitPayload, ev...)
-	k.repeated(check.LimitPayloadLoop, offered, ev...)
+	k.at.Fail(check.LimitPayload, attempt.F("topic", topic), attempt.F("offered", offered), attempt.F("required", strconv.Itoa(maxPayload)))
 }
 
 // checkForwarded makes the checks of the properties that travel with a message: mqtt sheet 5.1 #8.

@@ -80,8 +80,6 @@ type Server struct {
 	accountPublishes gcra.Meter
 	accountSubs      gcra.Meter
 	connectRates     connectRates
-	takeovers        loops
-	loops            loops // of refusals
 	deadlines        *deadlines
 
 	mu      sync.Mutex

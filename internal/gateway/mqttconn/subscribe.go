@@ -138,9 +138,6 @@ func (k *conn) refuseWishes(id uint16, wishes []wish) *ending {
 			}
 		}
 		k.at.Fail(w.fault.check, append(slices.Clip(w.fault.evidence), attempt.F("reply", reply))...)
-		if w.reason == authError {
-			k.repeated(check.LoopSubscribeDenied, w.filter, attempt.F("filter", w.filter), attempt.F("detector", w.fault.check.Code))
-		}
 	}
 	if end != nil && suback {
 		codes := make([]mqtt.ReasonCode, len(wishes))
