@@ -7,6 +7,7 @@ package check
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -112,10 +113,18 @@ func register(c Check) *Check {
 	if byCode[c.Code] != nil {
 		panic("check: duplicate code " + c.Code)
 	}
+	example := maps.Clone(common)
+	maps.Copy(example, c.Example)
+	c.Example = example
 	entry := &c
 	byCode[c.Code] = entry
 	catalogue = append(catalogue, entry)
 	return entry
+}
+
+// step registers a milestone.
+func step(code string, stage Stage, title, source string) *Check {
+	return register(Check{Code: code, Stage: stage, Severity: Step, Title: title, Passed: title, Source: source})
 }
 
 // Lookup returns the check of that code.

@@ -28,6 +28,9 @@ var evidence = map[string]string{
 	"region":         "Region that this Gatehouse plays",
 	"endpoint":       "host name that devices use",
 	"ca_file":        "root CA file that devices must trust",
+	"mqtt_port":      "port of the MQTT door, 8883 at AWS",
+	"https_port":     "port of the HTTPS door, 8443 at AWS",
+	"alpn_port":      "port that ALPN tells apart, 443 at AWS",
 
 	// Of one check.
 	"offered":  "what the device sent or offered",
@@ -100,3 +103,25 @@ var evidence = map[string]string{
 // Evidence returns the vocabulary of evidence: name and meaning. The map is the
 // caller's. Other names may be recorded and are shown, but no template uses them.
 func Evidence() map[string]string { return maps.Clone(evidence) }
+
+// common is the evidence that every example has: one device that people can follow through the pages.
+var common = map[string]string{
+	"trace": "0f9d6a52-6a3c-4f0e-9a55-6f2f3c7f7d11", "source_ip": "192.0.2.17", "source_port": "51544", "port": "8883", "door": "mqtt",
+	"sni": "gw.example.com", "tls_version": "1.3", "cipher": "TLS_AES_128_GCM_SHA256", "protocol": "MQTT 3.1.1",
+	"certificate_id": exampleCertificate, "principal": exampleCertificate,
+	"principal_arn": "arn:aws:iot:us-east-1:123456789012:cert/" + exampleCertificate,
+	"client_id":     "sensor-1", "thing": "sensor-1", "sdk": "?SDK=IoTDeviceSDK/JS",
+	"account": "123456789012", "region": "us-east-1", "endpoint": "gw.example.com", "ca_file": "gatehouse-data/ca/root.pem",
+	"mqtt_port": "8883", "https_port": "8443", "alpn_port": "443",
+}
+
+const exampleCertificate = "3f2a9c81b2d45e0f7a6b1c8d9e0f3a2b4c5d6e7f8091a2b3c4d5e6f708192a3b"
+
+// ev makes the evidence of an example from names and values in turn.
+func ev(pairs ...string) map[string]string {
+	m := map[string]string{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		m[pairs[i]] = pairs[i+1]
+	}
+	return m
+}

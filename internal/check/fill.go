@@ -120,8 +120,9 @@ func shellState(quote byte, s string) byte {
 func form(value, how string) string {
 	switch how {
 	case "arn":
-		// Inside a policy's resource these three stand for themselves. Policy sheet 7.4.
-		return strings.NewReplacer("$", "${$}", "*", "${*}", "?", "${?}").Replace(value)
+		// Inside a policy's resource these stand for themselves, so that a client ID or
+		// topic can't grant more than itself. Policy sheet 7.4.
+		return strings.NewReplacer("${", "${$}{", "*", "${*}", "?", "${?}").Replace(value)
 	case "slug":
 		return slug(value)
 	case "short":

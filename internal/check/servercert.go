@@ -1,0 +1,93 @@
+package check
+
+// Checks of how the device takes our certificate. We only see that it ends the
+// handshake, and its alert if it sends one: connect sheet 9, PROBLEMS group B.
+var (
+	// TLSServerCertUntrusted is PROBLEMS B-01, B-02, B-04, B-19, B-20.
+	TLSServerCertUntrusted = register(Check{
+		Code: "tls.server_cert.untrusted_by_client", Stage: StageTLS, Severity: Refusal,
+		Title:  "The device does not trust our server certificate",
+		Cause:  "The device ended the handshake<< with alert {alert}>> when it saw our certificate: the root CA of this gateway is not in its trust store. Amazon's roots do not vouch for this gateway, nor does the CA that signs device certificates.",
+		Device: serverCertificateRefused,
+		Advice: "Give the device the root CA {ca_file} (at AWS: Amazon Root CA 1 and 3, with the -ats endpoint).",
+		Fix:    "openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} -verify_return_error -brief </dev/null",
+		Source: "connect sheet 5.1 row 6, 9; PROBLEMS B-01, B-02, B-04, B-07, B-19, B-20", Example: ev("alert", "48 unknown_ca"),
+	})
+
+	// TLSServerCertNameMismatch is PROBLEMS B-08.
+	TLSServerCertNameMismatch = register(Check{
+		Code: "tls.server_cert.name_mismatch_suspected", Stage: StageTLS, Severity: Refusal, Possible: true,
+		Title:  "The device probably did not find its host name in our certificate",
+		Cause:  "The device ended the handshake<< with alert {alert}>> when it saw our certificate, and it connected by {offered}; the certificate is for {required}.",
+		Device: serverCertificateRefused,
+		Advice: "Connect to {endpoint} by that name. To serve another name, start the gateway with --endpoint NAME.",
+		Fix:    "openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} -verify_hostname {endpoint} -verify_return_error -brief </dev/null",
+		Source: "PROBLEMS B-08", Example: ev("alert", "42 bad_certificate", "offered", "192.0.2.1, without a server name", "required", "gw.example.com"),
+	})
+
+	// DeviceClockBehind is PROBLEMS B-10, B-11.
+	DeviceClockBehind = register(Check{
+		Code: "device.clock.behind", Stage: StageTLS, Severity: Refusal, Possible: true,
+		Title:  "The device's clock is probably wrong",
+		Cause:  "The device ended the handshake with alert {alert}: for its clock our certificate is not valid, but it is valid from {not_before} to {not_after}, and now it is {now}. A clock that starts in 1970 says so.",
+		Device: serverCertificateRefused,
+		Advice: "Set the device's clock (NTP) before it connects, and keep the last known time over a restart.",
+		Fix:    "date -u; openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} </dev/null 2>/dev/null | openssl x509 -noout -dates",
+		Source: "PROBLEMS B-10, B-11",
+		Example: ev("alert", "45 certificate_expired", "not_before", "2026-11-01T00:00:00Z", "not_after", "2027-02-01T00:00:00Z",
+			"now", "2026-11-21T10:02:11Z"),
+	})
+
+	// TLSServerCertExpired is our own fault.
+	TLSServerCertExpired = register(Check{
+		Code: "tls.server_cert.expired_for_client", Stage: StageTLS, Severity: Refusal,
+		Title:    "The device takes our server certificate for expired",
+		Cause:    "The device ended the handshake with alert {alert}. Our certificate was valid until {not_after}; now it is {now}.",
+		Device:   serverCertificateRefused,
+		Advice:   "Restart the gateway: it renews its certificate at the start. It should have done so without.",
+		Fix:      "openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} </dev/null 2>/dev/null | openssl x509 -noout -dates",
+		HiddenBy: []*Check{DeviceClockBehind},
+		Source:   "connect sheet 8.5", Example: ev("alert", "45 certificate_expired", "not_after", "2026-11-20T00:00:00Z", "now", "2026-11-21T10:02:11Z"),
+	})
+
+	// TLSServerCertRefused is an alert that does not say more.
+	TLSServerCertRefused = register(Check{
+		Code: "tls.server_cert.refused_by_client", Stage: StageTLS, Severity: Refusal,
+		Title:    "The device refused our server certificate",
+		Cause:    "The device ended the handshake<< with alert {alert}>> after our certificate. Its trust store, the host name it asks for, or its clock does not fit.",
+		Device:   serverCertificateRefused,
+		Advice:   "Check in this order: the root CA on the device is {ca_file}; it connects to {endpoint} by name; its clock is right.",
+		Fix:      "openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} -verify_return_error -brief </dev/null",
+		HiddenBy: []*Check{TLSServerCertUntrusted, TLSServerCertNameMismatch, TLSServerCertExpired, DeviceClockBehind},
+		Source:   "connect sheet 9", Example: ev("alert", "46 certificate_unknown"),
+	})
+
+	// ClientTLSBufferSmall is PROBLEMS B-13.
+	ClientTLSBufferSmall = register(Check{
+		Code: "client.tls.buffer_small", Stage: StageTLS, Severity: Refusal, Possible: true,
+		Title: "The device's TLS buffer is probably too small",
+		Cause: "The device closed without an alert right after our certificate message<< of {bytes_sent} bytes>>. Embedded TLS libraries do that when the record does not fit into their input buffer; a device that distrusts the certificate may do it too.",
+		Device: Device{
+			TLS12: "An error of its own TLS library.", TLS13: "An error of its own TLS library.",
+			Clients: []Client{{"mbedTLS", "-0x7200"}, {"embedded C SDK", "-4"}},
+		},
+		Advice: "Raise the TLS input buffer (MBEDTLS_SSL_IN_CONTENT_LEN) to 16384 bytes, or let the device offer ECDSA suites only, which makes our answer smaller.",
+		Fix:    "openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} -msg </dev/null 2>/dev/null | grep '<<<'",
+		Source: "PROBLEMS B-13", Example: ev("bytes_sent", "2904"),
+	})
+
+	// ClientOutOfMemory is PROBLEMS B-14.
+	ClientOutOfMemory = register(Check{
+		Code: "client.out_of_memory", Stage: StageTLS, Severity: Refusal, Possible: true,
+		Title: "The device probably ran out of memory during the key exchange",
+		Cause: "The device closed without an alert after the key exchange began<<, {elapsed} after its ClientHello>>. Small devices do that when their heap is exhausted.",
+		Device: Device{
+			TLS12: "An error of its own TLS library.", TLS13: "An error of its own TLS library.",
+			Clients: []Client{{"mbedTLS", "-0x0010, -0x2880 or -0x7F00"}},
+		},
+		Advice:   "Free memory before the connection, use ECDSA in place of RSA keys, and take buffers from static memory.",
+		Fix:      "openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} -tls1_2 -cipher ECDHE-ECDSA-AES128-GCM-SHA256 -brief </dev/null",
+		HiddenBy: []*Check{ClientTLSBufferSmall},
+		Source:   "PROBLEMS B-14", Example: ev("elapsed", "1.8s"),
+	})
+)
