@@ -26,11 +26,26 @@ const (
 	alertNoApplicationProtocol  = 120
 )
 
-// alertText writes an alert as openssl and mbedTLS logs name it:
-// "46 certificate unknown".
+// alertNames are the names of RFC 8446 for the numbers that devices see.
+var alertNames = map[byte]string{
+	10: "unexpected_message", 20: "bad_record_mac", 22: "record_overflow",
+	alertHandshakeFailure: "handshake_failure", alertBadCertificate: "bad_certificate",
+	alertUnsupportedCertificate: "unsupported_certificate", alertCertificateRevoked: "certificate_revoked",
+	alertCertificateExpired: "certificate_expired", alertCertificateUnknown: "certificate_unknown",
+	47: "illegal_parameter", alertUnknownCA: "unknown_ca", 49: "access_denied", alertDecodeError: "decode_error",
+	alertDecryptError: "decrypt_error", alertProtocolVersion: "protocol_version", 71: "insufficient_security",
+	alertInternalError: "internal_error", 90: "user_canceled", 109: "missing_extension", 110: "unsupported_extension",
+	alertUnrecognizedName: "unrecognized_name", 113: "bad_certificate_status_response",
+	alertCertificateRequired: "certificate_required", alertNoApplicationProtocol: "no_application_protocol",
+}
+
+// alertText writes an alert with its name: "46 certificate_unknown".
 func alertText(number byte) string {
-	text := tls.AlertError(number).Error() // "tls: unknown certificate", or "tls: alert(46)"
-	return strconv.Itoa(int(number)) + " " + text[len("tls: "):]
+	text := strconv.Itoa(int(number))
+	if name := alertNames[number]; name != "" {
+		text += " " + name
+	}
+	return text
 }
 
 // remoteAlert returns the number of the alert that made a handshake fail with

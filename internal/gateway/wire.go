@@ -90,8 +90,8 @@ func (w *wire) wanted(number byte) byte {
 	switch {
 	case w.alert != 0:
 		return w.alert
-	case number == alertDecodeError && w.track.message == handshakeCertificate:
-		return alertBadCertificate // connect sheet 5.1 row 9
+	case number == alertDecodeError && w.track.certificate:
+		return alertBadCertificate // it can't be parsed: connect sheet 5.1 row 9
 	}
 	return number
 }
@@ -136,12 +136,13 @@ func (w *wire) SyscallConn() (syscall.RawConn, error) {
 // A recordTracker follows the headers of TLS records through a byte stream
 // that arrives in pieces.
 type recordTracker struct {
-	header  [5]byte
-	have    int     // bytes of header seen
-	left    int     // bytes of the body still to come
-	body    [2]byte // first bytes of the body
-	bodyAt  int     // bytes of the body seen, counted up to 2
-	message byte    // type of the last plaintext handshake message that began a record
+	header [5]byte
+	have   int     // bytes of header seen
+	left   int     // bytes of the body still to come
+	body   [2]byte // first bytes of the body
+	bodyAt int     // bytes of the body seen, counted up to 2
+
+	certificate bool // a record began with a Certificate message, in plaintext
 }
 
 // feed takes the next bytes, and returns the number of a plaintext alert that
@@ -168,8 +169,8 @@ func (t *recordTracker) feed(p []byte) (alert byte) {
 		n := min(len(p), t.left)
 		t.left -= n
 		p = p[n:]
-		if t.header[0] == recordHandshake && t.bodyAt > 0 {
-			t.message = t.body[0]
+		if t.header[0] == recordHandshake && t.body[0] == handshakeCertificate {
+			t.certificate = true
 		}
 		if t.left == 0 {
 			t.have = 0
