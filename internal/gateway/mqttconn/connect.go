@@ -290,9 +290,9 @@ func (k *conn) open(p *mqtt.Connect) {
 	if old := s.cfg.Broker.Connect(k.client); old != nil {
 		k.takeOver(old.Peer().(*conn))
 	}
-	// CONNACK goes out first: nobody sends to a client without subscriptions.
 	k.begin()
 	k.work.out = append(k.work.out, k.connack(mqtt.Success, p)...)
+	k.flush() // before anything is delivered: nobody sends to a client without subscriptions
 	s.deadlines.add(k, now.Add(k.keepAlive))
 	k.at.Pass(check.SessionOpened, attempt.F("keep_alive", strconv.Itoa(int(keepAlive))))
 }
