@@ -88,4 +88,7 @@ const (
 	Info    Severity = "info"    // a habit worth knowing about
 	Warning Severity = "warning" // works, but hardly as intended
 	Problem Severity = "problem" // a hole, or a statement that can never match
+
+	// Malformed is for whoever shows a [SyntaxError] among findings.
+	Malformed Severity = "error"
 )

@@ -315,3 +315,12 @@ func (c *Condition) changes() bool {
 	}
 	return false
 }
+
+// validNetwork reports whether s is an address or a network.
+func validNetwork(s string) bool {
+	if _, err := netip.ParsePrefix(s); err == nil {
+		return true
+	}
+	_, err := netip.ParseAddr(s)
+	return err == nil
+}

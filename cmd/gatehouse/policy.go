@@ -35,7 +35,8 @@ func (c *policyCheckCmd) Help() string {
   gatehouse policy check policy.json
   aws iot get-policy --policy-name p --query policyDocument --output text | gatehouse policy check -
 
-Exit code 0: nothing but remarks; 1: an error or a problem was found; 2: a file could not be read.`
+Exit code 0: nothing but remarks (info); 1: an error, a problem or a warning was found; 2: a file
+could not be read.`
 }
 
 // checkedFinding is a finding with the file that it is about.
@@ -55,7 +56,7 @@ func (c *policyCheckCmd) Run(a *app) error {
 		}
 		doc, err := policy.Parse(data)
 		if err != nil {
-			f := policy.Finding{Code: "policy.malformed", Severity: "error", Statement: -1, Message: err.Error(), Fix: "Correct the document."}
+			f := policy.Finding{Code: "policy.malformed", Severity: policy.Malformed, Statement: -1, Message: err.Error(), Fix: "Correct the document."}
 			if bad, ok := errors.AsType[*policy.SyntaxError](err); ok {
 				f.Pos, f.Message = bad.Position, bad.Message
 			}
@@ -71,7 +72,7 @@ func (c *policyCheckCmd) Run(a *app) error {
 		return err
 	}
 	for _, f := range found {
-		if f.Severity == "error" || f.Severity == policy.Problem {
+		if f.Severity != policy.Info {
 			return errProblem
 		}
 	}
@@ -105,7 +106,7 @@ func printFindings(a *app, found []checkedFinding, files []string) error {
 	out := bufio.NewWriter(a.Stdout)
 	for _, f := range found {
 		fmt.Fprintf(out, "%s:%d:%d: %s: %s  [%s]\n", f.File, f.Pos.Line, f.Pos.Column, f.Severity, f.Message, f.Code)
-		if f.Severity != "error" && f.Fix != "" {
+		if f.Severity != policy.Malformed && f.Fix != "" {
 			fmt.Fprintf(out, "    fix: %s\n", f.Fix)
 		}
 	}
@@ -125,8 +126,8 @@ func printJSON(w io.Writer, v any) error {
 
 // policySimulateCmd decides requests.
 type policySimulateCmd struct {
-	Policy      []string `help:"Policy document attached to the principal; may be repeated." placeholder:"FILE" type:"path"`
-	GroupPolicy []string `help:"Policy document attached to a group of the thing; may be repeated." placeholder:"FILE" type:"path"`
+	Policy      []string `help:"Policy document attached to the principal; may be repeated." placeholder:"FILE"`
+	GroupPolicy []string `help:"Policy document attached to a group of the thing; may be repeated." placeholder:"FILE"`
 	Action      string   `help:"Action to decide, for example iot:Publish. Without it, requests are read as JSON lines from standard input." placeholder:"ACTION"`
 	Resource    string   `help:"ARN, or its last part (topic/a/b) with --region and --account-id." placeholder:"ARN"`
 	Region      string   `help:"Region of a resource given without ARN." default:"us-east-1"`
@@ -139,7 +140,7 @@ type policySimulateCmd struct {
 	NotAttached      bool              `help:"The thing is not attached to the principal."`
 	ThingType        string            `help:"Type of the thing." placeholder:"NAME"`
 	Attribute        map[string]string `help:"Attribute of the thing; may be repeated." placeholder:"NAME=VALUE"`
-	Certificate      string            `help:"Client certificate (PEM)." placeholder:"FILE" type:"path"`
+	Certificate      string            `help:"Client certificate (PEM)." placeholder:"FILE"`
 	ConnectAttribute []string          `help:"PersistentConnect or LastWill; may be repeated." placeholder:"NAME"`
 	WillTopic        string            `help:"Topic of the last will." placeholder:"TOPIC"`
 	SourceIP         string            `name:"source-ip" help:"Address of the device." placeholder:"IP"`
@@ -305,7 +306,11 @@ func readLine(in *bufio.Reader) (line []byte, tooLong bool, err error) {
 func printAnswer(w io.Writer, answer *simulate.Answer) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "%s  %s on %s\n", answer.Decision, answer.Action, answer.Resource)
-	fmt.Fprintf(out, "  %s\n", answer.Reason)
+	if len(answer.NearMisses) == 0 || answer.NearMisses[0].Code == policy.CodeExplicitDeny {
+		fmt.Fprintf(out, "  %s\n", answer.Reason)
+	} else {
+		fmt.Fprintln(out, "  Nothing allows it.")
+	}
 	if answer.Code != "" {
 		fmt.Fprintf(out, "  check %s\n", answer.Code)
 	}
