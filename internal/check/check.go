@@ -11,6 +11,8 @@ import (
 	"slices"
 )
 
+//go:generate go run ./checkdoc
+
 // A Check is one entry of the catalogue. Entries are package variables, made
 // once and never changed; compare them by pointer.
 //
