@@ -62,7 +62,7 @@ func readPage(ctx context.Context, token *string, size *int32, def int, filters 
 	if len(*token) > maxToken {
 		return Page{}, invalid
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(*token)
+	raw, err := base64.StdEncoding.DecodeString(*token)
 	if err != nil {
 		return Page{}, invalid
 	}
@@ -75,7 +75,7 @@ func readPage(ctx context.Context, token *string, size *int32, def int, filters 
 }
 
 func (p Page) next(last string) *string {
-	t := base64.RawURLEncoding.EncodeToString(p.sealer.aead.Seal(nil, nil, []byte(last), p.bound))
+	t := base64.StdEncoding.EncodeToString(p.sealer.aead.Seal(nil, nil, []byte(last), p.bound))
 	return &t
 }
 
