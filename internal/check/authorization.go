@@ -13,8 +13,7 @@ var PolicyNoneAttached = register(Check{
 			`{"Effect":"Allow","Action":"iot:Connect","Resource":"`+iotARN("client", "{client_id|arn}")+`"},`+
 				`{"Effect":"Allow","Action":["iot:Publish","iot:Receive"],"Resource":["`+iotARN("topic", "{client_id|arn}/*")+`","`+iotARN("topic", "*/{client_id|arn}/*")+`"]},`+
 				`{"Effect":"Allow","Action":"iot:Subscribe","Resource":["`+iotARN("topicfilter", "{client_id|arn}/*")+`","`+iotARN("topicfilter", "*/{client_id|arn}/*")+`"]}`),
-	HiddenBy: []*Check{CertNotRegistered},
-	Source:   "policy sheet 16 NO_POLICY; PROBLEMS E-05, D-22, C-10",
+	Source: "policy sheet 16 NO_POLICY; PROBLEMS E-05, D-22, C-10",
 	Example: ev("predecessor", "9b1c2d3e4f5061728394a5b6c7d8e9f00112233445566778899aabbccddeeff0",
 		"predecessor_policies", "sensor-policy"),
 })
@@ -60,6 +59,20 @@ var (
 		HiddenBy: []*Check{PolicyNoneAttached},
 		Source:   "policy sheet 16 REGION_OR_ACCOUNT",
 		Example: ev("policy", "sensor-policy", "pattern", "arn:aws:iot:eu-west-1:123456789012:client/sensor-1", "action", "iot:Connect",
+			"resource", iotExample("client/sensor-1")),
+	})
+
+	// PolicyARNPartitionMismatch is aws-cn for aws.
+	PolicyARNPartitionMismatch = register(Check{
+		Code: "policy.arn.partition_mismatch", Stage: StageAuthorization, Severity: Refusal,
+		Title:    "A policy names another partition",
+		Cause:    "Policy {policy} has {pattern}; ARNs here begin with arn:aws. All else in it would fit {resource}.",
+		Device:   closedAfterConnect,
+		Advice:   "Correct the partition in the policy. The command adds what is missing meanwhile.",
+		Fix:      grantTested,
+		HiddenBy: []*Check{PolicyNoneAttached},
+		Source:   "policy sheet 16 REGION_OR_ACCOUNT",
+		Example: ev("policy", "sensor-policy", "pattern", "arn:aws-cn:iot:us-east-1:123456789012:client/sensor-1", "action", "iot:Connect",
 			"resource", iotExample("client/sensor-1")),
 	})
 
@@ -156,13 +169,13 @@ var (
 	PolicyCondition = register(Check{
 		Code: "policy.condition", Stage: StageAuthorization, Severity: Refusal,
 		Title:    "A condition is not fulfilled",
-		Cause:    "Policy {policy} would allow {action}, but its condition on {key} asks for {required}; the value is {offered}.",
+		Cause:    "Policy {policy} would allow {action}, but its condition does not hold<<: {pattern}>>.<< {reason}>>",
 		Device:   closedAfterConnect,
 		Advice:   "Change the condition, or what it asks about.",
 		Fix:      grantTested,
 		HiddenBy: []*Check{PolicyNoneAttached},
 		Source:   "policy sheet 9, 16 CONDITION",
-		Example:  with(policyExample, "key", "aws:SourceIp", "required", "IpAddress 10.0.0.0/8", "offered", "192.0.2.17"),
+		Example:  with(policyExample, "pattern", "IpAddress aws:SourceIp 10.0.0.0/8", "reason", "aws:SourceIp is 192.0.2.17."),
 	})
 
 	// PolicyConditionKeyAbsent is a condition on what this request does not have.
@@ -295,7 +308,7 @@ var (
 
 // nearMisses are the causes that say more than the denial itself.
 var nearMisses = []*Check{
-	PolicyNoneAttached, PolicyExplicitDeny, PolicyVarUndefined, PolicyARNAccountMismatch, PolicyARNRegionMismatch, PolicyMQTTWildcard,
+	PolicyNoneAttached, PolicyExplicitDeny, PolicyVarUndefined, PolicyARNAccountMismatch, PolicyARNRegionMismatch, PolicyARNPartitionMismatch, PolicyMQTTWildcard,
 	PolicyFilterBroader, PolicyCase, PolicySlash, PolicyCondition, PolicyConditionKeyAbsent, PolicyShareForm, PolicyNotDefaultVersion, PolicyPrefixOldJobs,
 }
 

@@ -59,13 +59,13 @@ var (
 	CertAlgorithm = register(Check{
 		Code: "cert.algorithm", Stage: StageCertificate, Severity: Refusal,
 		Title:    "The certificate's key or signature algorithm is not supported",
-		Cause:    "The certificate uses {offered}; accepted are {required}.",
+		Cause:    "The certificate uses {algorithm}; accepted is {required}.",
 		Device:   alerted("43 (unsupported_certificate)", "alert unsupported certificate", "1029"),
 		Advice:   "Make a certificate with an ECDSA P-256 or RSA 2048 key and a SHA-256 signature.",
 		Fix:      newCertificate,
 		HiddenBy: []*Check{CertMalformed},
 		Source:   "connect sheet 4.2, 5.1 row 9",
-		Example:  ev("offered", "RSA 1024 with SHA-1", "required", "RSA of 2048 bits or more, ECDSA P-256, P-384 or P-521"),
+		Example:  ev("algorithm", "RSA with 1024 bits", "required", "RSA of 2048 bits or more, ECDSA P-256, P-384 or P-521"),
 	})
 
 	// CertExpired is judged by our clock.
@@ -99,7 +99,7 @@ var (
 	CertRegisteredCAPresented = register(Check{
 		Code: "cert.registered_ca.presented", Stage: StageCertificate, Severity: Refusal,
 		Title:  "The device presented a CA certificate instead of its own",
-		Cause:  "The first certificate that the device sent is the CA certificate {subject}, which signs devices but is none.",
+		Cause:  "The first certificate that the device sent is a CA certificate<< ({subject})>>, which signs devices but is none.",
 		Device: refusedCertificate,
 		Advice: "Put the device's own certificate first in its certificate file, the CA after it.",
 		Fix:    "openssl x509 -noout -subject -issuer -in {certificate_id}-certificate.pem.crt",
@@ -185,7 +185,7 @@ var (
 	CertRegisteredCA = register(Check{
 		Code: "cert.registered_ca", Stage: StageCertificate, Severity: Note,
 		Title: "The certificate's CA is registered",
-		Cause: "The certificate itself is unknown, but it was issued by {issuer}, which is registered as CA certificate {ca_certificate_id}.",
+		Cause: "The certificate itself is unknown, but it was issued by<< {issuer},>> CA certificate {ca_certificate_id}, which is registered here.",
 		Device: Device{
 			TLS12: "Nothing of this.", TLS13: "Nothing of this.",
 		},
@@ -199,7 +199,7 @@ var (
 	CertRegisteredCAInactive = register(Check{
 		Code: "cert.registered_ca.inactive", Stage: StageCertificate, Severity: Note,
 		Title:  "The certificate's CA is registered but not active",
-		Cause:  "The certificate was issued by {issuer}, CA certificate {ca_certificate_id}, which is INACTIVE: no certificate can be registered under it.",
+		Cause:  "The certificate was issued by<< {issuer},>> CA certificate {ca_certificate_id}, which is INACTIVE: no certificate can be registered under it.",
 		Device: Device{TLS12: "Nothing of this.", TLS13: "Nothing of this."},
 		Fix:    "aws iot update-ca-certificate --certificate-id {ca_certificate_id} --new-status ACTIVE",
 		Source: "connect sheet 4.5", Example: CertRegisteredCA.Example,

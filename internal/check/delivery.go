@@ -8,7 +8,7 @@ var (
 	DeliveryQueueFull = register(Check{
 		Code: "delivery.queue_full", Stage: StageDelivery, Severity: Warning,
 		Title:  "Messages were dropped: the device reads too slowly",
-		Cause:  "{dropped} messages for the device were dropped: {required} were waiting for it already<<, the first of them on {topic}>>.",
+		Cause:  "Messages for the device<< on {topic}>> were dropped<< ({dropped} of them)>>: too many were waiting for it already<< ({required})>>.",
 		Device: silent,
 		Advice: "Let the device read faster, subscribe to less, or publish less often.",
 		Fix:    watch,
@@ -19,7 +19,7 @@ var (
 	DeliveryNotAcked = register(Check{
 		Code: "delivery.not_acked", Stage: StageDelivery, Severity: Warning,
 		Title:  "The device does not acknowledge a message",
-		Cause:  "A QoS 1 message on {topic} was sent {waited} ago and has no PUBACK<<; {count} messages are waiting>>.",
+		Cause:  "A QoS 1 message on {topic} was sent<< {waited} ago>> and has no PUBACK<<; {count} messages are waiting>>.",
 		Device: silent,
 		Advice: "Let the device's callback return, so that its library sends PUBACK; a callback that blocks stops everything behind it.",
 		Fix:    watch,
@@ -30,7 +30,7 @@ var (
 	DeliveryPacketTooLarge = register(Check{
 		Code: "delivery.packet_too_large", Stage: StageDelivery, Severity: Warning,
 		Title:  "A message is larger than the device allows",
-		Cause:  "A message on {topic} makes a packet of {offered} bytes; the device said in CONNECT that it takes {required} at most. It was dropped.",
+		Cause:  "A message on {topic} makes a packet that is larger<< ({offered} bytes)>> than the maximum that the device named in its CONNECT<< ({required})>>. It was dropped.",
 		Device: Device{MQTT5: "Nothing: the message does not come."},
 		Advice: "Raise the maximum packet size in the device's CONNECT, or publish smaller messages.",
 		Fix:    watch,

@@ -6,7 +6,7 @@ package check
 var TCPTooManyConnections = register(Check{
 	Code: "tcp.too_many_connections", Stage: StageTCP, Severity: Refusal,
 	Title: "The gateway holds as many connections as it may",
-	Cause: "The connection was closed at once: this Gatehouse takes {required} connections.",
+	Cause: "The connection was closed at once: this Gatehouse has a limit ({required} connections).",
 	Device: Device{
 		TLS12: "The connection is closed before the server's first byte.", TLS13: "The connection is closed before the server's first byte.",
 		Clients: []Client{{"mbedTLS", "-0x7280 or -0x0050"}, {"AWS SDK v2", "AWS_IO_SOCKET_CLOSED"}, {"mosquitto", "exit 1, unexpected eof"}},

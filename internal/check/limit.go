@@ -20,12 +20,12 @@ var (
 	LimitPacket = register(Check{
 		Code: "limit.packet", Stage: StageProtocol, Severity: Refusal,
 		Title:    "The packet is too large",
-		Cause:    "A<< {packet}>> packet has {offered} bytes; the limit is {required}.",
+		Cause:    "A<< {packet}>> packet is too large<< ({offered})>>; the limit is {required} bytes.",
 		Device:   tooLarge,
 		Advice:   "Send less at a time; in MQTT 5, CONNACK says the maximum packet size.",
 		Fix:      watch,
 		HiddenBy: []*Check{LimitPayload},
-		Source:   "mqtt sheet 19", Example: ev("packet", "PUBLISH", "offered", "300000", "required", "149504"),
+		Source:   "mqtt sheet 19", Example: ev("packet", "PUBLISH", "offered", "300000 bytes", "required", "149504"),
 	})
 
 	// LimitTopicsPerPacket is PROBLEMS H-05.
@@ -54,18 +54,18 @@ var (
 	LimitTopicLevels = register(Check{
 		Code: "limit.topic_levels", Stage: StageProtocol, Severity: Refusal,
 		Title:  "The topic has too many levels",
-		Cause:  "The topic<< {topic}>><< {filter}>> has {offered} slashes; the limit is {required}.",
+		Cause:  "The topic<< {topic}>><< {filter}>> has {offered} levels; the limit is {required}.",
 		Device: TopicInvalid.Device,
 		Advice: "Use fewer levels: eight, divided by seven slashes, are allowed.",
 		Fix:    watch,
-		Source: "mqtt sheet 15.1, 19", Example: ev("topic", "a/b/c/d/e/f/g/h/i", "filter", "", "offered", "8", "required", "7"),
+		Source: "mqtt sheet 15.1, 19", Example: ev("topic", "a/b/c/d/e/f/g/h/i", "filter", "", "offered", "9", "required", "8"),
 	})
 
 	// LimitTopicAlias is MQTT 5's short name.
 	LimitTopicAlias = register(Check{
 		Code: "limit.topic_alias", Stage: StageProtocol, Severity: Refusal,
 		Title:  "The topic alias can't be used",
-		Cause:  "The topic alias {offered} can't be used: {reason}. Aliases are numbers up to {required}.",
+		Cause:  "The topic alias<< {offered}>> can't be used<<: {reason}>>. Allowed: {required}.",
 		Device: Device{MQTT5: "DISCONNECT 0x94 (topic alias invalid), then close.", Clients: []Client{{"AWS SDK v2", "5154, reason code 148"}}},
 		Advice: "Obey the topic alias maximum of CONNACK, and send the topic with an alias the first time on each connection.",
 		Fix:    watch,
@@ -120,11 +120,11 @@ var (
 	LimitResponseTopic = register(Check{
 		Code: "limit.response_topic", Stage: StageProtocol, Severity: Refusal,
 		Title:  "The response topic can't be used",
-		Cause:  "The response topic {topic} can't be used: {reason}.",
+		Cause:  "The response topic can't be used: it is {offered}; the limit is {required}.",
 		Device: Device{MQTT5: "DISCONNECT 0x82 (protocol error) or 0x97 (quota exceeded), then close."},
 		Advice: "A response topic is a topic name: no wildcards, 256 bytes at most.",
 		Fix:    watch,
-		Source: "mqtt sheet 5.1 #8", Example: ev("topic", "replies/#", "reason", "it contains #"),
+		Source: "mqtt sheet 5.1 #8", Example: ev("offered", "replies/#", "required", "no wildcard, 256 bytes"),
 	})
 
 	// LimitMessageExpiry is cut, not refused.
@@ -151,22 +151,22 @@ var (
 	LimitConnectRateClientID = register(Check{
 		Code: "limit.connect_rate.client_id", Stage: StageSession, Severity: Refusal,
 		Title:  "The client ID connects too often",
-		Cause:  "The client ID {client_id} connected again after {offered}; the limit is {required}.",
+		Cause:  "The client ID {client_id} connected again too soon; the limit is {required}.",
 		Device: throttled,
 		Advice: "Wait a random time that grows between attempts. If the device does that, two devices have the same client ID.",
 		Fix:    watch,
-		Source: "mqtt sheet 2.1 #8, 19", Example: ev("offered", "0.2s", "required", "1 connection per second"),
+		Source: "mqtt sheet 2.1 #8, 19", Example: ev("required", "1 a second"),
 	})
 
 	// LimitConnectRateAccount protects the account.
 	LimitConnectRateAccount = register(Check{
 		Code: "limit.connect_rate.account", Stage: StageSession, Severity: Refusal,
 		Title:  "Too many connections per second in the account",
-		Cause:  "{offered} devices connected within a second; the limit is {required}.",
+		Cause:  "<<{offered} devices connected within a second; >>the limit of connections for the account is {required}.",
 		Device: throttled,
 		Advice: "Let the fleet reconnect with a random delay. At AWS the limit can be raised; here: gatehouse up --limits open.",
 		Fix:    "gatehouse explain --last",
-		Source: "mqtt sheet 2.1 #8, 19", Example: ev("offered", "501", "required", "500"),
+		Source: "mqtt sheet 2.1 #8, 19", Example: ev("offered", "501", "required", "500 a second"),
 	})
 
 	// LimitConnections is their number.
@@ -195,7 +195,7 @@ var (
 	LimitSubscribeRateAccount = register(Check{
 		Code: "limit.subscribe_rate.account", Stage: StageSession, Severity: Refusal,
 		Title:  "Too many subscribe requests per second in the account",
-		Cause:  "{offered} subscribe requests came within a second; the limit is {required}.",
+		Cause:  "<<{offered} subscribe requests came within a second; >>the limit of subscribe requests for the account is {required}.",
 		Device: answered("SUBACK 0x80 for every filter.", "SUBACK 0x97 (quota exceeded) for every filter."),
 		Advice: "Subscribe to several filters in one packet, and let the fleet start with a random delay.",
 		Fix:    watch,
@@ -217,7 +217,7 @@ var (
 	LimitThroughput = register(Check{
 		Code: "limit.throughput", Stage: StageSession, Severity: Warning,
 		Title:  "The connection is at its throughput limit",
-		Cause:  "The connection moved {offered} in a second; the limit is {required}, and what is above is delayed.",
+		Cause:  "<<The connection moved {offered} in a second; >>the limit is {required}, and what is above is delayed.",
 		Device: Device{MQTT311: "Slowness: acknowledgements come late.", MQTT5: "Slowness: acknowledgements come late.", Clients: []Client{{"AWS SDK v2", "5129 AWS_ERROR_MQTT_TIMEOUT"}}},
 		Advice: "Send less, or divide the load over several connections.",
 		Fix:    watch,
@@ -228,22 +228,22 @@ var (
 	LimitPublishRate = register(Check{
 		Code: "limit.publish_rate", Stage: StageSession, Severity: Warning,
 		Title:  "Too many publishes per second on one connection",
-		Cause:  "The connection had {offered} publishes in a second, both directions together; the limit is {required}. What is above is dropped (QoS 0) or not acknowledged (QoS 1).",
+		Cause:  "<<The connection had {offered} publishes in a second; >>the limit is 100, both directions together. What is above is dropped (QoS 0) or not acknowledged (QoS 1).",
 		Device: answered("No PUBACK for some messages.", "PUBACK 0x97 (quota exceeded) for some messages."),
 		Advice: "Put several values into one message.",
 		Fix:    watch,
-		Source: "mqtt sheet 5.1 #9, 19", Example: ev("offered", "140", "required", "100"),
+		Source: "mqtt sheet 5.1 #9, 19", Example: ev("offered", "140"),
 	})
 
 	// LimitPublishRateAccount is the account's.
 	LimitPublishRateAccount = register(Check{
 		Code: "limit.publish_rate.account", Stage: StageSession, Severity: Warning,
 		Title:  "Too many publishes per second in the account",
-		Cause:  "The account had {offered} publishes in a second; the limit is {required}. What is above is dropped (QoS 0) or not acknowledged (QoS 1).",
+		Cause:  "<<The account had {offered} publishes in a second; >>the limit is 20,000. What is above is dropped (QoS 0) or not acknowledged (QoS 1).",
 		Device: LimitPublishRate.Device,
 		Advice: "At AWS the limit can be raised; here: gatehouse up --limits open.",
 		Fix:    watch,
-		Source: "mqtt sheet 5.1 #9, 19", Example: ev("offered", "20400", "required", "20000"),
+		Source: "mqtt sheet 5.1 #9, 19", Example: ev("offered", "20400"),
 	})
 
 	// LimitRetained is the number of retained messages.

@@ -49,22 +49,22 @@ var (
 	ProtocolClosedBeforeData = register(Check{
 		Code: "protocol.closed_before_data", Stage: StageProtocol, Severity: Refusal, Possible: true,
 		Title:  "The device closed the connection before it sent anything",
-		Cause:  "The handshake was complete, then the device closed without a byte. Some clients check our host name only then: they connected by {offered}.",
+		Cause:  "The handshake was complete, then the device closed without a byte. Some clients check our certificate and host name only then<<; this one asked for {sni}>>.",
 		Device: Device{TLS12: "A local error, mostly about the server's certificate.", TLS13: "A local error, mostly about the server's certificate.", Clients: []Client{{"curl", "(60) no alternative certificate subject name matches"}}},
 		Advice: "Connect to {endpoint} by that name.",
 		Fix:    "openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} -verify_hostname {endpoint} -verify_return_error -brief </dev/null",
-		Source: "connect sheet 9 (3)", Example: ev("offered", "192.0.2.1"),
+		Source: "connect sheet 9 (3)",
 	})
 
 	// HTTPPortForCertAuth is PROBLEMS K-01.
 	HTTPPortForCertAuth = register(Check{
 		Code: "http.port_for_cert_auth", Stage: StageProtocol, Severity: Refusal,
 		Title:  "Port 443 without ALPN does not take client certificates",
-		Cause:  "An HTTPS request without a signature came to port {port}; without the ALPN protocol x-amzn-http-ca that port takes signed requests only, and asks for no client certificate. The device offered {offered}.",
+		Cause:  "An HTTPS request without a signature came to port {port}; without the ALPN protocol x-amzn-http-ca that port takes signed requests only, and asks for no client certificate. The device offered<< {alpn_offered}>> no such protocol.",
 		Device: Device{HTTPS: "403 ForbiddenException.", Clients: []Client{{"python-requests", "403 Forbidden"}, {"curl", "403 Forbidden"}}},
 		Advice: "Use port {https_port} with the certificate, or offer the ALPN protocol x-amzn-http-ca.",
 		Fix:    "curl --cacert {ca_file} --cert {certificate_id}-certificate.pem.crt --key {certificate_id}-private.pem.key https://{endpoint}:{https_port}/",
-		Source: "connect sheet 2; PROBLEMS K-01", Example: ev("offered", "h2, http/1.1", "port", "443"),
+		Source: "connect sheet 2; PROBLEMS K-01", Example: ev("port", "443"),
 	})
 
 	// HTTPHeaderTimeout is a request that never ends.
@@ -130,11 +130,11 @@ var (
 	MQTTFirstNotConnect = register(Check{
 		Code: "mqtt.first_not_connect", Stage: StageProtocol, Severity: Refusal,
 		Title:  "The first packet is not a CONNECT",
-		Cause:  "The first packet on the connection is {offered}; MQTT requires {required}.",
+		Cause:  "The connection does not begin with a CONNECT<<: {reason}>><< ({bytes})>>.",
 		Device: Device{MQTT311: "The connection is closed.", MQTT5: "The connection is closed.", Clients: closedInSilence.Clients},
 		Advice: "The device goes on with an old session on a new connection: let it connect again first.",
 		Fix:    watch,
-		Source: "mqtt sheet 2.1 #1", Example: ev("offered", "PUBLISH", "required", "CONNECT"),
+		Source: "mqtt sheet 2.1 #1", Example: ev("reason", "the first packet is PUBLISH", "bytes", "300d000474657374"),
 	})
 
 	// MQTTSecondConnect is as wrong.
@@ -174,11 +174,11 @@ var (
 	MQTTUnexpectedPacket = register(Check{
 		Code: "mqtt.unexpected_packet", Stage: StageProtocol, Severity: Refusal,
 		Title:  "A packet type that AWS IoT does not use",
-		Cause:  "The device sent {offered}, which belongs to QoS 2, to enhanced authentication or to a server.",
+		Cause:  "The device sent {packet}, which belongs to QoS 2, to enhanced authentication or to a server.",
 		Device: answered("The connection is closed.", "DISCONNECT 0x82 (protocol error), then close."),
 		Advice: "Use QoS 0 or 1.",
 		Fix:    watch,
-		Source: "mqtt sheet 13", Example: ev("offered", "PUBREL"),
+		Source: "mqtt sheet 13", Example: ev("packet", "PUBREL"),
 	})
 
 	// MQTTProtocolLevel is MQTT 3.1 or something newer than 5.
@@ -229,18 +229,18 @@ var (
 	MQTTWillQoS2 = register(Check{
 		Code: "mqtt.will.qos2", Stage: StageProtocol, Severity: Refusal,
 		Title:  "The last will asks for QoS 2",
-		Cause:  "The last will on {topic} has QoS {offered}; AWS IoT has QoS {required} only.",
+		Cause:  "The last will on {topic} has QoS {qos}; AWS IoT has QoS 0 and 1 only.",
 		Device: answered(closedAfterConnect.MQTT311, "CONNACK 0x9B (QoS not supported), then close."),
 		Advice: "Set the QoS of the last will to 0 or 1.",
 		Fix:    publishAs + " --will-topic {topic} --will-payload gone --will-qos 1 -t {client_id}/hello -m hello -q 1",
-		Source: "mqtt sheet 2.1 #4; PROBLEMS E-22", Example: ev("topic", "sensors/sensor-1/gone", "offered", "2", "required", "0 and 1"),
+		Source: "mqtt sheet 2.1 #4; PROBLEMS E-22", Example: ev("topic", "sensors/sensor-1/gone", "qos", "2"),
 	})
 
 	// MQTTWillTopic is a will topic on which nobody may publish.
 	MQTTWillTopic = register(Check{
 		Code: "mqtt.will.topic", Stage: StageProtocol, Severity: Refusal,
 		Title:  "The topic of the last will can't be used",
-		Cause:  "The last will's topic {topic} is not one that a device may publish to: {reason}.",
+		Cause:  "The last will's topic {topic} is not one that a device may publish to<<: {reason}>>.",
 		Device: answered(closedAfterConnect.MQTT311, "CONNACK 0x90 (topic name invalid), then close."),
 		Advice: "Choose a topic without wildcards that does not start with $. Bridges of mosquitto: notifications false.",
 		Fix:    publishAs + " --will-topic sensors/{client_id}/gone --will-payload gone -t {client_id}/hello -m hello -q 1",
@@ -273,12 +273,12 @@ var (
 	MQTTQoS2 = register(Check{
 		Code: "mqtt.qos2", Stage: StageProtocol, Severity: Refusal,
 		Title:   "QoS 2 is not supported",
-		Cause:   "The device sent {packet} with QoS {offered}<< on {topic}>><< for {filter}>>; AWS IoT has QoS {required} only.",
+		Cause:   "The device sent {packet} with QoS {qos}<< on {topic}>><< for {filter}>>; AWS IoT has QoS 0 and 1 only.",
 		Device:  answered("The connection is closed, without PUBREC or SUBACK.", "DISCONNECT 0x9B (QoS not supported), then close."),
 		Advice:  "Use QoS 1; a bridge of mosquitto: out 1 in place of out 2.",
 		Fix:     publishAs + " -t {client_id}/hello -m hello -q 1",
 		Source:  "mqtt sheet 5.1 #2, 6.1; PROBLEMS H-01, H-02",
-		Example: ev("packet", "PUBLISH", "offered", "2", "required", "0 and 1", "topic", "sensors/sensor-1/temp", "filter", "sensors/+/temp"),
+		Example: ev("packet", "PUBLISH", "qos", "2", "topic", "sensors/sensor-1/temp", "filter", ""),
 	})
 
 	// MQTTSubscriptionIdentifier is a feature of MQTT 5 that AWS left out.

@@ -29,7 +29,7 @@ var (
 	DeviceClockBehind = register(Check{
 		Code: "device.clock.behind", Stage: StageTLS, Severity: Refusal, Possible: true,
 		Title:  "The device's clock is probably wrong",
-		Cause:  "The device ended the handshake with alert {alert}: for its clock our certificate is not valid, but it is valid from {not_before} to {not_after}, and now it is {now}. A clock that starts in 1970 says so.",
+		Cause:  "The device ended the handshake with alert {alert}: by its clock our certificate is not valid, but it is valid from {not_before} to {not_after}, and now it is {now}. A clock that starts in 1970 says so.",
 		Device: serverCertificateRefused,
 		Advice: "Set the device's clock (NTP) before it connects, and keep the last known time over a restart.",
 		Fix:    "date -u; openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} </dev/null 2>/dev/null | openssl x509 -noout -dates",
@@ -42,19 +42,19 @@ var (
 	TLSServerCertExpired = register(Check{
 		Code: "tls.server_cert.expired_for_client", Stage: StageTLS, Severity: Refusal,
 		Title:    "The device takes our server certificate for expired",
-		Cause:    "The device ended the handshake with alert {alert}. Our certificate was valid until {not_after}; now it is {now}.",
+		Cause:    "The device ended the handshake with alert {alert}: by its clock our certificate is not valid<< (it is, until {not_after})>>. By our clock it is {now}.",
 		Device:   serverCertificateRefused,
-		Advice:   "Restart the gateway: it renews its certificate at the start. It should have done so without.",
-		Fix:      "openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} </dev/null 2>/dev/null | openssl x509 -noout -dates",
+		Advice:   "Compare the clocks: set the device's (NTP) before it connects. The command prints ours and the certificate's dates.",
+		Fix:      "date -u; openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} </dev/null 2>/dev/null | openssl x509 -noout -dates",
 		HiddenBy: []*Check{DeviceClockBehind},
-		Source:   "connect sheet 8.5", Example: ev("alert", "45 certificate_expired", "not_after", "2026-11-20T00:00:00Z", "now", "2026-11-21T10:02:11Z"),
+		Source:   "connect sheet 8.5", Example: ev("alert", "45 certificate_expired", "not_after", "2027-02-01T00:00:00Z", "now", "2026-11-21T10:02:11Z"),
 	})
 
 	// TLSServerCertRefused is an alert that does not say more.
 	TLSServerCertRefused = register(Check{
 		Code: "tls.server_cert.refused_by_client", Stage: StageTLS, Severity: Refusal,
 		Title:    "The device refused our server certificate",
-		Cause:    "The device ended the handshake<< with alert {alert}>> after our certificate. Its trust store, the host name it asks for, or its clock does not fit.",
+		Cause:    "The device ended the handshake<< (alert: {alert})>> after our certificate. Its trust store, the host name it asks for, or its clock does not fit.",
 		Device:   serverCertificateRefused,
 		Advice:   "Check in this order: the root CA on the device is {ca_file}; it connects to {endpoint} by name; its clock is right.",
 		Fix:      "openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} -verify_return_error -brief </dev/null",

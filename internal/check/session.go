@@ -73,33 +73,33 @@ var (
 	SessionKeepaliveExpired = register(Check{
 		Code: "session.keepalive_expired", Stage: StageSession, Severity: Refusal,
 		Title:  "Nothing heard within the keep-alive time",
-		Cause:  "Nothing came from the device for {waited}, which is one and a half times the keep-alive time of {used} s.<< Its last packet was {last_packet}.>>",
+		Cause:  "Nothing came from the device for {waited}, which is one and a half times the keep-alive time<< ({keep_alive} s asked for, 30 to 1200 used)>>.<< Its last packet was {last_packet}.>>",
 		Device: answered("The connection is closed.", "DISCONNECT 0x8D (keep alive timeout), then close."),
 		Advice: "Let the device's MQTT loop run: it sends PINGREQ. Sleep shorter than the keep-alive time, or ask for a longer one.",
 		Fix:    watch,
-		Source: "mqtt sheet 14; PROBLEMS H-10, H-11", Example: ev("waited", "1m30s", "used", "60", "last_packet", "PUBLISH, 90s before"),
+		Source: "mqtt sheet 14; PROBLEMS H-10, H-11", Example: ev("waited", "1m30s", "keep_alive", "60", "last_packet", "PUBLISH, 90s before"),
 	})
 
 	// KeepaliveAboveMax is what an MQTT 3.1.1 device never learns.
 	KeepaliveAboveMax = register(Check{
 		Code: "keepalive.above_max", Stage: StageSession, Severity: Warning,
 		Title:  "Keep-alive is off or above the maximum",
-		Cause:  "The device asked for a keep-alive time of {offered} s (0: none); {used} s is used, so it is cut off after 30 minutes of silence.",
+		Cause:  "The device asked for a keep-alive time of {keep_alive} s (0: none); {used} s is used, so it is cut off after 30 minutes of silence.",
 		Device: answered("Nothing at first; the connection is closed after 1800 s of silence.", "Server Keep Alive 1200 in CONNACK."),
 		Advice: "Ask for 1200 s or less.",
 		Fix:    publishAs + " -k 1200 -t {client_id}/hello -m hello -q 1",
-		Source: "mqtt sheet 14", Example: ev("offered", "3600", "used", "1200"),
+		Source: "mqtt sheet 14", Example: ev("keep_alive", "3600", "used", "1200"),
 	})
 
 	// KeepaliveBelowMin is harmless.
 	KeepaliveBelowMin = register(Check{
 		Code: "keepalive.below_min", Stage: StageSession, Severity: Note,
 		Title:  "Keep-alive is below the minimum",
-		Cause:  "The device asked for a keep-alive time of {offered} s; {used} s is used.",
+		Cause:  "The device asked for a keep-alive time of {keep_alive} s; {used} s is used.",
 		Device: works,
 		Advice: "Nothing to do: a device that sends more often is fine.",
 		Fix:    watch,
-		Source: "mqtt sheet 14", Example: ev("offered", "10", "used", "30"),
+		Source: "mqtt sheet 14", Example: ev("keep_alive", "10", "used", "30"),
 	})
 
 	// SessionMaxLifetime is PROBLEMS H-13.

@@ -21,11 +21,11 @@ var (
 	TCPTooManyHandshakes = register(Check{
 		Code: "tcp.too_many_handshakes", Stage: StageTCP, Severity: Refusal,
 		Title:  "Too many connections are in their handshake",
-		Cause:  "<<{offered} connections are in their handshake, >>the gateway works on at most {required} at a time, so this one was closed unread.",
+		Cause:  "Connections that are still in their handshake are limited ({required}), so this one was closed unread.",
 		Device: closedAtHello,
 		Advice: "Let the fleet reconnect with a random delay. One source with very many attempts is a flood: block it in front of the gateway.",
 		Fix:    "gatehouse explain --source-ip {source_ip}",
-		Source: "connect sheet 3.3", Example: ev("offered", "4097", "required", "4096"),
+		Source: "connect sheet 3.3", Example: ev("required", "at most 4096"),
 	})
 
 	// NetSlowHandshake is a link that is slower than many devices' patience.

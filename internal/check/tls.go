@@ -60,21 +60,21 @@ var (
 	TLSHandshakeTimeout = register(Check{
 		Code: "tls.handshake.timeout", Stage: StageTLS, Severity: Refusal,
 		Title:  "The TLS handshake did not finish in time",
-		Cause:  "The handshake was not complete after {waited}<<; the last thing that arrived was {offered}>>.",
+		Cause:  "The handshake was not complete after {waited}<<: {reason}>>.",
 		Device: Device{TLS12: "The connection is closed in the middle of the handshake.", TLS13: "The connection is closed in the middle of the handshake.", Clients: []Client{{"mbedTLS", "-0x7280"}, {"AWS SDK v2", "1051 AWS_IO_SOCKET_CLOSED"}}},
 		Advice: "A slow link, a device that computes for very long, or something on the way that swallows packets (MTU).",
 		Fix:    tlsTo,
-		Source: "connect sheet 3.3", Example: ev("waited", "10s", "offered", "ClientHello"),
+		Source: "connect sheet 3.3", Example: ev("waited", "10s", "reason", "the device did not answer our certificate"),
 	})
 
 	// TLSHandshakeFailed is what no other check of the handshake explains.
 	TLSHandshakeFailed = register(Check{
 		Code: "tls.handshake.failed", Stage: StageTLS, Severity: Refusal,
 		Title:  "The TLS handshake failed",
-		Cause:  "The handshake failed<<: {error}>>.",
+		Cause:  "The handshake failed<<: {reason}>><< ({error})>>.",
 		Device: Device{TLS12: "The handshake fails.", TLS13: "The handshake fails.", Clients: []Client{{"mbedTLS", "-0x7780"}, {"AWS SDK v2", "1029"}, {"OpenSSL", "handshake failure"}}},
 		Fix:    tlsTo,
-		Source: "connect sheet 8.1", Example: ev("error", "remote error: tls: internal error"),
+		Source: "connect sheet 8.1", Example: ev("reason", "the device ended the handshake with an alert", "error", "remote error: tls: internal error"),
 	})
 )
 
@@ -84,12 +84,12 @@ var (
 	TLSVersionBelowPolicy = register(Check{
 		Code: "tls.version.below_policy", Stage: StageTLS, Severity: Refusal,
 		Title:  "The device's TLS version is below the security policy",
-		Cause:  "The device offers TLS {offered}; the security policy<< {security_policy}>> requires {required}.",
+		Cause:  "The device offers {offered}; the security policy<< {security_policy}>> requires {required}.",
 		Device: alerted("70 (protocol_version)", "alert protocol version", "1029 AWS_IO_TLS_ERROR_NEGOTIATION_FAILURE"),
 		Advice: "Better than a weaker policy: turn on the newer version in the device. Keys in a PKCS#11 module and older platform TLS can't do TLS 1.3.",
 		Fix:    "aws iot update-domain-configuration --domain-configuration-name {domain_configuration} --tls-config securityPolicy=IoTSecurityPolicy_TLS13_1_2_2022_10",
 		Source: "connect sheet 3.1, 5.1 row 3; PROBLEMS C-01, C-02, C-04",
-		Example: ev("offered", "1.2", "required", "1.3", "security_policy", "IoTSecurityPolicy_TLS13_1_3_2022_10",
+		Example: ev("offered", "TLS 1.2", "required", "TLS 1.3", "security_policy", "IoTSecurityPolicy_TLS13_1_3_2022_10",
 			"domain_configuration", "iot:Data-ATS"),
 	})
 
@@ -97,7 +97,7 @@ var (
 	TLSCipherNoneShared = register(Check{
 		Code: "tls.cipher.none_shared", Stage: StageTLS, Severity: Refusal,
 		Title:  "No cipher suite in common",
-		Cause:  "The device offers {offered}; the security policy<< {security_policy}>> allows {required}.",
+		Cause:  "The device offers no cipher suite that the security policy<< {security_policy}>> allows.<< It offers {offered}; allowed are {required}.>>",
 		Device: alerted("40 (handshake_failure)", "alert handshake failure", "1029"),
 		Advice: "Turn on an ECDHE suite with AES-GCM in the TLS library of the device.",
 		Fix:    tlsTo,
@@ -157,14 +157,14 @@ var (
 	TLSALPNMissingOn443 = register(Check{
 		Code: "tls.alpn.missing_on_443", Stage: StageProtocol, Severity: Refusal,
 		Title: "MQTT on port 443 without ALPN",
-		Cause: "The device sent an MQTT CONNECT to port {port}, but without the ALPN protocol x-amzn-mqtt-ca that port speaks HTTPS. It offered {offered}.",
+		Cause: "The device sent an MQTT CONNECT to port {port}, but without the ALPN protocol x-amzn-mqtt-ca that port speaks HTTPS.<< It offered {alpn_offered}.>>",
 		Device: Device{
 			TLS12: "The handshake succeeds; the connection is closed after CONNECT.", TLS13: "The handshake succeeds; the connection is closed after CONNECT.",
 			MQTT311: closedAfterConnect.MQTT311, MQTT5: "The connection is closed after CONNECT, without CONNACK.", Clients: closedAfterConnect.Clients,
 		},
 		Advice: "Offer the ALPN protocol x-amzn-mqtt-ca, or connect to port {mqtt_port}, which needs none.",
 		Fix:    "mosquitto_pub -h {endpoint} -p {port} --tls-alpn x-amzn-mqtt-ca " + asDevice + " -i {client_id} -t {client_id}/hello -m hello -q 1",
-		Source: "connect sheet 2, 2.4; PROBLEMS C-07, C-08, C-10", Example: ev("offered", "no ALPN protocol", "port", "443"),
+		Source: "connect sheet 2, 2.4; PROBLEMS C-07, C-08, C-10", Example: ev("alpn_offered", "http/1.1", "port", "443"),
 	})
 
 	// TLSALPNAbsent shows what really arrived: libraries set ALPN in several layers. PROBLEMS C-11.

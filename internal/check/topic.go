@@ -29,12 +29,12 @@ var (
 	TopicReserved = register(Check{
 		Code: "topic.reserved", Stage: StageProtocol, Severity: Refusal,
 		Title:  "The topic is reserved",
-		Cause:  "A device can't {offered}<< {topic}>><< {filter}>>: topics starting with $ are reserved<<, and {reason}>>.",
+		Cause:  "<<{topic} is reserved, as are all topics that start with $>><<{filter} is reserved, as are all topics that start with $>><<: {reason}>>.<< {required}.>>",
 		Device: answered("The connection is closed, without PUBACK or SUBACK.", "PUBACK 0x90, SUBACK 0x8F or DISCONNECT 0x90."),
 		Advice: "Use a topic that does not start with $<<, or the documented topic {nearest}>>. Bridges of mosquitto: notifications false.",
 		Fix:    publishAs + " -t {client_id}/hello -m hello -q 1",
 		Source: "mqtt sheet 15.2; PROBLEMS G-14",
-		Example: ev("offered", "publish to", "topic", "$aws/things/sensor-1/shadow/update/accepted", "reason", "this topic can only be subscribed to",
+		Example: ev("topic", "$aws/things/sensor-1/shadow/update/accepted", "reason", "it can not be published by clients",
 			"nearest", "$aws/things/sensor-1/shadow/update", "filter", ""),
 	})
 
