@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -25,7 +26,7 @@ type Wire struct {
 
 // DecodeForTest routes and decodes w without validating it.
 func DecodeForTest(svc *Service, w Wire) (op *OperationInfo, in any, err error) {
-	m, allowed, ok := newRouter(svc.Operations).find(w.Method, w.Path)
+	m, allowed, ok := routerOf(svc).find(w.Method, w.Path)
 	if !ok {
 		return nil, nil, fmt.Errorf("%s %s: no operation, the path knows %v", w.Method, w.Path, allowed)
 	}
@@ -38,7 +39,7 @@ func DecodeForTest(svc *Service, w Wire) (op *OperationInfo, in any, err error) 
 
 // ValidateForTest decodes and validates w for one operation.
 func ValidateForTest(svc *Service, w Wire) *Error {
-	m, _, ok := newRouter(svc.Operations).find(w.Method, w.Path)
+	m, _, ok := routerOf(svc).find(w.Method, w.Path)
 	if !ok {
 		return Errorf("UnknownOperationException", 404, "%s %s", w.Method, w.Path)
 	}
@@ -209,4 +210,14 @@ func MatchForTest(source, s string) bool { return (&Pattern{Source: source}).Mat
 // CallForTest returns a context as a handler gets it.
 func CallForTest(ctx context.Context, account, operation, secret string) context.Context {
 	return context.WithValue(ctx, callKey{}, &call{operation: operation, caller: Caller{Account: account}, sealer: newSealer([]byte(secret))})
+}
+
+var routers sync.Map // *Service -> *router
+
+func routerOf(svc *Service) *router {
+	r, ok := routers.Load(svc)
+	if !ok {
+		r, _ = routers.LoadOrStore(svc, newRouter(svc.Operations))
+	}
+	return r.(*router)
 }

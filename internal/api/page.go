@@ -18,8 +18,8 @@ type Page struct {
 // The filters are those members of the request that choose or order the items.
 //
 //	page, err := api.ReadPage(ctx, in.NextToken, in.MaxResults, 50, in.ThingTypeName)
-//	things, more, err := registry.ListThings(..., page.After, page.Size)
-//	out.NextToken = page.Next(more, things[len(things)-1].Name)
+//	list, err := reg.ListThings(ctx, filter, registry.Page{After: page.After, Size: page.Size})
+//	out.NextToken = page.Next(list.Next != "", list.Next)
 func ReadPage(ctx context.Context, token *string, size *int32, def int, filters ...any) (Page, error) {
 	return readPage(ctx, token, size, def, filters)
 }

@@ -317,10 +317,16 @@ func (x *exchange) verify(cred Credential, body []byte) *Error {
 // log notes what only the operator may see of an error.
 func (x *exchange) log(e *Error) {
 	level := slog.LevelDebug
-	if e.Status >= 500 && e.Status != http.StatusNotImplemented {
+	if e.Status >= 500 && e.Status != http.StatusNotImplemented && x.r.Context().Err() == nil { // a client that left cancels its own work
 		level = slog.LevelError
 	}
-	attrs := []slog.Attr{slog.String("request_id", x.requestID), slog.String("operation", x.operation), slog.String("code", e.Code), slog.Int("status", e.Status)}
+	attrs := []slog.Attr{
+		slog.String("request_id", x.requestID), slog.String("operation", x.operation),
+		slog.String("code", e.Code), slog.Int("status", e.Status), slog.String("message", e.Message),
+	}
+	if x.sig != nil {
+		attrs = append(attrs, slog.Duration("clock_offset", x.sig.Time.Sub(x.s.cfg.Now()).Round(time.Second)))
+	}
 	if e.cause != nil {
 		attrs = append(attrs, slog.String("error", e.cause.Error()))
 	}
