@@ -270,7 +270,18 @@ func (b *bench) startMosquitto() (*process, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	acl, conf := filepath.Join(b.dir, "acl"), filepath.Join(b.dir, "mosquitto.conf")
+	acl, conf, cas := filepath.Join(b.dir, "acl"), filepath.Join(b.dir, "mosquitto.conf"), filepath.Join(b.dir, "cas.pem")
+	var chain []byte // OpenSSL wants the device CA and the root above it
+	for _, name := range []string{"device-ca.pem", "root-ca.pem"} {
+		pem, err := os.ReadFile(b.pki(name))
+		if err != nil {
+			return nil, "", err
+		}
+		chain = append(chain, pem...)
+	}
+	if err := os.WriteFile(cas, chain, 0o600); err != nil {
+		return nil, "", err
+	}
 	if err := os.WriteFile(acl, []byte("pattern readwrite bench/#\n"), 0o600); err != nil {
 		return nil, "", err
 	}
@@ -287,7 +298,7 @@ certfile %s
 keyfile %s
 require_certificate true
 use_identity_as_username true
-`, acl, port, b.pki("device-ca.pem"), b.pki("server-ecdsa.pem"), b.pki("server-ecdsa.key")), 0o600); err != nil {
+`, acl, port, cas, b.pki("server-ecdsa.pem"), b.pki("server-ecdsa.key")), 0o600); err != nil {
 		return nil, "", err
 	}
 	p, err := startProcess("mosquitto", bin, "-c", conf)
