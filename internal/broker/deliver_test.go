@@ -308,6 +308,9 @@ func TestConnectDisplaces(t *testing.T) {
 }
 
 func TestPublishAllocs(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector makes pools forget")
+	}
 	b, d := New(), newDevice()
 	d.ready = true
 	c := b.NewClient(ClientConfig{ID: "c", Conn: d, Peer: d})

@@ -164,6 +164,9 @@ func (o *output) write(w writer) {
 			o.mu.Unlock()
 			return
 		}
+		if w == byOther {
+			n = 1 // asked again before the next: see mayWrite
+		}
 		o.list = append(o.list[:0], o.list[n:]...)
 		clear(o.list[len(o.list):cap(o.list)])
 		o.mu.Unlock()

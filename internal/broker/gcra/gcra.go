@@ -56,13 +56,5 @@ func (m *Meter) Take(r Rate, now time.Time, n int) time.Duration {
 	}
 }
 
-// Wait tells how long until one unit fits into r.
-func (m *Meter) Wait(r Rate, now time.Time) time.Duration {
-	if r.Every == 0 {
-		return 0
-	}
-	return max(0, time.Duration(max(m.tat.Load(), now.UnixNano())-now.UnixNano())-time.Duration(r.Burst-1)*r.Every)
-}
-
 // Rested tells whether the meter stands as if it had never been used.
 func (m *Meter) Rested(now time.Time) bool { return m.tat.Load() <= now.UnixNano() }

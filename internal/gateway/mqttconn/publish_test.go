@@ -317,6 +317,9 @@ func TestReceiveSuppressed(t *testing.T) {
 }
 
 func TestAllocs(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector makes pools forget")
+	}
 	inWorld(t, Config{Limits: OpenLimits}, func(w *world) {
 		w.dial(mqtt.V311).connect("a").send(publishOf("t/1", "x", 0))
 		var k *conn

@@ -1,0 +1,7 @@
+//go:build !unix
+
+package nonblock
+
+const supported = false
+
+func writeOnce(uintptr, []byte) (int, error) { panic("not supported") }

@@ -1,0 +1,24 @@
+//go:build unix
+
+package nonblock
+
+import "syscall"
+
+const supported = true
+
+// writeOnce writes what a non-blocking socket takes at once. A full socket takes nothing, which is
+// no error.
+func writeOnce(fd uintptr, p []byte) (int, error) {
+	for {
+		n, err := syscall.Write(int(fd), p)
+		switch err {
+		case nil:
+			return n, nil
+		case syscall.EINTR:
+			continue
+		case syscall.EAGAIN:
+			return 0, nil
+		}
+		return 0, err
+	}
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package mqttconn
+
+const raceEnabled = false
