@@ -136,7 +136,7 @@ func TestMosquitto(t *testing.T) {
 		prints string
 		code   string
 	}{
-		"connects":          {registry.StatusActive, nil, []int{0}, "", ""},
+		"connects": {registry.StatusActive, nil, []int{0}, "", ""},
 		// The two tables disagree about TLS 1.2: 8 (connect sheet 8.1) and 7
 		// (PROBLEMS 1.1), which 2.0.11 shows here.
 		"inactive, TLS 1.2": {registry.StatusInactive, []string{"--tls-version", "tlsv1.2"}, []int{7, 8}, "Error: ", "cert.inactive"},

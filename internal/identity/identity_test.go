@@ -45,14 +45,14 @@ type watched struct {
 	effective atomic.Int64 // readings of policies
 
 	mu    sync.Mutex
-	after func() // guarded by mu: runs once, after the next reading of policies or a certificate
-	err   error  // guarded by mu: what readings fail with
+	after map[string]func() // guarded by mu: runs once, after the next reading of "policies" or a "certificate"
+	err   error             // guarded by mu: what readings fail with
 }
 
-func (w *watched) interrupt() error {
+func (w *watched) interrupt(reading string) error {
 	w.mu.Lock()
-	fn, err := w.after, w.err
-	w.after = nil
+	fn, err := w.after[reading], w.err
+	delete(w.after, reading)
 	w.mu.Unlock()
 	if fn != nil {
 		fn()
@@ -60,16 +60,22 @@ func (w *watched) interrupt() error {
 	return err
 }
 
-func (w *watched) set(after func(), err error) {
+func (w *watched) onRead(reading string, fn func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.after, w.err = after, err
+	w.after = map[string]func(){reading: fn}
+}
+
+func (w *watched) fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.err = err
 }
 
 func (w *watched) EffectivePolicies(ctx context.Context, p registry.Target, clientID string) (registry.Effective, error) {
 	w.effective.Add(1)
 	e, err := w.Registry.EffectivePolicies(ctx, p, clientID)
-	return e, errors.Join(err, w.interrupt())
+	return e, errors.Join(err, w.interrupt("policies"))
 }
 
 func (w *watched) Certificate(ctx context.Context, id string) (registry.Certificate, error) {
@@ -77,7 +83,7 @@ func (w *watched) Certificate(ctx context.Context, id string) (registry.Certific
 	if err != nil {
 		return c, err
 	}
-	return c, w.interrupt()
+	return c, w.interrupt("certificate")
 }
 
 type fixture struct {
@@ -243,13 +249,6 @@ func TestChangeDuringResolve(t *testing.T) {
 	f := newFixture(t)
 	who := f.certificate()
 	f.policy("p", "iot:Publish", "topic/a")
-	f.reg.set(func() { f.must(f.reg.AttachPolicy(context.Background(), "p", target(who))) }, nil)
-	fp, _ := ParseFingerprint(who.ID)
-	if _, _, err := f.s.CertificateByFingerprint(t.Context(), fp); err != nil { // runs the change
-		t.Fatal(err)
-	}
-	f.must(detach(f, who))
-	f.reg.set(nil, nil)
 	a := f.authorize(who, "c")
 	if got := a.Decide(policy.Publish, "a"); got != policy.ImplicitDeny {
 		t.Fatalf("publish is %v before the change", got)
@@ -264,7 +263,7 @@ func TestChangeDuringResolve(t *testing.T) {
 		}
 		f.must(f.reg.UpdateCertificate(t.Context(), who.ID, registry.StatusInactive))
 		f.must(f.reg.UpdateCertificate(t.Context(), who.ID, registry.StatusActive))
-		f.reg.set(change, nil)
+		f.reg.onRead("policies", change)
 		a.Decide(policy.Publish, "a") // may be old or new: it overlaps the change
 		if got := a.Decide(policy.Publish, "a"); got != want {
 			t.Fatalf("round %d: publish is %v after the change, want %v", i, got, want)
@@ -283,7 +282,7 @@ func TestCertificateChangeDuringLookup(t *testing.T) {
 	f := newFixture(t)
 	who := f.certificate()
 	fp, _ := ParseFingerprint(who.ID)
-	f.reg.set(func() { f.must(f.reg.UpdateCertificate(context.Background(), who.ID, registry.StatusRevoked)) }, nil)
+	f.reg.onRead("certificate", func() { f.must(f.reg.UpdateCertificate(context.Background(), who.ID, registry.StatusRevoked)) })
 	if c, found, err := f.s.CertificateByFingerprint(t.Context(), fp); err != nil || !found || c.Status != registry.StatusActive {
 		t.Fatalf("the look-up that overlaps the change: %+v, %v, %v", c, found, err)
 	}
@@ -372,7 +371,7 @@ func TestBrokenRegistryDenies(t *testing.T) {
 	}
 	f.policy("q", "iot:Publish", "topic/a")
 	f.must(f.reg.AttachPolicy(t.Context(), "q", target(who)))
-	f.reg.set(nil, errors.New("disk I/O error"))
+	f.reg.fail(errors.New("disk I/O error"))
 	if got := a.Decide(policy.Publish, "a"); got != policy.ImplicitDeny {
 		t.Errorf("publish is %v with a broken registry", got)
 	}
@@ -382,7 +381,7 @@ func TestBrokenRegistryDenies(t *testing.T) {
 	if _, err := f.s.Authorize(t.Context(), who, "c", Facts{}); err == nil {
 		t.Error("Authorize succeeded with a broken registry")
 	}
-	f.reg.set(nil, nil)
+	f.reg.fail(nil)
 	if got := a.Decide(policy.Publish, "a"); got != policy.Allow {
 		t.Errorf("publish is %v when the registry is back", got)
 	}
