@@ -13,60 +13,73 @@ import (
 
 // Generators of valid packets.
 
+// fields generates the contents of strings and binary data.
+type fields struct{ text, bytes *rapid.Generator[[]byte] }
+
+// fieldsFrom generates fields of at least size characters or bytes.
+func fieldsFrom(size int) fields {
+	return fields{
+		text: rapid.Custom(func(t *rapid.T) []byte {
+			return []byte(rapid.StringOfN(rapid.RuneFrom([]rune("ab/$é温🌡\ufeff\x01 ")), size, 40, -1).Draw(t, "text"))
+		}),
+		bytes: rapid.SliceOfN(rapid.Byte(), size, 300),
+	}
+}
+
 var (
-	genText = rapid.Custom(func(t *rapid.T) []byte {
-		return []byte(rapid.StringOfN(rapid.RuneFrom([]rune("ab/$é温🌡\ufeff\x01 ")), 0, 40, -1).Draw(t, "text"))
-	})
-	genBytes = rapid.SliceOfN(rapid.Byte(), 0, 300)
-	genID    = rapid.Uint16Range(1, 65535)
-	genQoS   = rapid.Custom(func(t *rapid.T) mqtt.QoS { return mqtt.QoS(rapid.IntRange(0, 2).Draw(t, "qos")) })
+	genID  = rapid.Uint16Range(1, 65535)
+	genQoS = rapid.Custom(func(t *rapid.T) mqtt.QoS { return mqtt.QoS(rapid.IntRange(0, 2).Draw(t, "qos")) })
 )
 
 // setters has a way to set each single-valued property to something valid.
-var setters = map[mqtt.PropertyID]func(t *rapid.T, p *mqtt.Properties){
-	mqtt.PropPayloadFormat:    func(t *rapid.T, p *mqtt.Properties) { p.SetPayloadFormat(rapid.ByteRange(0, 1).Draw(t, "v")) },
-	mqtt.PropMessageExpiry:    func(t *rapid.T, p *mqtt.Properties) { p.SetMessageExpiry(rapid.Uint32().Draw(t, "v")) },
-	mqtt.PropContentType:      func(t *rapid.T, p *mqtt.Properties) { p.SetContentType(genText.Draw(t, "v")) },
-	mqtt.PropResponseTopic:    func(t *rapid.T, p *mqtt.Properties) { p.SetResponseTopic(genText.Draw(t, "v")) },
-	mqtt.PropCorrelationData:  func(t *rapid.T, p *mqtt.Properties) { p.SetCorrelationData(genBytes.Draw(t, "v")) },
-	mqtt.PropSessionExpiry:    func(t *rapid.T, p *mqtt.Properties) { p.SetSessionExpiry(rapid.Uint32().Draw(t, "v")) },
-	mqtt.PropAssignedClientID: func(t *rapid.T, p *mqtt.Properties) { p.SetAssignedClientID(genText.Draw(t, "v")) },
-	mqtt.PropServerKeepAlive:  func(t *rapid.T, p *mqtt.Properties) { p.SetServerKeepAlive(rapid.Uint16().Draw(t, "v")) },
-	mqtt.PropAuthMethod:       func(t *rapid.T, p *mqtt.Properties) { p.SetAuthMethod(genText.Draw(t, "v")) },
-	mqtt.PropAuthData: func(t *rapid.T, p *mqtt.Properties) {
-		p.SetAuthMethod(genText.Draw(t, "m"))
-		p.SetAuthData(genBytes.Draw(t, "v"))
+var setters = map[mqtt.PropertyID]func(t *rapid.T, f fields, p *mqtt.Properties){
+	mqtt.PropPayloadFormat:    func(t *rapid.T, f fields, p *mqtt.Properties) { p.SetPayloadFormat(rapid.ByteRange(0, 1).Draw(t, "v")) },
+	mqtt.PropMessageExpiry:    func(t *rapid.T, f fields, p *mqtt.Properties) { p.SetMessageExpiry(rapid.Uint32().Draw(t, "v")) },
+	mqtt.PropContentType:      func(t *rapid.T, f fields, p *mqtt.Properties) { p.SetContentType(f.text.Draw(t, "v")) },
+	mqtt.PropResponseTopic:    func(t *rapid.T, f fields, p *mqtt.Properties) { p.SetResponseTopic(f.text.Draw(t, "v")) },
+	mqtt.PropCorrelationData:  func(t *rapid.T, f fields, p *mqtt.Properties) { p.SetCorrelationData(f.bytes.Draw(t, "v")) },
+	mqtt.PropSessionExpiry:    func(t *rapid.T, f fields, p *mqtt.Properties) { p.SetSessionExpiry(rapid.Uint32().Draw(t, "v")) },
+	mqtt.PropAssignedClientID: func(t *rapid.T, f fields, p *mqtt.Properties) { p.SetAssignedClientID(f.text.Draw(t, "v")) },
+	mqtt.PropServerKeepAlive:  func(t *rapid.T, f fields, p *mqtt.Properties) { p.SetServerKeepAlive(rapid.Uint16().Draw(t, "v")) },
+	mqtt.PropAuthMethod:       func(t *rapid.T, f fields, p *mqtt.Properties) { p.SetAuthMethod(f.text.Draw(t, "v")) },
+	mqtt.PropAuthData: func(t *rapid.T, f fields, p *mqtt.Properties) {
+		p.SetAuthMethod(f.text.Draw(t, "m"))
+		p.SetAuthData(f.bytes.Draw(t, "v"))
 	},
-	mqtt.PropRequestProblemInfo:  func(t *rapid.T, p *mqtt.Properties) { p.SetRequestProblemInfo(rapid.Bool().Draw(t, "v")) },
-	mqtt.PropWillDelay:           func(t *rapid.T, p *mqtt.Properties) { p.SetWillDelay(rapid.Uint32().Draw(t, "v")) },
-	mqtt.PropRequestResponseInfo: func(t *rapid.T, p *mqtt.Properties) { p.SetRequestResponseInfo(rapid.Bool().Draw(t, "v")) },
-	mqtt.PropResponseInfo:        func(t *rapid.T, p *mqtt.Properties) { p.SetResponseInfo(genText.Draw(t, "v")) },
-	mqtt.PropServerReference:     func(t *rapid.T, p *mqtt.Properties) { p.SetServerReference(genText.Draw(t, "v")) },
-	mqtt.PropReasonString:        func(t *rapid.T, p *mqtt.Properties) { p.SetReasonString(genText.Draw(t, "v")) },
-	mqtt.PropReceiveMaximum:      func(t *rapid.T, p *mqtt.Properties) { p.SetReceiveMaximum(genID.Draw(t, "v")) },
-	mqtt.PropTopicAliasMaximum:   func(t *rapid.T, p *mqtt.Properties) { p.SetTopicAliasMaximum(rapid.Uint16().Draw(t, "v")) },
-	mqtt.PropTopicAlias:          func(t *rapid.T, p *mqtt.Properties) { p.SetTopicAlias(genID.Draw(t, "v")) },
-	mqtt.PropMaximumQoS:          func(t *rapid.T, p *mqtt.Properties) { p.SetMaximumQoS(mqtt.QoS(rapid.ByteRange(0, 1).Draw(t, "v"))) },
-	mqtt.PropRetainAvailable:     func(t *rapid.T, p *mqtt.Properties) { p.SetRetainAvailable(rapid.Bool().Draw(t, "v")) },
-	mqtt.PropMaximumPacketSize:   func(t *rapid.T, p *mqtt.Properties) { p.SetMaximumPacketSize(rapid.Uint32Min(1).Draw(t, "v")) },
-	mqtt.PropWildcardAvailable:   func(t *rapid.T, p *mqtt.Properties) { p.SetWildcardAvailable(rapid.Bool().Draw(t, "v")) },
-	mqtt.PropSubscriptionAvailable: func(t *rapid.T, p *mqtt.Properties) {
+	mqtt.PropRequestProblemInfo:  func(t *rapid.T, f fields, p *mqtt.Properties) { p.SetRequestProblemInfo(rapid.Bool().Draw(t, "v")) },
+	mqtt.PropWillDelay:           func(t *rapid.T, f fields, p *mqtt.Properties) { p.SetWillDelay(rapid.Uint32().Draw(t, "v")) },
+	mqtt.PropRequestResponseInfo: func(t *rapid.T, f fields, p *mqtt.Properties) { p.SetRequestResponseInfo(rapid.Bool().Draw(t, "v")) },
+	mqtt.PropResponseInfo:        func(t *rapid.T, f fields, p *mqtt.Properties) { p.SetResponseInfo(f.text.Draw(t, "v")) },
+	mqtt.PropServerReference:     func(t *rapid.T, f fields, p *mqtt.Properties) { p.SetServerReference(f.text.Draw(t, "v")) },
+	mqtt.PropReasonString:        func(t *rapid.T, f fields, p *mqtt.Properties) { p.SetReasonString(f.text.Draw(t, "v")) },
+	mqtt.PropReceiveMaximum:      func(t *rapid.T, f fields, p *mqtt.Properties) { p.SetReceiveMaximum(genID.Draw(t, "v")) },
+	mqtt.PropTopicAliasMaximum:   func(t *rapid.T, f fields, p *mqtt.Properties) { p.SetTopicAliasMaximum(rapid.Uint16().Draw(t, "v")) },
+	mqtt.PropTopicAlias:          func(t *rapid.T, f fields, p *mqtt.Properties) { p.SetTopicAlias(genID.Draw(t, "v")) },
+	mqtt.PropMaximumQoS: func(t *rapid.T, f fields, p *mqtt.Properties) {
+		p.SetMaximumQoS(mqtt.QoS(rapid.ByteRange(0, 1).Draw(t, "v")))
+	},
+	mqtt.PropRetainAvailable: func(t *rapid.T, f fields, p *mqtt.Properties) { p.SetRetainAvailable(rapid.Bool().Draw(t, "v")) },
+	mqtt.PropMaximumPacketSize: func(t *rapid.T, f fields, p *mqtt.Properties) {
+		p.SetMaximumPacketSize(rapid.Uint32Min(1).Draw(t, "v"))
+	},
+	mqtt.PropWildcardAvailable: func(t *rapid.T, f fields, p *mqtt.Properties) { p.SetWildcardAvailable(rapid.Bool().Draw(t, "v")) },
+	mqtt.PropSubscriptionAvailable: func(t *rapid.T, f fields, p *mqtt.Properties) {
 		p.SetSubscriptionAvailable(rapid.Bool().Draw(t, "v"))
 	},
-	mqtt.PropSharedAvailable: func(t *rapid.T, p *mqtt.Properties) { p.SetSharedAvailable(rapid.Bool().Draw(t, "v")) },
+	mqtt.PropSharedAvailable: func(t *rapid.T, f fields, p *mqtt.Properties) { p.SetSharedAvailable(rapid.Bool().Draw(t, "v")) },
 }
 
-func genProps(t *rapid.T, v mqtt.Version, ids ...mqtt.PropertyID) (p mqtt.Properties) {
+func genProps(t *rapid.T, f fields, v mqtt.Version, ids ...mqtt.PropertyID) (p mqtt.Properties) {
 	if v != v5 {
 		return p
 	}
 	for _, id := range ids {
 		if rapid.Bool().Draw(t, id.String()) {
-			setters[id](t, &p)
+			setters[id](t, f, &p)
 		}
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "user properties") {
-		p.User = append(p.User, mqtt.UserProperty{Name: genText.Draw(t, "name"), Value: genText.Draw(t, "value")})
+		p.User = append(p.User, mqtt.UserProperty{Name: f.text.Draw(t, "name"), Value: f.text.Draw(t, "value")})
 	}
 	return p
 }
@@ -76,17 +89,17 @@ func genCode(t *rapid.T, v mqtt.Version, typ mqtt.PacketType) mqtt.ReasonCode {
 		Filter(func(c mqtt.ReasonCode) bool { return c.ValidIn(v, typ) }).Draw(t, "reason")
 }
 
-func genPacket(t *rapid.T, v mqtt.Version) mqtt.Packet {
+func genPacket(t *rapid.T, f fields, v mqtt.Version) mqtt.Packet {
 	types := []mqtt.PacketType{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14}
 	if v == v5 {
 		types = append(types, mqtt.TypeAuth)
 	}
 	typ := rapid.SampledFrom(types).Draw(t, "type")
 	ack := func() mqtt.Puback {
-		return mqtt.Puback{PacketID: genID.Draw(t, "id"), Reason: genCode(t, v, typ), Props: genProps(t, v, mqtt.PropReasonString)}
+		return mqtt.Puback{PacketID: genID.Draw(t, "id"), Reason: genCode(t, v, typ), Props: genProps(t, f, v, mqtt.PropReasonString)}
 	}
 	codes := func() mqtt.Suback {
-		p := mqtt.Suback{PacketID: genID.Draw(t, "id"), Props: genProps(t, v, mqtt.PropReasonString)}
+		p := mqtt.Suback{PacketID: genID.Draw(t, "id"), Props: genProps(t, f, v, mqtt.PropReasonString)}
 		for range rapid.IntRange(1, 8).Draw(t, "codes") {
 			p.Codes = append(p.Codes, genCode(t, v, typ))
 		}
@@ -94,16 +107,16 @@ func genPacket(t *rapid.T, v mqtt.Version) mqtt.Packet {
 	}
 	switch typ {
 	case mqtt.TypeConnect:
-		return genConnect(t, v)
+		return genConnect(t, f, v)
 	case mqtt.TypeConnack:
-		p := &mqtt.Connack{Reason: genCode(t, v, typ), Props: genProps(t, v, mqtt.PropSessionExpiry, mqtt.PropAssignedClientID,
+		p := &mqtt.Connack{Reason: genCode(t, v, typ), Props: genProps(t, f, v, mqtt.PropSessionExpiry, mqtt.PropAssignedClientID,
 			mqtt.PropServerKeepAlive, mqtt.PropAuthData, mqtt.PropResponseInfo, mqtt.PropServerReference, mqtt.PropReasonString,
 			mqtt.PropReceiveMaximum, mqtt.PropTopicAliasMaximum, mqtt.PropMaximumQoS, mqtt.PropRetainAvailable,
 			mqtt.PropMaximumPacketSize, mqtt.PropWildcardAvailable, mqtt.PropSubscriptionAvailable, mqtt.PropSharedAvailable)}
 		p.SessionPresent = p.Reason == mqtt.Success && rapid.Bool().Draw(t, "session present")
 		return p
 	case mqtt.TypePublish:
-		return genPublish(t, v)
+		return genPublish(t, f, v)
 	case mqtt.TypePuback:
 		p := ack()
 		return &p
@@ -117,12 +130,12 @@ func genPacket(t *rapid.T, v mqtt.Version) mqtt.Packet {
 		p := mqtt.Pubcomp(ack())
 		return &p
 	case mqtt.TypeSubscribe:
-		p := &mqtt.Subscribe{PacketID: genID.Draw(t, "id"), Props: genProps(t, v)}
+		p := &mqtt.Subscribe{PacketID: genID.Draw(t, "id"), Props: genProps(t, f, v)}
 		if v == v5 && rapid.Bool().Draw(t, "identified") {
 			p.Props.SubscriptionIDs = []uint32{rapid.Uint32Range(1, mqtt.MaxRemainingLength).Draw(t, "subscription id")}
 		}
 		for range rapid.IntRange(1, 8).Draw(t, "filters") {
-			s := mqtt.Subscription{Filter: genText.Draw(t, "filter"), QoS: genQoS.Draw(t, "qos")}
+			s := mqtt.Subscription{Filter: f.text.Draw(t, "filter"), QoS: genQoS.Draw(t, "qos")}
 			if v == v5 {
 				s.NoLocal = rapid.Bool().Draw(t, "no local") && !bytes.HasPrefix(s.Filter, []byte("$share/"))
 				s.RetainAsPublished, s.RetainHandling = rapid.Bool().Draw(t, "rap"), rapid.ByteRange(0, 2).Draw(t, "handling")
@@ -134,7 +147,7 @@ func genPacket(t *rapid.T, v mqtt.Version) mqtt.Packet {
 		p := codes()
 		return &p
 	case mqtt.TypeUnsubscribe:
-		return &mqtt.Unsubscribe{PacketID: genID.Draw(t, "id"), Props: genProps(t, v), Filters: rapid.SliceOfN(genText, 1, 8).Draw(t, "filters")}
+		return &mqtt.Unsubscribe{PacketID: genID.Draw(t, "id"), Props: genProps(t, f, v), Filters: rapid.SliceOfN(f.text, 1, 8).Draw(t, "filters")}
 	case mqtt.TypeUnsuback:
 		p := mqtt.Unsuback(codes())
 		if v != v5 {
@@ -146,33 +159,33 @@ func genPacket(t *rapid.T, v mqtt.Version) mqtt.Packet {
 	case mqtt.TypePingresp:
 		return &mqtt.Pingresp{}
 	case mqtt.TypeDisconnect:
-		return &mqtt.Disconnect{Reason: genCode(t, v, typ), Props: genProps(t, v, mqtt.PropSessionExpiry, mqtt.PropServerReference, mqtt.PropReasonString)}
+		return &mqtt.Disconnect{Reason: genCode(t, v, typ), Props: genProps(t, f, v, mqtt.PropSessionExpiry, mqtt.PropServerReference, mqtt.PropReasonString)}
 	}
-	p := &mqtt.Auth{Reason: genCode(t, v, typ), Props: genProps(t, v, mqtt.PropReasonString, mqtt.PropAuthData)}
-	p.Props.SetAuthMethod(genText.Draw(t, "method"))
+	p := &mqtt.Auth{Reason: genCode(t, v, typ), Props: genProps(t, f, v, mqtt.PropReasonString, mqtt.PropAuthData)}
+	p.Props.SetAuthMethod(f.text.Draw(t, "method"))
 	return p
 }
 
-func genConnect(t *rapid.T, v mqtt.Version) *mqtt.Connect {
+func genConnect(t *rapid.T, f fields, v mqtt.Version) *mqtt.Connect {
 	p := &mqtt.Connect{ProtocolName: []byte("MQTT"), Version: v, CleanStart: rapid.Bool().Draw(t, "clean"), KeepAlive: rapid.Uint16().Draw(t, "keep alive"),
-		ClientID: genText.Draw(t, "id"), Props: genProps(t, v, mqtt.PropSessionExpiry, mqtt.PropAuthData, mqtt.PropRequestProblemInfo,
+		ClientID: f.text.Draw(t, "id"), Props: genProps(t, f, v, mqtt.PropSessionExpiry, mqtt.PropAuthData, mqtt.PropRequestProblemInfo,
 			mqtt.PropRequestResponseInfo, mqtt.PropReceiveMaximum, mqtt.PropTopicAliasMaximum, mqtt.PropMaximumPacketSize)}
 	if rapid.Bool().Draw(t, "will") {
-		p.Will = &mqtt.Will{QoS: genQoS.Draw(t, "will qos"), Retain: rapid.Bool().Draw(t, "will retain"), Topic: genText.Draw(t, "will topic"), Payload: genBytes.Draw(t, "will payload"),
-			Props: genProps(t, v, mqtt.PropPayloadFormat, mqtt.PropMessageExpiry, mqtt.PropContentType, mqtt.PropResponseTopic, mqtt.PropCorrelationData, mqtt.PropWillDelay)}
+		p.Will = &mqtt.Will{QoS: genQoS.Draw(t, "will qos"), Retain: rapid.Bool().Draw(t, "will retain"), Topic: f.text.Draw(t, "will topic"), Payload: f.bytes.Draw(t, "will payload"),
+			Props: genProps(t, f, v, mqtt.PropPayloadFormat, mqtt.PropMessageExpiry, mqtt.PropContentType, mqtt.PropResponseTopic, mqtt.PropCorrelationData, mqtt.PropWillDelay)}
 	}
 	if p.HasUserName = rapid.Bool().Draw(t, "has user name"); p.HasUserName {
-		p.UserName = genText.Draw(t, "user name")
+		p.UserName = f.text.Draw(t, "user name")
 	}
 	if p.HasPassword = (p.HasUserName || v == v5) && rapid.Bool().Draw(t, "has password"); p.HasPassword {
-		p.Password = genBytes.Draw(t, "password")
+		p.Password = f.bytes.Draw(t, "password")
 	}
 	return p
 }
 
-func genPublish(t *rapid.T, v mqtt.Version) *mqtt.Publish {
-	p := &mqtt.Publish{Dup: rapid.Bool().Draw(t, "dup"), QoS: genQoS.Draw(t, "qos"), Retain: rapid.Bool().Draw(t, "retain"), Topic: genText.Draw(t, "topic"), Payload: genBytes.Draw(t, "payload"),
-		Props: genProps(t, v, mqtt.PropPayloadFormat, mqtt.PropMessageExpiry, mqtt.PropContentType, mqtt.PropResponseTopic, mqtt.PropCorrelationData, mqtt.PropTopicAlias)}
+func genPublish(t *rapid.T, f fields, v mqtt.Version) *mqtt.Publish {
+	p := &mqtt.Publish{Dup: rapid.Bool().Draw(t, "dup"), QoS: genQoS.Draw(t, "qos"), Retain: rapid.Bool().Draw(t, "retain"), Topic: f.text.Draw(t, "topic"), Payload: f.bytes.Draw(t, "payload"),
+		Props: genProps(t, f, v, mqtt.PropPayloadFormat, mqtt.PropMessageExpiry, mqtt.PropContentType, mqtt.PropResponseTopic, mqtt.PropCorrelationData, mqtt.PropTopicAlias)}
 	if p.QoS > 0 {
 		p.PacketID = genID.Draw(t, "id")
 	}
@@ -193,7 +206,7 @@ func TestRoundTrip(t *testing.T) {
 		var sent []mqtt.Packet
 		var wire []byte
 		for range rapid.IntRange(1, 4).Draw(t, "packets") {
-			p := genPacket(t, v)
+			p := genPacket(t, fieldsFrom(0), v)
 			sent = append(sent, p)
 			before := len(wire)
 			var err error
@@ -223,7 +236,7 @@ func TestRoundTrip(t *testing.T) {
 func TestFrameForFanOut(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := rapid.SampledFrom([]mqtt.Version{v311, v5}).Draw(t, "version")
-		p := genPublish(t, v)
+		p := genPublish(t, fieldsFrom(0), v)
 		frame, at, err := p.AppendFrame([]byte("head"), v)
 		if err != nil || (at >= 0) != (p.QoS > 0) {
 			t.Fatalf("AppendFrame: id at %d, %v", at, err)

@@ -52,8 +52,17 @@ func ParseTopicName(b []byte, limits TopicLimits) (TopicName, error) {
 	if err := checkTopic(b, TopicNameInvalid, "topic name"); err != nil {
 		return nil, err
 	}
-	if i := bytes.IndexAny(b, "+#"); i >= 0 {
-		return nil, topicError(TopicNameInvalid, "MQTT-3.3.2-2", i, fmt.Sprintf("topic name contains the wildcard %c", b[i]))
+	slashes := 0
+	for i, c := range b {
+		switch c {
+		case '/':
+			slashes++
+		case '+', '#':
+			return nil, topicError(TopicNameInvalid, "MQTT-3.3.2-2", i, fmt.Sprintf("topic name contains the wildcard %c", c))
+		}
+	}
+	if limits.allow(len(b), slashes) { // nearly always, without looking for what does not count
+		return TopicName(b), nil
 	}
 	counted := b
 	if limits.BasicIngest {
@@ -134,6 +143,11 @@ func checkTopic(b []byte, code ReasonCode, what string) *Error {
 		return topicError(code, "MQTT-1.5.4-1", at, what+" is not valid UTF-8")
 	}
 	return nil
+}
+
+// allow reports whether a topic of that size is within the limits.
+func (l TopicLimits) allow(size, slashes int) bool {
+	return (l.MaxBytes <= 0 || size <= l.MaxBytes) && (l.MaxSlashes <= 0 || slashes <= l.MaxSlashes)
 }
 
 // check applies the limits to what counts; skipped bytes came before it.
