@@ -21,7 +21,11 @@ func (k AccessKey) LogValue() slog.Value { return slog.StringValue(k.ID) }
 // AccessKey looks up the key that signed a request. ok is false when no active
 // key has that ID.
 func (r *Registry) AccessKey(ctx context.Context, accessKeyID string) (key AccessKey, ok bool, err error) {
-	row, err := r.read().GetAccessKey(ctx, accessKeyID)
+	var row registrydb.AccessKey
+	err = r.view(ctx, func(q *registrydb.Queries) error {
+		row, err = q.GetAccessKey(ctx, accessKeyID)
+		return err
+	})
 	switch {
 	case store.IsNotFound(err):
 		return AccessKey{}, false, nil

@@ -3,6 +3,8 @@ package registry
 import (
 	"context"
 	"time"
+
+	"github.com/gatehouse-iot/gatehouse/internal/store/registrydb"
 )
 
 // A CertificateStatus is the status of a device certificate. Source: connect sheet 4.3.
@@ -50,11 +52,16 @@ type StatusChange struct {
 
 // Certificate returns the certificate with that ID, or a ResourceNotFound [*Error].
 func (r *Registry) Certificate(ctx context.Context, certificateID string) (Certificate, error) {
-	row, err := r.read().GetCertificate(ctx, certificateID)
+	var c Certificate
+	err := r.view(ctx, func(q *registrydb.Queries) error {
+		row, err := q.GetCertificate(ctx, certificateID)
+		c = r.certificate(row)
+		return err
+	})
 	if err != nil {
 		return Certificate{}, r.certificateError(err, certificateID)
 	}
-	return r.certificate(row), nil
+	return c, nil
 }
 
 // CertificateHistory returns how the status of a certificate came about, oldest

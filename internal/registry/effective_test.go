@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-iot/gatehouse/internal/store/registrydb"
 )
 
 func policyNames(list []EffectivePolicy) []string {
@@ -123,15 +125,42 @@ func TestPoliciesFor(t *testing.T) {
 	wantRefusal(t, err, ResourceNotFound, "none")
 }
 
+// What the registry costs a connection: reading everything that decides about it.
 func BenchmarkEffectivePolicies(b *testing.B) {
 	r, err := Open(b.Context(), Config{DataDir: b.TempDir(), AccountID: "123456789012", Region: "us-east-1", Issuer: noIssuer{}})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer r.Close()
-	for b.Loop() {
-		if _, err := r.EffectivePolicies(b.Context(), Target{TargetCertificate, "x"}, "t"); err != nil {
+	cert := Target{TargetCertificate, strings.Repeat("0", 64)}
+	err = r.write(b.Context(), func(t *tx) error {
+		return t.InsertCertificate(b.Context(), registrydb.InsertCertificateParams{CertificateID: cert.Name, Status: "ACTIVE"})
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, err1 := r.CreateThing(b.Context(), NewThing{Name: "t", Attributes: map[string]string{"site": "north"}})
+	_, err2 := r.CreateThingGroup(b.Context(), NewThingGroup{Name: "g"})
+	_, err3 := r.CreatePolicy(b.Context(), "own", allowAll, nil)
+	_, err4 := r.CreatePolicy(b.Context(), "groups", allowAll, nil)
+	for _, err := range []error{
+		err1, err2, err3, err4,
+		r.AddThingToGroup(b.Context(), "t", "g"),
+		r.AttachThingPrincipal(b.Context(), "t", cert, NonExclusiveThing),
+		r.AttachPolicy(b.Context(), "own", cert),
+		r.AttachPolicy(b.Context(), "groups", Target{TargetThingGroup, "g"}),
+	} {
+		if err != nil {
 			b.Fatal(err)
 		}
+	}
+	for _, bb := range []struct{ name, clientID string }{{"thing=none", "x"}, {"thing=in a group", "t"}} {
+		b.Run(bb.name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := r.EffectivePolicies(b.Context(), cert, bb.clientID); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -142,5 +142,5 @@ func (r *Registry) read() *registrydb.Queries { return registrydb.New(r.db.Read(
 
 // view runs fn, whose queries all see the same state.
 func (r *Registry) view(ctx context.Context, fn func(q *registrydb.Queries) error) error {
-	return r.db.View(ctx, func(stx *sql.Tx) error { return fn(registrydb.New(stx)) })
+	return r.db.View(ctx, func(s *store.Snapshot) error { return fn(registrydb.New(s)) })
 }

@@ -25,6 +25,7 @@ type DB struct {
 	path   string
 	writer *sql.DB
 	reader *sql.DB
+	views  views
 }
 
 // Open opens the SQLite database at path, makes it (mode 0600) when it is
@@ -59,6 +60,11 @@ func Open(ctx context.Context, path string, migrations fs.FS) (*DB, error) {
 	n := max(4, runtime.GOMAXPROCS(0))
 	db.reader.SetMaxOpenConns(n)
 	db.reader.SetMaxIdleConns(n)
+	viewer, err := sql.Open("sqlite", dsn(path, "deferred", "query_only(1)"))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.reader.Close(), db.writer.Close())
+	}
+	db.views = newViews(viewer, n)
 	return db, nil
 }
 
@@ -88,19 +94,9 @@ func (db *DB) Write(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	return nil
 }
 
-// View runs fn in a transaction that reads: all its queries see one state.
-func (db *DB) View(ctx context.Context, fn func(tx *sql.Tx) error) error {
-	tx, err := db.reader.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin on %s: %w", db.path, err)
-	}
-	defer tx.Rollback()
-	return fn(tx)
-}
-
 // Close closes all connections. Transactions under way must have ended.
 func (db *DB) Close() error {
-	return errors.Join(db.reader.Close(), db.writer.Close())
+	return errors.Join(db.views.close(), db.reader.Close(), db.writer.Close())
 }
 
 // prepareFile makes sure that path is a regular file that only its owner reads:
