@@ -193,7 +193,7 @@ func (c *Certificate) fact(k key) fact {
 	case keySerialNumber:
 		return knownIf(c.SerialNumber, CauseUnknownFact)
 	case keyAvailableKeys:
-		return known(c.availableKeys()...)
+		return knownList(c.availableKeys())
 	}
 	values := c.values(k)
 	switch {
@@ -204,7 +204,7 @@ func (c *Certificate) fact(k key) fact {
 		for i, v := range values {
 			escaped[i] = escapeAttribute(k, v)
 		}
-		return known(escaped...)
+		return knownList(escaped)
 	case k.index < 0 || k.index >= len(values):
 		return absent(CauseIndexOutOfRange)
 	}

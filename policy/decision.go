@@ -65,6 +65,7 @@ type Variable struct {
 	Value string // as inserted
 	Known bool   // it has a value
 	Cause Cause  // why not, "" when known
+	Why   string // the cause in words, "" when known
 }
 
 // A Cause says why a variable or condition key has no value.
@@ -136,6 +137,10 @@ var closeness = map[string]int{
 	CodeNoMatch:           17,
 }
 
+// maxNear is the number of near misses that a decision keeps: the closest ones.
+// A principal has at most some hundred statements; nobody reads them all.
+const maxNear = 10
+
 // grantFor writes the statement that allows r and nothing else.
 func grantFor(r *request) string {
 	statement := struct {
@@ -157,5 +162,7 @@ func literalARN(arn string) string {
 	if arn == "*" {
 		return arn
 	}
-	return strings.NewReplacer("${", "${$}{", "*", "${*}", "?", "${?}").Replace(arn)
+	return arnEscaper.Replace(arn)
 }
+
+var arnEscaper = strings.NewReplacer("${", "${$}{", "*", "${*}", "?", "${?}")

@@ -10,6 +10,7 @@ type request struct {
 	action Action
 	star   bool      // the resource is "*": ListRetainedMessages
 	parts  [6]string // of the ARN
+	arn    string    // the parts joined, once asked for
 }
 
 // request builds the request for name, which has no type for a listed action.
@@ -42,7 +43,10 @@ func (r *request) resource() string {
 	if r.star {
 		return "*"
 	}
-	return strings.Join(r.parts[:], ":")
+	if r.arn == "" {
+		r.arn = strings.Join(r.parts[:], ":")
+	}
+	return r.arn
 }
 
 // kind and name are the resource part before and after the first slash.
@@ -76,12 +80,25 @@ func matchAction(pattern, action string) bool {
 	if pattern == "*" {
 		return true
 	}
-	if foldActions {
-		pattern, action = strings.ToLower(pattern), strings.ToLower(action)
-	}
 	service, operation, ok := strings.Cut(pattern, ":")
 	wantService, wantOperation, ok2 := strings.Cut(action, ":")
-	return ok == ok2 && service == wantService && plainGlob(operation).match(wantOperation)
+	if ok != ok2 || !equalAction(service, wantService) {
+		return false
+	}
+	if !strings.ContainsAny(operation, "*?") {
+		return equalAction(operation, wantOperation)
+	}
+	if foldActions {
+		operation, wantOperation = strings.ToLower(operation), strings.ToLower(wantOperation)
+	}
+	return plainGlob(operation).match(wantOperation)
+}
+
+func equalAction(a, b string) bool {
+	if foldActions {
+		return strings.EqualFold(a, b)
+	}
+	return a == b
 }
 
 // headMatches compares partition, service, Region and account with ctx.

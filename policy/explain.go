@@ -62,6 +62,7 @@ func (s *Set) explain(r *request, ctx *Context) Decision {
 	if e.d.Effect == ExplicitDeny {
 		e.denied()
 	}
+	e.d.Warnings = e.d.Warnings[:min(len(e.d.Warnings), maxNear)]
 	if e.d.Effect == Allow {
 		e.d.Near = nil
 		e.d.Reason = "Allowed by " + e.d.Matched[0].String() + "."
@@ -69,6 +70,7 @@ func (s *Set) explain(r *request, ctx *Context) Decision {
 	}
 	slices.SortStableFunc(e.d.Near, func(a, b NearMiss) int { return cmp.Compare(closeness[a.Code], closeness[b.Code]) })
 	e.conclude()
+	e.d.Near = e.d.Near[:min(len(e.d.Near), maxNear)]
 	return e.d
 }
 
@@ -146,6 +148,9 @@ func (e *explainer) variable(t *token) {
 	e.seen["var "+t.key.name] = true
 	value, why, literal := e.ctx.text(t.key, e.r.action)
 	v := Variable{Name: t.key.name, Value: value, Known: why == "", Cause: why}
+	if why != "" {
+		v.Why, _ = e.ctx.causeText(t.key, why)
+	}
 	if why != "" && t.hasDf {
 		v.Value = t.deflt
 	}
@@ -161,11 +166,12 @@ func (e *explainer) plainVariables(text string) {
 	if err != nil {
 		return
 	}
+	why, _ := e.ctx.causeText(key{}, CausePlainTextVersion)
 	for i := range tokens {
 		t := &tokens[i]
 		if t.kind == tokVariable && !e.seen["var "+t.key.name] {
 			e.seen["var "+t.key.name] = true
-			e.d.Variables = append(e.d.Variables, Variable{Name: t.key.name, Cause: CausePlainTextVersion})
+			e.d.Variables = append(e.d.Variables, Variable{Name: t.key.name, Cause: CausePlainTextVersion, Why: why})
 		}
 	}
 }

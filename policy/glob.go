@@ -8,10 +8,9 @@ import (
 // Wildcards in a resolved pattern are bytes that never occur in UTF-8, so that
 // a star inside a client ID stays a star. Source: policy sheet 7.6.
 const (
-	star      = 0xff // any run of characters, also empty, also across slashes
-	question  = 0xfe // exactly one character
-	starText  = "\xff"
-	wildcards = "\xff\xfe"
+	star     = 0xff // any run of characters, also empty, also across slashes
+	question = 0xfe // exactly one character
+	starText = "\xff"
 )
 
 // A glob is a resolved pattern, cut at its first wildcard so that most names
@@ -22,8 +21,10 @@ type glob struct {
 }
 
 func newGlob(pattern string) glob {
-	if i := strings.IndexAny(pattern, wildcards); i >= 0 {
-		return glob{pattern[:i], pattern[i:]}
+	for i := range len(pattern) {
+		if pattern[i] >= question {
+			return glob{pattern[:i], pattern[i:]}
+		}
 	}
 	return glob{prefix: pattern}
 }
@@ -89,11 +90,15 @@ func charLen(s string) int {
 	return size
 }
 
-// residuals returns what is left of pattern after it has matched the literal
-// prefix in every possible way: "topic*" after "topic/" leaves "*". The prefix is ASCII.
-func residuals(pattern, prefix string) []string {
+// appendResiduals appends what is left of pattern after it has matched the
+// literal prefix in every possible way: "topic*" after "topic/" leaves "*". The
+// prefix is ASCII.
+func appendResiduals(list []glob, pattern, prefix string) []glob {
 	if rest, ok := strings.CutPrefix(pattern, prefix); ok {
-		return []string{rest} // no wildcard within the prefix: the usual case
+		return append(list, newGlob(rest)) // no wildcard within the prefix: the usual case
+	}
+	if literal := newGlob(pattern).prefix; !strings.HasPrefix(prefix, literal) {
+		return list
 	}
 	states := map[int]bool{}
 	var reach func(p int) // p and, where a star stands at p, what follows it
@@ -117,10 +122,9 @@ func residuals(pattern, prefix string) []string {
 			}
 		}
 	}
-	var list []string
 	for p := range len(pattern) + 1 {
 		if states[p] {
-			list = append(list, pattern[p:])
+			list = append(list, newGlob(pattern[p:]))
 		}
 	}
 	return list

@@ -113,9 +113,12 @@ func (r *reader) value(pointer string, depth int) (*node, error) {
 	return n, err
 }
 
-func escapePointer(name string) string {
-	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
-}
+var (
+	pointerEscaper   = strings.NewReplacer("~", "~0", "/", "~1")
+	pointerUnescaper = strings.NewReplacer("~1", "/", "~0", "~")
+)
+
+func escapePointer(name string) string { return pointerEscaper.Replace(name) }
 
 // stringStart finds the opening quote of the string literal that ends at end.
 func stringStart(data []byte, end int) int {
@@ -191,7 +194,7 @@ func (r *reader) describe(err error) *SyntaxError {
 }
 
 func lastElement(pointer string) string {
-	return strings.NewReplacer("~1", "/", "~0", "~").Replace(pointer[strings.LastIndexByte(pointer, '/')+1:])
+	return pointerUnescaper.Replace(pointer[strings.LastIndexByte(pointer, '/')+1:])
 }
 
 // sizeOf counts characters outside of white space. Source: policy sheet 3.

@@ -76,7 +76,7 @@ func filterCovers(filter, pattern string) bool {
 		if i >= len(want) {
 			return false
 		}
-		if strings.ContainsAny(want[i], starText) {
+		if strings.IndexByte(want[i], star) >= 0 {
 			return level == "+" || newGlob(want[i]).match(level) || i == len(want)-1
 		}
 		if level != "+" && level != want[i] && !newGlob(want[i]).match(level) {

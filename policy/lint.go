@@ -84,7 +84,7 @@ func (l *linter) permissive(index int, s *Statement) {
 
 // coversType reports whether p matches every name of a type.
 func coversType(p *pattern, prefix string) bool {
-	return p.any || slices.Contains(residuals(onlyLiteral(p), prefix), starText)
+	return p.any || slices.Contains(appendResiduals(nil, onlyLiteral(p), prefix), glob{rest: starText})
 }
 
 // onlyLiteral returns the glob of p, or "" where it has variables.

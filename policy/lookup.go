@@ -40,13 +40,26 @@ const (
 
 // A fact is what is known about a key: present with values, or absent with the cause.
 type fact struct {
-	values  []string
+	one     string   // the value of a key that has one
+	many    []string // the values of a key that has several by nature
 	present bool
 	cause   Cause
 }
 
-func known(values ...string) fact { return fact{values: values, present: true} }
-func absent(why Cause) fact       { return fact{cause: why} }
+func known(value string) fact        { return fact{one: value, present: true} }
+func knownList(values []string) fact { return fact{many: values, present: true} }
+func absent(why Cause) fact          { return fact{cause: why} }
+
+// values returns the values of k, of which f is the fact.
+func (f *fact) values(k key) []string {
+	switch {
+	case !f.present:
+		return nil
+	case k.multi():
+		return f.many
+	}
+	return []string{f.one}
+}
 
 func knownIf(value string, why Cause) fact {
 	if value == "" {
@@ -97,7 +110,7 @@ func (c *Context) lookup(k key, action Action) fact {
 		case c.ConnectAttributes == nil:
 			return absent(CauseUnknownFact)
 		}
-		return known(c.ConnectAttributes...)
+		return knownList(c.ConnectAttributes)
 	case keyLastWillTopic:
 		switch {
 		case action != Connect:
@@ -211,10 +224,8 @@ func (c *Context) text(k key, action Action) (value string, why Cause, literal b
 		return "", f.cause, false
 	case k.multi():
 		return "", CauseMultiValued, false
-	case len(f.values) == 0:
-		return "", CauseUnknownFact, false
 	}
-	value = f.values[0]
+	value = f.one
 	switch k.kind {
 	case keySubject, keyIssuer, keySubjectAlt, keyIssuerAlt:
 		raw := c.Certificate.raw(k)

@@ -236,8 +236,9 @@ func (e *explainer) falseCondition(s *Statement, ref StatementRef) NearMiss {
 			continue
 		}
 		f := e.ctx.lookup(c.key, e.r.action)
-		n := NearMiss{StatementRef: ref, Code: CodeCondition, Pattern: c.String(), Offered: strings.Join(f.values, ", "),
-			Cause: fmt.Sprintf("its condition is false: %s wants %s, the request has %s", c.Operator, c.wanted(), listed(c.key.name, f.values)),
+		have := f.values(c.key)
+		n := NearMiss{StatementRef: ref, Code: CodeCondition, Pattern: c.String(), Offered: strings.Join(have, ", "),
+			Cause: fmt.Sprintf("its condition is false: %s wants %s, the request has %s", c.Operator, c.wanted(), listed(c.key.name, have)),
 			Fix:   "meet the condition, or change it"}
 		if !f.present {
 			why, fix := e.ctx.causeText(c.key, f.cause)

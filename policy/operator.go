@@ -265,31 +265,24 @@ func (c *Condition) holds(ctx *Context, action Action) bool {
 		}
 		return false
 	}
-	set := c.op.set
-	if set == plainMode && c.key.multi() {
-		set = plainOnMulti
-	}
 	switch {
 	case !f.present && c.op.ifExists:
 		return true
 	case !f.present && c.op.set == plainMode:
 		return c.op.negated
-	case set == forAllValues:
-		for _, v := range f.values {
-			if !c.accepts(v, ctx, action) {
-				return false
-			}
-		}
-		return true
-	case set == forAnyValue:
-		for _, v := range f.values {
-			if c.accepts(v, ctx, action) {
-				return true
-			}
-		}
-		return false
+	case f.present && !c.key.multi():
+		return c.accepts(f.one, ctx, action)
 	}
-	return len(f.values) > 0 && c.accepts(f.values[0], ctx, action)
+	set := c.op.set
+	if set == plainMode {
+		set = plainOnMulti
+	}
+	for _, v := range f.many {
+		if c.accepts(v, ctx, action) != (set == forAllValues) {
+			return set == forAnyValue
+		}
+	}
+	return set == forAllValues
 }
 
 // accepts applies the operator to one value of the request: it matches some

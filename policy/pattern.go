@@ -196,7 +196,16 @@ func resolve(tokens []token, ctx *Context, action Action) (text string, ok bool)
 	if len(tokens) == 1 && tokens[0].kind == tokLiteral {
 		return tokens[0].text, true
 	}
+	size := 0
+	for i := range tokens {
+		if tokens[i].kind == tokVariable {
+			size += 48 // of a usual name
+		} else {
+			size += len(tokens[i].text) + 1
+		}
+	}
 	var b strings.Builder
+	b.Grow(size)
 	for i := range tokens {
 		switch t := &tokens[i]; t.kind {
 		case tokLiteral:

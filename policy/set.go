@@ -156,9 +156,7 @@ func (m *matcher) add(s *Statement, ctx *Context, action Action, prefix string) 
 		if !ok {
 			continue
 		}
-		for _, rest := range residuals(text, prefix) {
-			globs = append(globs, newGlob(rest))
-		}
+		globs = appendResiduals(globs, text, prefix)
 	}
 	switch {
 	case !s.NotResource:

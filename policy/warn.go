@@ -179,7 +179,7 @@ func (d *Document) warnTypes(statement int) {
 		var of uint32
 		for i := range actionTable {
 			p := &s.resources[k]
-			if p.any || actionTable[i].prefix != "" && len(residuals(starred(p), actionTable[i].prefix)) > 0 {
+			if p.any || actionTable[i].prefix != "" && len(appendResiduals(nil, starred(p), actionTable[i].prefix)) > 0 {
 				of |= 1 << i
 			}
 		}

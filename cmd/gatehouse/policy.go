@@ -351,11 +351,11 @@ func printAnswer(w io.Writer, answer *simulate.Answer) error {
 		for _, v := range answer.Variables {
 			switch {
 			case v.Value != nil && v.Cause != "":
-				fmt.Fprintf(out, "  ${%s} = %q, its default: %s\n", v.Name, *v.Value, v.Cause)
+				fmt.Fprintf(out, "  ${%s} = %q, its default: %s\n", v.Name, *v.Value, v.Why)
 			case v.Value != nil:
 				fmt.Fprintf(out, "  ${%s} = %q\n", v.Name, *v.Value)
 			default:
-				fmt.Fprintf(out, "  ${%s} has no value: %s\n", v.Name, strings.ReplaceAll(v.Cause, "_", " "))
+				fmt.Fprintf(out, "  ${%s} has no value: %s\n", v.Name, v.Why)
 			}
 		}
 	}

@@ -325,3 +325,15 @@ func with(example map[string]string, pairs ...string) map[string]string {
 	}
 	return m
 }
+
+// PolicyNoMatch is the denial without a better name: of actions other than
+// those of MQTT.
+var PolicyNoMatch = register(Check{
+	Code: "policy.no_match", Stage: StageAuthorization, Severity: Refusal,
+	Title:    "The policies have the action on other resources",
+	Cause:    "Policy {policy} has {action}<< on {pattern}>>, which does not cover {resource}.",
+	Device:   closedAfterConnect,
+	Fix:      grantTested,
+	HiddenBy: []*Check{PolicyNoneAttached},
+	Source:   "policy sheet 6, 10", Example: with(policyExample, "pattern", iotExample("thing/sensor-2")),
+})

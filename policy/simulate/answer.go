@@ -45,6 +45,7 @@ type Variable struct {
 	Name  string  `json:"name"`
 	Value *string `json:"value,omitzero"`
 	Cause string  `json:"cause,omitzero"`
+	Why   string  `json:"why,omitzero"` // the cause in words
 }
 
 // A Fix is the repair.
@@ -64,7 +65,7 @@ func AnswerOf(d *policy.Decision) *Answer {
 		a.Matched = append(a.Matched, statementOf(ref))
 	}
 	for _, v := range d.Variables {
-		out := Variable{Name: v.Name, Cause: string(v.Cause)}
+		out := Variable{Name: v.Name, Cause: string(v.Cause), Why: v.Why}
 		if v.Known || v.Value != "" {
 			out.Value = &v.Value
 		}
