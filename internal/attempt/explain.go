@@ -44,18 +44,26 @@ type Client struct {
 // Explain turns an attempt into words.
 func (r *Recorder) Explain(rec Record) Report {
 	steps := slices.Clone(rec.Steps)
-	failed := rec.failed()
-	if loop, ev := loopOf(rec, failed); loop != nil {
-		steps = append(steps, Step{Check: loop, Outcome: Warned, Evidence: append(Fields(ev), failed.Evidence...), Count: 1})
+	if loop, ev := loopOf(rec, firstFailed(steps)); loop != nil {
+		steps = append(steps, Step{Check: loop, Outcome: Warned, Evidence: append(Fields(ev), firstFailed(steps).Evidence...), Count: 1})
 	}
-	var report Report
-	report.Refused = rec.Outcome == Failed
+	report := Report{Refused: rec.Outcome == Failed, Findings: []Finding{}, Warnings: []Finding{}}
+	lead := leadOf(steps)
+	if lead != nil {
+		first := r.finding(rec, *lead)
+		first.Outcome = Failed // it stands for the check that failed
+		report.Findings = append(report.Findings, first)
+	}
 	for _, outcome := range []Outcome{Failed, Also, Warned} {
-		for _, s := range steps {
-			if s.Outcome != outcome || hidden(s, steps) {
+		for i := range steps {
+			s := &steps[i]
+			if s.Outcome != outcome || s == lead || explainedBy(*s, steps) != nil {
 				continue
 			}
-			finding := r.finding(rec, s)
+			if lead != nil && s.Check == lead.Check && s.Outcome != Failed {
+				continue
+			}
+			finding := r.finding(rec, *s)
 			if outcome == Warned {
 				report.Warnings = append(report.Warnings, finding)
 			} else {
@@ -63,15 +71,37 @@ func (r *Recorder) Explain(rec Record) Report {
 			}
 		}
 	}
-	report.Verdict = verdict(rec, failed)
+	report.Verdict = verdict(rec, lead)
 	return report
 }
 
-// hidden says whether another finding explains s, so that s is its consequence.
-func hidden(s Step, steps []Step) bool {
-	return slices.ContainsFunc(steps, func(other Step) bool {
-		return other.Outcome != Passed && other.Check != s.Check && slices.Contains(s.Check.HiddenBy, other.Check)
-	})
+// leadOf returns the step that a report begins with: what refused the attempt,
+// or what explains it. Nil without a refusal.
+func leadOf(steps []Step) *Step {
+	lead := firstFailed(steps)
+	if lead == nil {
+		return nil
+	}
+	for range steps { // an explanation may be explained in turn
+		by := explainedBy(*lead, steps)
+		if by == nil {
+			break
+		}
+		lead = by
+	}
+	return lead
+}
+
+// explainedBy returns another finding that s is only a consequence of.
+func explainedBy(s Step, steps []Step) *Step {
+	for i := range steps {
+		other := &steps[i]
+		weighs := other.Outcome == Failed || other.Outcome == Also || other.Outcome == Warned && s.Outcome == Warned
+		if weighs && other.Check != s.Check && slices.Contains(s.Check.HiddenBy, other.Check) {
+			return other
+		}
+	}
+	return nil
 }
 
 // finding puts one step into words.
@@ -88,8 +118,16 @@ func (r *Recorder) finding(rec Record, s Step) Finding {
 		}
 	}
 	f.Fix, f.Missing = c.FixWith(v)
+	// Another statement does not help where a Deny matched or a variable has no value.
+	if detector, ok := check.Lookup(s.Evidence.Get("detector")); ok && slices.Contains(ownRepair, detector) && detector != c {
+		f.Fix, f.Missing = detector.FixWith(v)
+		f.Advice = detector.AdviceWith(v)
+	}
 	return f
 }
+
+// ownRepair are the causes of a denial that are repaired in their own way.
+var ownRepair = []*check.Check{check.PolicyNoneAttached, check.PolicyExplicitDeny, check.PolicyVarUndefined}
 
 // sees chooses what this device sees of a failed check.
 func sees(c *check.Check, rec Record) string {
@@ -151,7 +189,9 @@ var perCheck = map[string]bool{
 
 // general is the evidence that every attempt has.
 func (r *Recorder) general(rec Record) map[string]string {
+	ports := *r.ports.Load()
 	m := map[string]string{
+		"mqtt_port": strconv.Itoa(ports[DoorMQTT]), "https_port": strconv.Itoa(ports[DoorHTTPS]), "alpn_port": strconv.Itoa(ports[DoorALPN]),
 		"trace": rec.ID, "door": string(rec.Door), "sni": rec.SNI, "alpn": rec.ALPN, "alpn_offered": strings.Join(rec.ALPNOffered, ", "),
 		"tls_version": rec.TLSVersion, "cipher": rec.Cipher, "protocol": rec.Protocol, "certificate_id": rec.CertificateID,
 		"principal": rec.Principal, "principal_arn": rec.PrincipalARN, "client_id": rec.ClientID, "thing": rec.Thing, "sdk": rec.SDK,
@@ -173,15 +213,15 @@ func (r *Recorder) general(rec Record) map[string]string {
 }
 
 // verdict is the attempt in one sentence.
-func verdict(rec Record, failed *Step) string {
+func verdict(rec Record, lead *Step) string {
 	who := describe(rec)
 	switch {
-	case failed != nil:
-		v := "REFUSED: " + failed.Check.Title
-		if failed.Check.Possible {
-			v = "REFUSED, probably: " + failed.Check.Title
+	case lead != nil:
+		v := "REFUSED: " + lead.Check.Title
+		if lead.Check.Possible {
+			v = "REFUSED, probably: " + lead.Check.Title
 		}
-		v += " (" + failed.Check.Code + "). " + who
+		v += " (" + lead.Check.Code + "). " + who
 		if rec.Count > 1 {
 			v += fmt.Sprintf(", %d times in %s", rec.Count, period(rec.Last.Sub(rec.Began)))
 		}

@@ -92,7 +92,7 @@ func (r *Recorder) serveList(w http.ResponseWriter, req *http.Request) {
 	}
 	page := Page{Attempts: make([]Summary, 0, len(records))}
 	for _, rec := range records {
-		page.Attempts = append(page.Attempts, Summary{Record: rec, Verdict: verdict(rec, rec.failed())})
+		page.Attempts = append(page.Attempts, Summary{Record: rec, Verdict: verdict(rec, leadOf(rec.Steps))})
 	}
 	if more && len(records) > 0 {
 		page.NextToken = q.token(cursorOf(records[len(records)-1]))

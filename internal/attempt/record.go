@@ -58,11 +58,11 @@ func (r Record) has(c *check.Check) bool {
 	return slices.ContainsFunc(r.Steps, func(s Step) bool { return s.Check == c && s.Outcome == Passed })
 }
 
-// failed returns the step that refused the attempt, nil without one.
-func (r Record) failed() *Step {
-	for i := range r.Steps {
-		if r.Steps[i].Outcome == Failed {
-			return &r.Steps[i]
+// firstFailed returns the step that refused an attempt, nil without one.
+func firstFailed(steps []Step) *Step {
+	for i := range steps {
+		if steps[i].Outcome == Failed {
+			return &steps[i]
 		}
 	}
 	return nil

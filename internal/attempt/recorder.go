@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,6 +31,7 @@ type Recorder struct {
 	cfg       Config
 	metrics   *Metrics
 	takeovers takeovers
+	ports     atomic.Pointer[map[Door]int]
 
 	mu      sync.Mutex
 	live    map[string]*Attempt
@@ -60,8 +62,15 @@ func NewRecorder(cfg Config) *Recorder {
 		live: map[string]*Attempt{}, floods: newFloods(), pending: map[string]Record{},
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
+	r.ports.Store(&map[Door]int{DoorMQTT: 8883, DoorHTTPS: 8443, DoorALPN: 443})
 	go r.write()
 	return r
+}
+
+// SetPorts says on which ports the doors listen, for commands that name another
+// door than the device's. Without it they have AWS's ports.
+func (r *Recorder) SetPorts(mqtt, https, alpn int) {
+	r.ports.Store(&map[Door]int{DoorMQTT: mqtt, DoorHTTPS: https, DoorALPN: alpn})
 }
 
 // Begin starts the attempt of a connection that came in through door. Whoever

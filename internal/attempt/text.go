@@ -29,8 +29,8 @@ func (d Detail) Text(w io.Writer, paint Paint) error {
 	t := &textWriter{paint: paint}
 	t.verdict(d)
 	t.ladder(d.Attempt)
-	for i, f := range d.Report.Findings {
-		t.finding(f, i > 0)
+	for i, f := range d.Report.Findings { // the first has its title in the verdict
+		t.finding(f, i > 0 || !d.Report.Refused)
 	}
 	for _, f := range d.Report.Warnings {
 		t.finding(f, true)
