@@ -13,6 +13,7 @@ import (
 type Broker struct {
 	index   *index
 	serial  atomic.Uint64
+	held    atomic.Int64 // chunks of output that wait for sockets
 	seed    maphash.Seed
 	clients [clientShards]clientShard
 }

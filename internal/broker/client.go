@@ -44,9 +44,9 @@ type ClientConfig struct {
 	ReceiveMaximum int // most QoS 1 messages without acknowledgement, 1 to 100; default 100
 	MaxPacket      int // largest packet that the client takes, in bytes; default unlimited
 
-	OutputBytes     int // what may wait for the socket; default 4 MiB
+	OutputBytes     int // what may wait for the socket; default 16 MiB, less while all clients together need much
 	PendingMessages int // QoS 1 messages that may wait for the window; default 10,000
-	PendingBytes    int // and their size; default 16 MiB
+	PendingBytes    int // and their size; default 8 MiB
 
 	// Pace takes n bytes out of the connection's throughput and tells how long to rest; with 0 it
 	// only asks. nil: no limit.
@@ -88,9 +88,9 @@ func (b *Broker) NewClient(cfg ClientConfig) *Client {
 		receiveMax:      min(cmp.Or(cfg.ReceiveMaximum, maxWindow), maxWindow),
 		maxPacket:       cmp.Or(cfg.MaxPacket, 1<<30),
 		pendingMessages: cmp.Or(cfg.PendingMessages, 10_000),
-		pendingBytes:    cmp.Or(cfg.PendingBytes, 16<<20),
+		pendingBytes:    cmp.Or(cfg.PendingBytes, 8<<20),
 	}
-	c.out.init(cfg.Conn, cmp.Or(cfg.OutputBytes, 4<<20), cfg.Pace, c)
+	c.out.init(cfg.Conn, cmp.Or(cfg.OutputBytes, 16<<20), cfg.Pace, c, &b.held)
 	return c
 }
 

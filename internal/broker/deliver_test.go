@@ -206,7 +206,7 @@ func TestSlowReceiver(t *testing.T) {
 		c.Finish(nil)
 		c.out.mu.Lock()
 		defer c.out.mu.Unlock()
-		if len(c.out.list) != 0 || c.out.bytes != 0 || c.pending.len() != 0 {
+		if len(c.out.list) != 0 || c.out.bytes != 0 || c.pending.len() != 0 || b.held.Load() != 0 {
 			t.Errorf("a finished client holds %d chunks, %d bytes, %d pending", len(c.out.list), c.out.bytes, c.pending.len())
 		}
 	})

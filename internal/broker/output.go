@@ -3,12 +3,17 @@ package broker
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 const (
 	chunkSize = 16 << 10 // what one TLS record holds
 	maxBatch  = 8        // chunks that a writer takes at a time
+
+	// While all outputs of a broker together hold more than this, each may hold a sixteenth of its
+	// own limit only: one slow receiver may have much, many may not.
+	sharedChunks = 512 << 20 / chunkSize
 )
 
 // A chunk is a piece of output. Chunks come from a pool; an idle connection holds none.
@@ -29,6 +34,7 @@ type output struct {
 	pace   func(n int) time.Duration     // how long the writer rests after n bytes; nil: not at all
 	ready  interface{ Congested() bool } // the socket below, if it can tell whether a write would wait
 	source refiller
+	held   *atomic.Int64 // chunks of all outputs of the broker
 
 	mu       sync.Mutex
 	room     sync.Cond // signalled when bytes went out, and at the end
@@ -44,8 +50,8 @@ type output struct {
 // A refiller adds to the output when there is room again. It is called with the lock held.
 type refiller interface{ wroteLocked() }
 
-func (o *output) init(nc net.Conn, limit int, pace func(int) time.Duration, source refiller) {
-	o.nc, o.limit, o.pace, o.source = nc, limit, pace, source
+func (o *output) init(nc net.Conn, limit int, pace func(int) time.Duration, source refiller, held *atomic.Int64) {
+	o.nc, o.limit, o.pace, o.source, o.held = nc, limit, pace, source, held
 	o.room.L = &o.mu
 	for c := any(nc); c != nil; {
 		if r, ok := c.(interface{ Congested() bool }); ok {
@@ -62,7 +68,11 @@ func (o *output) init(nc net.Conn, limit int, pace func(int) time.Duration, sour
 
 // hasRoomLocked tells whether n more bytes may wait. A single packet above the whole limit fits when nothing waits.
 func (o *output) hasRoomLocked(n int) bool {
-	return !o.closed && (o.bytes == 0 || o.bytes+n <= o.limit)
+	limit := o.limit
+	if o.held.Load() > sharedChunks {
+		limit /= 16
+	}
+	return !o.closed && (o.bytes == 0 || o.bytes+n <= limit)
 }
 
 // appendLocked copies p to the end of the output.
@@ -89,6 +99,7 @@ func (o *output) tailLocked() *chunk {
 	}
 	c := chunks.Get().(*chunk)
 	c.n = 0
+	o.held.Add(1)
 	o.list = append(o.list, c)
 	return c
 }
@@ -179,6 +190,7 @@ func (o *output) write(w writer) {
 			total += c.n
 			chunks.Put(c)
 		}
+		o.held.Add(int64(-n))
 
 		o.mu.Lock()
 		o.bytes -= total
@@ -209,6 +221,7 @@ func (o *output) dropLocked() {
 	for _, c := range o.list {
 		chunks.Put(c)
 	}
+	o.held.Add(int64(-len(o.list)))
 	clear(o.list)
 	o.list, o.bytes = o.list[:0], 0
 }

@@ -22,7 +22,6 @@ const (
 	maxResponseTopic    = 256
 	maxCorrelationData  = 256
 	maxUserProperties   = 8 << 10
-	minMaximumPacket    = 1024 // smallest Maximum Packet Size that AWS works with
 	minKeepAlive        = 30   // seconds. Source: mqtt sheet 14
 	maxKeepAlive        = 1200
 	maxTrackedClientIDs = 100_000 // connect rates kept in memory
