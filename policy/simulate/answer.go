@@ -72,7 +72,10 @@ func AnswerOf(d *policy.Decision) *Answer {
 		a.Variables = append(a.Variables, out)
 	}
 	if d.Fix != nil {
-		a.Fix = &Fix{Text: d.Fix.Text, Statement: jsontext.Value(d.Fix.Statement)}
+		a.Fix = &Fix{Text: d.Fix.Text}
+		if d.Fix.Statement != "" {
+			a.Fix.Statement = jsontext.Value(d.Fix.Statement)
+		}
 	}
 	return a
 }

@@ -32,7 +32,7 @@ type Request struct {
 	Action        string           `json:"action"`
 	Resource      string           `json:"resource"` // ARN, or "*"
 
-	Unknown map[string]jsontext.Value `json:",unknown"`
+	Unknown map[string]jsontext.Value `json:",embed"`
 }
 
 // Context holds the facts of the connection.
@@ -55,7 +55,7 @@ type Context struct {
 	CurrentTime       string `json:"currentTime"`       // RFC 3339, for aws:CurrentTime and aws:EpochTime
 	SecureTransport   *bool  `json:"secureTransport"`
 
-	Unknown map[string]jsontext.Value `json:",unknown"`
+	Unknown map[string]jsontext.Value `json:",embed"`
 }
 
 // A Thing is the thing that the connection may belong to.
@@ -66,7 +66,7 @@ type Thing struct {
 	Attributes    map[string]string `json:"attributes"`
 	PrincipalType string            `json:"principalType"` // NON_EXCLUSIVE_THING (also when absent), EXCLUSIVE_THING
 
-	Unknown map[string]jsontext.Value `json:",unknown"`
+	Unknown map[string]jsontext.Value `json:",embed"`
 }
 
 // A Certificate holds the facts of the client certificate. The maps go from an
@@ -79,7 +79,7 @@ type Certificate struct {
 	SubjectAltName map[string]values `json:"subjectAltName"`
 	IssuerAltName  map[string]values `json:"issuerAltName"`
 
-	Unknown map[string]jsontext.Value `json:",unknown"`
+	Unknown map[string]jsontext.Value `json:",embed"`
 }
 
 // values is a list of strings, which may be written as one string.
