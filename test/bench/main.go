@@ -47,6 +47,7 @@ func main() {
 	flag.IntVar(&b.connects, "connects", 1000, "connections a round")
 	flag.IntVar(&b.messages, "messages", 20000, "QoS 0 messages of each of 10 pairs a round")
 	flag.IntVar(&b.idle, "idle", 5000, "idle connections")
+	flag.StringVar(&b.binary, "gatehouse", "", "binary to measure, in place of building this tree")
 	flag.Parse()
 	err := error(nil)
 	if *bare != "" {
@@ -62,6 +63,7 @@ func main() {
 
 type bench struct {
 	rounds, connects, messages, idle int
+	binary                           string
 
 	dir       string // temporary folder of the run
 	gatehouse *process
@@ -181,11 +183,14 @@ func (b *bench) compareIdle(w io.Writer, mosquitto *process, ours, theirs device
 
 // startGatehouse builds and starts the server under test.
 func (b *bench) startGatehouse() error {
-	bin, data := filepath.Join(b.dir, "gatehouse"), filepath.Join(b.dir, "data")
-	build := exec.Command("go", "build", "-o", bin, "github.com/gatehouse-iot/gatehouse/cmd/gatehouse")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build: %w\n%s", err, out)
+	bin, data := b.binary, filepath.Join(b.dir, "data")
+	if bin == "" {
+		bin = filepath.Join(b.dir, "gatehouse")
+		build := exec.Command("go", "build", "-o", bin, "github.com/gatehouse-iot/gatehouse/cmd/gatehouse")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			return fmt.Errorf("build: %w\n%s", err, out)
+		}
 	}
 	var err error
 	b.gatehouse, err = startProcess("gatehouse", bin, "up", "--data-dir", data, "--limits", "open",
