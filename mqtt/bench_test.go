@@ -13,6 +13,7 @@ func hot(tb testing.TB) map[string]struct {
 	wire []byte
 	p    mqtt.Packet
 } {
+	tb.Helper()
 	payload := bytes.Repeat([]byte("x"), 256)
 	props := with(func(p *mqtt.Properties) {
 		p.SetMessageExpiry(60)

@@ -85,8 +85,8 @@ func (p *Connect) decodeLevel(c *cursor) {
 	default:
 		p.Version = level
 		hint := ""
-		if level == 0x80|Version(V311) || level == 0x80|Version(V31) {
-			hint = " (the high bit marks a bridge of mosquitto)"
+		if level == 0x80|V311 || level == 0x80|V31 {
+			hint = " (the high bit marks a bridge between brokers)"
 		}
 		c.fail(UnsupportedProtocolVersion, "MQTT-3.1.2-2", name, fmt.Sprintf("protocol level is %d%s, must be 4 (3.1.1) or 5", level, hint))
 	}

@@ -205,10 +205,16 @@ func TestNames(t *testing.T) {
 		{mqtt.ReasonCode(0xFE).String(), "reason code 0xFE"},
 		{mqtt.PropReceiveMaximum.String(), "Receive Maximum"},
 		{mqtt.PropertyID(4).String(), "property 0x04"},
-		{mqtt.V31.String(), "MQTT 3.1"}, {v311.String(), "MQTT 3.1.1"}, {v5.String(), "MQTT 5"}, {mqtt.Version(9).String(), "MQTT level 9"},
-		{mqtt.TypeUnsuback.String(), "UNSUBACK"}, {mqtt.PacketType(99).String(), "packet type 99"},
-		{fmt.Sprint(&mqtt.Error{Version: v311, Packet: mqtt.TypeConnect, Rule: "MQTT-3.1.2-3", Offset: 9, Message: "the reserved connect flag is 1"}),
-			"MQTT 3.1.1 CONNECT: byte 9: the reserved connect flag is 1 [MQTT-3.1.2-3]"},
+		{mqtt.V31.String(), "MQTT 3.1"},
+		{v311.String(), "MQTT 3.1.1"},
+		{v5.String(), "MQTT 5"},
+		{mqtt.Version(9).String(), "MQTT level 9"},
+		{mqtt.TypeUnsuback.String(), "UNSUBACK"},
+		{mqtt.PacketType(99).String(), "packet type 99"},
+		{
+			fmt.Sprint(&mqtt.Error{Version: v311, Packet: mqtt.TypeConnect, Rule: "MQTT-3.1.2-3", Offset: 9, Message: "the reserved connect flag is 1"}),
+			"MQTT 3.1.1 CONNECT: byte 9: the reserved connect flag is 1 [MQTT-3.1.2-3]",
+		},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("got %q, want %q", tt.got, tt.want)

@@ -20,7 +20,7 @@ import "fmt"
 // does not forbid it; MQTT 5 does: see [CheckLength].
 func NextPacket(buf []byte, max int) (header byte, body []byte, n int, err error) {
 	if len(buf) < 2 {
-		if len(buf) == 1 && (badFirst[buf[0]]) {
+		if len(buf) == 1 && badFirst[buf[0]] {
 			return buf[0], nil, 0, checkHeader(0, buf[0])
 		}
 		return 0, nil, len(buf) - 2, nil
@@ -34,8 +34,10 @@ func NextPacket(buf []byte, max int) (header byte, body []byte, n int, err error
 		size &= 0x7F
 		for shift := 7; ; shift += 7 {
 			if head > 4 {
-				return header, nil, 0, &Error{Packet: TypeOf(header), Code: MalformedPacket, Rule: "section 2.1.4", Offset: 1,
-					Message: "remaining length has more than four bytes"}
+				return header, nil, 0, &Error{
+					Packet: TypeOf(header), Code: MalformedPacket, Rule: "section 2.1.4", Offset: 1,
+					Message: "remaining length has more than four bytes",
+				}
 			}
 			if head >= len(buf) {
 				return header, nil, head - len(buf) - 1, nil
@@ -50,8 +52,10 @@ func NextPacket(buf []byte, max int) (header byte, body []byte, n int, err error
 	}
 	total := head + size
 	if max > 0 && total > max {
-		return header, nil, 0, &Error{Packet: TypeOf(header), Code: PacketTooLarge, Rule: RulePacketSize, Offset: 1,
-			Message: fmt.Sprintf("packet has %d bytes, at most %d are accepted", total, max)}
+		return header, nil, 0, &Error{
+			Packet: TypeOf(header), Code: PacketTooLarge, Rule: RulePacketSize, Offset: 1,
+			Message: fmt.Sprintf("packet has %d bytes, at most %d are accepted", total, max),
+		}
 	}
 	if total > len(buf) {
 		return header, nil, len(buf) - total, nil
@@ -66,8 +70,10 @@ func CheckLength(v Version, header byte, n, body int) error {
 	if v != V5 || n-body == 1+varintSize(body) {
 		return nil
 	}
-	return &Error{Version: v, Packet: TypeOf(header), Code: MalformedPacket, Rule: "MQTT-1.5.5-1", Offset: 1,
-		Message: "remaining length is not encoded in the fewest bytes"}
+	return &Error{
+		Version: v, Packet: TypeOf(header), Code: MalformedPacket, Rule: "MQTT-1.5.5-1", Offset: 1,
+		Message: "remaining length is not encoded in the fewest bytes",
+	}
 }
 
 // badFirst marks the first bytes that start no packet of any version.

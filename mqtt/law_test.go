@@ -2,6 +2,7 @@ package mqtt_test
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -160,6 +161,7 @@ func genPacket(t *rapid.T, f fields, v mqtt.Version) mqtt.Packet {
 		return &mqtt.Pingresp{}
 	case mqtt.TypeDisconnect:
 		return &mqtt.Disconnect{Reason: genCode(t, v, typ), Props: genProps(t, f, v, mqtt.PropSessionExpiry, mqtt.PropServerReference, mqtt.PropReasonString)}
+	default: // AUTH
 	}
 	p := &mqtt.Auth{Reason: genCode(t, v, typ), Props: genProps(t, f, v, mqtt.PropReasonString, mqtt.PropAuthData)}
 	p.Props.SetAuthMethod(f.text.Draw(t, "method"))
@@ -167,12 +169,16 @@ func genPacket(t *rapid.T, f fields, v mqtt.Version) mqtt.Packet {
 }
 
 func genConnect(t *rapid.T, f fields, v mqtt.Version) *mqtt.Connect {
-	p := &mqtt.Connect{ProtocolName: []byte("MQTT"), Version: v, CleanStart: rapid.Bool().Draw(t, "clean"), KeepAlive: rapid.Uint16().Draw(t, "keep alive"),
+	p := &mqtt.Connect{
+		ProtocolName: []byte("MQTT"), Version: v, CleanStart: rapid.Bool().Draw(t, "clean"), KeepAlive: rapid.Uint16().Draw(t, "keep alive"),
 		ClientID: f.text.Draw(t, "id"), Props: genProps(t, f, v, mqtt.PropSessionExpiry, mqtt.PropAuthData, mqtt.PropRequestProblemInfo,
-			mqtt.PropRequestResponseInfo, mqtt.PropReceiveMaximum, mqtt.PropTopicAliasMaximum, mqtt.PropMaximumPacketSize)}
+			mqtt.PropRequestResponseInfo, mqtt.PropReceiveMaximum, mqtt.PropTopicAliasMaximum, mqtt.PropMaximumPacketSize),
+	}
 	if rapid.Bool().Draw(t, "will") {
-		p.Will = &mqtt.Will{QoS: genQoS.Draw(t, "will qos"), Retain: rapid.Bool().Draw(t, "will retain"), Topic: f.text.Draw(t, "will topic"), Payload: f.bytes.Draw(t, "will payload"),
-			Props: genProps(t, f, v, mqtt.PropPayloadFormat, mqtt.PropMessageExpiry, mqtt.PropContentType, mqtt.PropResponseTopic, mqtt.PropCorrelationData, mqtt.PropWillDelay)}
+		p.Will = &mqtt.Will{
+			QoS: genQoS.Draw(t, "will qos"), Retain: rapid.Bool().Draw(t, "will retain"), Topic: f.text.Draw(t, "will topic"), Payload: f.bytes.Draw(t, "will payload"),
+			Props: genProps(t, f, v, mqtt.PropPayloadFormat, mqtt.PropMessageExpiry, mqtt.PropContentType, mqtt.PropResponseTopic, mqtt.PropCorrelationData, mqtt.PropWillDelay),
+		}
 	}
 	if p.HasUserName = rapid.Bool().Draw(t, "has user name"); p.HasUserName {
 		p.UserName = f.text.Draw(t, "user name")
@@ -184,8 +190,10 @@ func genConnect(t *rapid.T, f fields, v mqtt.Version) *mqtt.Connect {
 }
 
 func genPublish(t *rapid.T, f fields, v mqtt.Version) *mqtt.Publish {
-	p := &mqtt.Publish{Dup: rapid.Bool().Draw(t, "dup"), QoS: genQoS.Draw(t, "qos"), Retain: rapid.Bool().Draw(t, "retain"), Topic: f.text.Draw(t, "topic"), Payload: f.bytes.Draw(t, "payload"),
-		Props: genProps(t, f, v, mqtt.PropPayloadFormat, mqtt.PropMessageExpiry, mqtt.PropContentType, mqtt.PropResponseTopic, mqtt.PropCorrelationData, mqtt.PropTopicAlias)}
+	p := &mqtt.Publish{
+		Dup: rapid.Bool().Draw(t, "dup"), QoS: genQoS.Draw(t, "qos"), Retain: rapid.Bool().Draw(t, "retain"), Topic: f.text.Draw(t, "topic"), Payload: f.bytes.Draw(t, "payload"),
+		Props: genProps(t, f, v, mqtt.PropPayloadFormat, mqtt.PropMessageExpiry, mqtt.PropContentType, mqtt.PropResponseTopic, mqtt.PropCorrelationData, mqtt.PropTopicAlias),
+	}
 	if p.QoS > 0 {
 		p.PacketID = genID.Draw(t, "id")
 	}
@@ -279,7 +287,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		p, err := mqtt.Decode(v, header, body)
 		if err != nil {
-			if e := err.(*mqtt.Error); e.Rule == "" || e.Message == "" || e.Code < 0x80 || e.Offset < 0 || e.Offset > 5+len(body) {
+			if e, ok := errors.AsType[*mqtt.Error](err); !ok || e.Rule == "" || e.Message == "" || e.Code < 0x80 || e.Offset < 0 || e.Offset > 5+len(body) {
 				t.Fatalf("error without substance: %+v", e)
 			}
 			return

@@ -225,7 +225,7 @@ func TestMalformedPackets(t *testing.T) {
 func TestWrongTypeOrVersion(t *testing.T) {
 	for typ := mqtt.TypeConnect; typ <= mqtt.TypeAuth; typ++ {
 		p := mqtt.New(typ)
-		for other := 0; other < 16; other++ {
+		for other := range 16 {
 			if mqtt.PacketType(other) != typ {
 				if err := p.Decode(v5, byte(other)<<4, nil); err == nil {
 					t.Errorf("%s decoded a packet of type %d", typ, other)

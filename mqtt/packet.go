@@ -56,8 +56,9 @@ func New(t PacketType) Packet {
 		return new(Disconnect)
 	case TypeAuth:
 		return new(Auth)
+	default:
+		return nil
 	}
-	return nil
 }
 
 // Decode decodes any packet into a new struct that borrows body. Beside an

@@ -13,8 +13,8 @@ import (
 )
 
 // unhex reads hexadecimal bytes; words in quotes stand for themselves.
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
+func unhex(tb testing.TB, s string) []byte {
+	tb.Helper()
 	var out []byte
 	for i, part := range strings.Split(s, "'") {
 		if i%2 == 1 {
@@ -23,7 +23,7 @@ func unhex(t testing.TB, s string) []byte {
 		}
 		b, err := hex.DecodeString(strings.ReplaceAll(part, " ", ""))
 		if err != nil {
-			t.Fatalf("bad hex %q: %v", part, err)
+			tb.Fatalf("bad hex %q: %v", part, err)
 		}
 		out = append(out, b...)
 	}
@@ -47,26 +47,44 @@ var valid = []struct {
 	wire string
 	p    mqtt.Packet
 }{
-	{"connect, minimal", v311, "10 0D 0004'MQTT' 04 02 003C 0001'a'",
-		&mqtt.Connect{ProtocolName: []byte("MQTT"), Version: v311, CleanStart: true, KeepAlive: 60, ClientID: []byte("a")}},
-	{"connect, empty client id", v311, "10 0C 0004'MQTT' 04 02 0000 0000",
-		&mqtt.Connect{ProtocolName: []byte("MQTT"), Version: v311, CleanStart: true}},
-	{"connect, everything", v311, "10 1F 0004'MQTT' 04 EC 04B0 0002'id' 0003'w/t' 0002 00FF 0001'u' 0003'p'00'w'",
-		&mqtt.Connect{ProtocolName: []byte("MQTT"), Version: v311, KeepAlive: 1200, ClientID: []byte("id"),
+	{
+		"connect, minimal", v311, "10 0D 0004'MQTT' 04 02 003C 0001'a'",
+		&mqtt.Connect{ProtocolName: []byte("MQTT"), Version: v311, CleanStart: true, KeepAlive: 60, ClientID: []byte("a")},
+	},
+	{
+		"connect, empty client id", v311, "10 0C 0004'MQTT' 04 02 0000 0000",
+		&mqtt.Connect{ProtocolName: []byte("MQTT"), Version: v311, CleanStart: true},
+	},
+	{
+		"connect, everything", v311, "10 1F 0004'MQTT' 04 EC 04B0 0002'id' 0003'w/t' 0002 00FF 0001'u' 0003'p'00'w'",
+		&mqtt.Connect{
+			ProtocolName: []byte("MQTT"), Version: v311, KeepAlive: 1200, ClientID: []byte("id"),
 			Will:        &mqtt.Will{QoS: 1, Retain: true, Topic: []byte("w/t"), Payload: []byte{0, 0xFF}},
-			HasUserName: true, UserName: []byte("u"), HasPassword: true, Password: []byte("p\x00w")}},
-	{"connect, will QoS 2", v311, "10 13 0004'MQTT' 04 14 0000 0001'a' 0002'wt' 0000",
-		&mqtt.Connect{ProtocolName: []byte("MQTT"), Version: v311, ClientID: []byte("a"), Will: &mqtt.Will{QoS: 2, Topic: []byte("wt")}}},
-	{"connect, empty user name", v311, "10 0F 0004'MQTT' 04 80 0000 0001'a' 0000",
-		&mqtt.Connect{ProtocolName: []byte("MQTT"), Version: v311, ClientID: []byte("a"), HasUserName: true}},
-	{"connect, minimal", v5, "10 0E 0004'MQTT' 05 02 003C 00 0001'a'",
-		&mqtt.Connect{ProtocolName: []byte("MQTT"), Version: v5, CleanStart: true, KeepAlive: 60, ClientID: []byte("a")}},
-	{"connect, password alone", v5, "10 11 0004'MQTT' 05 40 0000 00 0001'a' 0001'p'",
-		&mqtt.Connect{ProtocolName: []byte("MQTT"), Version: v5, ClientID: []byte("a"), HasPassword: true, Password: []byte("p")}},
-	{"connect, all properties", v5,
+			HasUserName: true, UserName: []byte("u"), HasPassword: true, Password: []byte("p\x00w"),
+		},
+	},
+	{
+		"connect, will QoS 2", v311, "10 13 0004'MQTT' 04 14 0000 0001'a' 0002'wt' 0000",
+		&mqtt.Connect{ProtocolName: []byte("MQTT"), Version: v311, ClientID: []byte("a"), Will: &mqtt.Will{QoS: 2, Topic: []byte("wt")}},
+	},
+	{
+		"connect, empty user name", v311, "10 0F 0004'MQTT' 04 80 0000 0001'a' 0000",
+		&mqtt.Connect{ProtocolName: []byte("MQTT"), Version: v311, ClientID: []byte("a"), HasUserName: true},
+	},
+	{
+		"connect, minimal", v5, "10 0E 0004'MQTT' 05 02 003C 00 0001'a'",
+		&mqtt.Connect{ProtocolName: []byte("MQTT"), Version: v5, CleanStart: true, KeepAlive: 60, ClientID: []byte("a")},
+	},
+	{
+		"connect, password alone", v5, "10 11 0004'MQTT' 05 40 0000 00 0001'a' 0001'p'",
+		&mqtt.Connect{ProtocolName: []byte("MQTT"), Version: v5, ClientID: []byte("a"), HasPassword: true, Password: []byte("p")},
+	},
+	{
+		"connect, all properties", v5,
 		"10 60 0004'MQTT' 05 04 0000 24 11 00000E10 15 0001'm' 16 0002 0102 17 00 19 01 21 0064 27 00024800 22 0008 26 0001'k' 0001'v' 0001'a'" +
 			"27 01 01 02 0000003C 03 0002'ct' 08 0002'rt' 09 0001'c' 18 00000005 26 0001'a' 0001'1' 26 0001'a' 0000 0001'w' 0001'p'",
-		&mqtt.Connect{ProtocolName: []byte("MQTT"), Version: v5, ClientID: []byte("a"),
+		&mqtt.Connect{
+			ProtocolName: []byte("MQTT"), Version: v5, ClientID: []byte("a"),
 			Props: with(func(p *mqtt.Properties) {
 				p.SetSessionExpiry(3600)
 				p.SetAuthMethod([]byte("m"))
@@ -87,7 +105,9 @@ var valid = []struct {
 				p.SetWillDelay(5)
 				p.AddUser("a", "1")
 				p.AddUser("a", "")
-			})}}},
+			})},
+		},
+	},
 
 	{"connack, accepted", v311, "20 02 00 00", &mqtt.Connack{}},
 	{"connack, session present", v311, "20 02 01 00", &mqtt.Connack{SessionPresent: true}},
@@ -96,7 +116,8 @@ var valid = []struct {
 	{"connack, refused", v5, "20 03 00 87 00", &mqtt.Connack{Reason: mqtt.NotAuthorized}},
 	// The reference packet of AWS. Source: mqtt sheet 3.
 	{"connack, reference", v5, "20 1B 00 00 18 21 00 64 24 01 25 01 27 00 02 48 00 22 00 08 28 01 29 00 2A 01 13 04 B0", nil},
-	{"connack, every property", v5,
+	{
+		"connack, every property", v5,
 		"20 44 00 00 41 11 00000001 12 0001'i' 15 0001'm' 16 0001'd' 1A 0001'r' 1C 0001's' 1F 0001'R' 21 0001 24 00 25 00 27 00000100 22 0002 28 00 29 01 2A 00 13 0005 26 0001'k' 0001'v' 26 0000 0000",
 		&mqtt.Connack{Props: with(func(p *mqtt.Properties) {
 			p.SetSessionExpiry(1)
@@ -117,7 +138,8 @@ var valid = []struct {
 			p.SetSharedAvailable(false)
 			p.AddUser("k", "v")
 			p.AddUser("", "")
-		})}},
+		})},
+	},
 
 	{"publish, QoS 0", v311, "30 07 0003'a/b' 'hi'", &mqtt.Publish{Topic: []byte("a/b"), Payload: []byte("hi")}},
 	{"publish, no payload", v311, "31 05 0003'a/b'", &mqtt.Publish{Retain: true, Topic: []byte("a/b")}},
@@ -130,9 +152,12 @@ var valid = []struct {
 	{"publish, wildcard is the caller's to refuse", v311, "30 03 0001'#'", &mqtt.Publish{Topic: []byte("#")}},
 	{"publish, QoS 0", v5, "30 08 0003'a/b' 00 'hi'", &mqtt.Publish{Topic: []byte("a/b"), Payload: []byte("hi")}},
 	{"publish, QoS 1", v5, "32 08 0003'a/b' 0001 00", &mqtt.Publish{QoS: 1, Topic: []byte("a/b"), PacketID: 1}},
-	{"publish, alias alone", v5, "30 07 0000 03 23 0008 'x'",
-		&mqtt.Publish{Payload: []byte("x"), Props: with(func(p *mqtt.Properties) { p.SetTopicAlias(8) })}},
-	{"publish, all properties", v5,
+	{
+		"publish, alias alone", v5, "30 07 0000 03 23 0008 'x'",
+		&mqtt.Publish{Payload: []byte("x"), Props: with(func(p *mqtt.Properties) { p.SetTopicAlias(8) })},
+	},
+	{
+		"publish, all properties", v5,
 		"32 33 0001't' 0007 2A 01 00 02 0000003C 03 0002'ct' 08 0002'rt' 09 0000 0B 01 0B 80 01 23 0001 26 0001'k' 0001'v' 26 0001'k' 0001'w' 'pay'",
 		&mqtt.Publish{QoS: 1, Topic: []byte("t"), PacketID: 7, Payload: []byte("pay"), Props: with(func(p *mqtt.Properties) {
 			p.SetPayloadFormat(0)
@@ -144,35 +169,50 @@ var valid = []struct {
 			p.SetTopicAlias(1)
 			p.AddUser("k", "v")
 			p.AddUser("k", "w")
-		})}},
+		})},
+	},
 
 	{"puback", v311, "40 02 0001", &mqtt.Puback{PacketID: 1}},
 	{"puback, success", v5, "40 02 0001", &mqtt.Puback{PacketID: 1}},
 	{"puback, refused", v5, "40 03 0001 87", &mqtt.Puback{PacketID: 1, Reason: mqtt.NotAuthorized}},
-	{"puback, properties", v5, "40 0F 0001 00 0B 1F 0001'r' 26 0001'k' 0001'v'",
-		&mqtt.Puback{PacketID: 1, Props: with(func(p *mqtt.Properties) { p.SetReasonString([]byte("r")); p.AddUser("k", "v") })}},
+	{
+		"puback, properties", v5, "40 0F 0001 00 0B 1F 0001'r' 26 0001'k' 0001'v'",
+		&mqtt.Puback{PacketID: 1, Props: with(func(p *mqtt.Properties) { p.SetReasonString([]byte("r")); p.AddUser("k", "v") })},
+	},
 	{"pubrec", v311, "50 02 0102", &mqtt.Pubrec{PacketID: 258}},
 	{"pubrec, refused", v5, "50 03 0102 97", &mqtt.Pubrec{PacketID: 258, Reason: mqtt.QuotaExceeded}},
 	{"pubrel", v311, "62 02 0102", &mqtt.Pubrel{PacketID: 258}},
 	{"pubrel, unknown id", v5, "62 03 0102 92", &mqtt.Pubrel{PacketID: 258, Reason: mqtt.PacketIdentifierNotFound}},
 	{"pubcomp", v311, "70 02 0102", &mqtt.Pubcomp{PacketID: 258}},
-	{"pubcomp, unknown id", v5, "70 08 0102 92 04 1F 0001'x'",
-		&mqtt.Pubcomp{PacketID: 258, Reason: mqtt.PacketIdentifierNotFound, Props: with(func(p *mqtt.Properties) { p.SetReasonString([]byte("x")) })}},
+	{
+		"pubcomp, unknown id", v5, "70 08 0102 92 04 1F 0001'x'",
+		&mqtt.Pubcomp{PacketID: 258, Reason: mqtt.PacketIdentifierNotFound, Props: with(func(p *mqtt.Properties) { p.SetReasonString([]byte("x")) })},
+	},
 
-	{"subscribe", v311, "82 0C 0001 0003'a/+' 00 0001'#' 01", &mqtt.Subscribe{PacketID: 1,
-		Filters: []mqtt.Subscription{{Filter: []byte("a/+")}, {Filter: []byte("#"), QoS: 1}}}},
-	{"subscribe, QoS 2 is the server's to refuse", v311, "82 06 0001 0001'a' 02", &mqtt.Subscribe{PacketID: 1,
-		Filters: []mqtt.Subscription{{Filter: []byte("a"), QoS: 2}}}},
-	{"subscribe, options", v5, "82 0D 0001 00 0001'a' 2E 0003'b/c' 11", &mqtt.Subscribe{PacketID: 1,
-		Filters: []mqtt.Subscription{{Filter: []byte("a"), QoS: 2, NoLocal: true, RetainAsPublished: true, RetainHandling: 2}, {Filter: []byte("b/c"), QoS: 1, RetainHandling: 1}}}},
-	{"subscribe, identifier", v5, "82 0C 0001 05 0B FFFFFF7F 0001'a' 00", &mqtt.Subscribe{PacketID: 1,
-		Props:   mqtt.Properties{SubscriptionIDs: []uint32{mqtt.MaxRemainingLength}},
-		Filters: []mqtt.Subscription{{Filter: []byte("a")}}}},
+	{"subscribe", v311, "82 0C 0001 0003'a/+' 00 0001'#' 01", &mqtt.Subscribe{
+		PacketID: 1,
+		Filters:  []mqtt.Subscription{{Filter: []byte("a/+")}, {Filter: []byte("#"), QoS: 1}},
+	}},
+	{"subscribe, QoS 2 is the server's to refuse", v311, "82 06 0001 0001'a' 02", &mqtt.Subscribe{
+		PacketID: 1,
+		Filters:  []mqtt.Subscription{{Filter: []byte("a"), QoS: 2}},
+	}},
+	{"subscribe, options", v5, "82 0D 0001 00 0001'a' 2E 0003'b/c' 11", &mqtt.Subscribe{
+		PacketID: 1,
+		Filters:  []mqtt.Subscription{{Filter: []byte("a"), QoS: 2, NoLocal: true, RetainAsPublished: true, RetainHandling: 2}, {Filter: []byte("b/c"), QoS: 1, RetainHandling: 1}},
+	}},
+	{"subscribe, identifier", v5, "82 0C 0001 05 0B FFFFFF7F 0001'a' 00", &mqtt.Subscribe{
+		PacketID: 1,
+		Props:    mqtt.Properties{SubscriptionIDs: []uint32{mqtt.MaxRemainingLength}},
+		Filters:  []mqtt.Subscription{{Filter: []byte("a")}},
+	}},
 	{"suback", v311, "90 05 0001 00 01 80", &mqtt.Suback{PacketID: 1, Codes: []mqtt.ReasonCode{0, 1, 0x80}}},
 	{"suback", v5, "90 06 0001 00 02 87 8F", &mqtt.Suback{PacketID: 1, Codes: []mqtt.ReasonCode{2, mqtt.NotAuthorized, mqtt.TopicFilterInvalid}}},
 	{"unsubscribe", v311, "A2 08 0001 0001'a' 0001'b'", &mqtt.Unsubscribe{PacketID: 1, Filters: [][]byte{[]byte("a"), []byte("b")}}},
-	{"unsubscribe", v5, "A2 0D 0001 07 26 0001'k' 0001'v' 0001'a'", &mqtt.Unsubscribe{PacketID: 1, Filters: [][]byte{[]byte("a")},
-		Props: with(func(p *mqtt.Properties) { p.AddUser("k", "v") })}},
+	{"unsubscribe", v5, "A2 0D 0001 07 26 0001'k' 0001'v' 0001'a'", &mqtt.Unsubscribe{
+		PacketID: 1, Filters: [][]byte{[]byte("a")},
+		Props: with(func(p *mqtt.Properties) { p.AddUser("k", "v") }),
+	}},
 	{"unsuback", v311, "B0 02 0001", &mqtt.Unsuback{PacketID: 1}},
 	{"unsuback", v5, "B0 05 0001 00 00 11", &mqtt.Unsuback{PacketID: 1, Codes: []mqtt.ReasonCode{0, mqtt.NoSubscriptionExisted}}},
 
@@ -184,13 +224,15 @@ var valid = []struct {
 	{"disconnect, normal", v5, "E0 00", &mqtt.Disconnect{}},
 	{"disconnect, taken over", v5, "E0 01 8E", &mqtt.Disconnect{Reason: mqtt.SessionTakenOver}},
 	{"disconnect, session expiry", v5, "E0 07 00 05 11 00000E10", &mqtt.Disconnect{Props: with(func(p *mqtt.Properties) { p.SetSessionExpiry(3600) })}},
-	{"disconnect, all properties", v5, "E0 16 9D 14 11 00000000 1C 0001's' 1F 0002'rs' 26 0000 0001'v'",
+	{
+		"disconnect, all properties", v5, "E0 16 9D 14 11 00000000 1C 0001's' 1F 0002'rs' 26 0000 0001'v'",
 		&mqtt.Disconnect{Reason: mqtt.ServerMoved, Props: with(func(p *mqtt.Properties) {
 			p.SetSessionExpiry(0)
 			p.SetServerReference([]byte("s"))
 			p.SetReasonString([]byte("rs"))
 			p.AddUser("", "v")
-		})}},
+		})},
+	},
 	{"auth, success", v5, "F0 00", &mqtt.Auth{}},
 	{"auth, continue", v5, "F0 0A 18 08 15 0001'm' 16 0001'd'", &mqtt.Auth{Reason: mqtt.ContinueAuthentication, Props: with(func(p *mqtt.Properties) {
 		p.SetAuthMethod([]byte("m"))
@@ -304,7 +346,7 @@ func TestDecodeReplaces(t *testing.T) {
 }
 
 func TestMayBeSent(t *testing.T) {
-	for typ := mqtt.PacketType(0); typ < 16; typ++ {
+	for typ := range mqtt.PacketType(16) {
 		var client, server bool
 		switch typ {
 		case mqtt.TypeConnect, mqtt.TypeSubscribe, mqtt.TypeUnsubscribe, mqtt.TypePingreq:
@@ -313,6 +355,7 @@ func TestMayBeSent(t *testing.T) {
 			server = true
 		case mqtt.TypePublish, mqtt.TypePuback, mqtt.TypePubrec, mqtt.TypePubrel, mqtt.TypePubcomp:
 			client, server = true, true
+		default: // it depends on the version
 		}
 		for _, v := range []mqtt.Version{v311, v5} {
 			c, s := client, server
@@ -321,6 +364,7 @@ func TestMayBeSent(t *testing.T) {
 				c, s = true, v == v5
 			case mqtt.TypeAuth:
 				c, s = v == v5, v == v5
+			default: // in both alike
 			}
 			if got := mqtt.ClientMaySend(typ, v); got != c {
 				t.Errorf("ClientMaySend(%s, %s) = %v, want %v", typ, v, got, c)

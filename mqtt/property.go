@@ -113,55 +113,6 @@ func (p *Properties) AddUser(name, value string) {
 	p.User = append(p.User, UserProperty{Name: []byte(name), Value: []byte(value)})
 }
 
-// The Set methods store a value and mark it present.
-
-func (p *Properties) SetPayloadFormat(v byte)     { p.PayloadFormat = v; p.mark(PropPayloadFormat) }
-func (p *Properties) SetMessageExpiry(v uint32)   { p.MessageExpiry = v; p.mark(PropMessageExpiry) }
-func (p *Properties) SetContentType(v []byte)     { p.ContentType = v; p.mark(PropContentType) }
-func (p *Properties) SetResponseTopic(v []byte)   { p.ResponseTopic = v; p.mark(PropResponseTopic) }
-func (p *Properties) SetCorrelationData(v []byte) { p.CorrelationData = v; p.mark(PropCorrelationData) }
-func (p *Properties) SetSessionExpiry(v uint32)   { p.SessionExpiry = v; p.mark(PropSessionExpiry) }
-func (p *Properties) SetAssignedClientID(v []byte) {
-	p.AssignedClientID = v
-	p.mark(PropAssignedClientID)
-}
-func (p *Properties) SetServerKeepAlive(v uint16) { p.ServerKeepAlive = v; p.mark(PropServerKeepAlive) }
-func (p *Properties) SetAuthMethod(v []byte)      { p.AuthMethod = v; p.mark(PropAuthMethod) }
-func (p *Properties) SetAuthData(v []byte)        { p.AuthData = v; p.mark(PropAuthData) }
-func (p *Properties) SetRequestProblemInfo(v bool) {
-	p.RequestProblemInfo = v
-	p.mark(PropRequestProblemInfo)
-}
-func (p *Properties) SetWillDelay(v uint32) { p.WillDelay = v; p.mark(PropWillDelay) }
-func (p *Properties) SetRequestResponseInfo(v bool) {
-	p.RequestResponseInfo = v
-	p.mark(PropRequestResponseInfo)
-}
-func (p *Properties) SetResponseInfo(v []byte)    { p.ResponseInfo = v; p.mark(PropResponseInfo) }
-func (p *Properties) SetServerReference(v []byte) { p.ServerReference = v; p.mark(PropServerReference) }
-func (p *Properties) SetReasonString(v []byte)    { p.ReasonString = v; p.mark(PropReasonString) }
-func (p *Properties) SetReceiveMaximum(v uint16)  { p.ReceiveMaximum = v; p.mark(PropReceiveMaximum) }
-func (p *Properties) SetTopicAliasMaximum(v uint16) {
-	p.TopicAliasMaximum = v
-	p.mark(PropTopicAliasMaximum)
-}
-func (p *Properties) SetTopicAlias(v uint16)    { p.TopicAlias = v; p.mark(PropTopicAlias) }
-func (p *Properties) SetMaximumQoS(v QoS)       { p.MaximumQoS = v; p.mark(PropMaximumQoS) }
-func (p *Properties) SetRetainAvailable(v bool) { p.RetainAvailable = v; p.mark(PropRetainAvailable) }
-func (p *Properties) SetMaximumPacketSize(v uint32) {
-	p.MaximumPacketSize = v
-	p.mark(PropMaximumPacketSize)
-}
-func (p *Properties) SetWildcardAvailable(v bool) {
-	p.WildcardAvailable = v
-	p.mark(PropWildcardAvailable)
-}
-func (p *Properties) SetSubscriptionAvailable(v bool) {
-	p.SubscriptionAvailable = v
-	p.mark(PropSubscriptionAvailable)
-}
-func (p *Properties) SetSharedAvailable(v bool) { p.SharedAvailable = v; p.mark(PropSharedAvailable) }
-
 func (p *Properties) mark(id PropertyID) { p.Present |= 1 << id }
 
 // set is Present with the repeatable properties.

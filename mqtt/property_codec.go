@@ -53,6 +53,7 @@ func (p *Properties) decodeOne(c *cursor, which PacketType) {
 	}
 	what := properties[id].name
 	switch properties[id].kind {
+	case kindNone: // refused above
 	case kindBool:
 		p.take(c, id, at, uint32(c.u8(what)))
 	case kindU16:
@@ -129,6 +130,7 @@ func (p *Properties) size(e *encoding, which PacketType) int {
 	n := 0
 	for s := set; s != 0; s &= s - 1 {
 		switch id := PropertyID(bits.TrailingZeros64(s)); properties[id].kind {
+		case kindNone: // never allowed
 		case kindBool:
 			n += 2
 		case kindU16:
@@ -183,6 +185,7 @@ func (p *Properties) append(dst []byte, size int) []byte {
 
 func (p *Properties) appendOne(dst []byte, id PropertyID) []byte {
 	switch properties[id].kind {
+	case kindNone: // never allowed
 	case kindBool:
 		return append(dst, byte(id), byte(p.number(id)))
 	case kindU16:
@@ -224,8 +227,9 @@ func (p *Properties) text(id PropertyID) *[]byte {
 		return &p.ServerReference
 	case PropReasonString:
 		return &p.ReasonString
+	default:
+		return nil
 	}
-	return nil
 }
 
 // number returns the value of a numeric property as it goes on the wire.
@@ -263,8 +267,9 @@ func (p *Properties) number(id PropertyID) uint32 {
 		return flag(p.SubscriptionAvailable)
 	case PropSharedAvailable:
 		return flag(p.SharedAvailable)
+	default:
+		return 0
 	}
-	return 0
 }
 
 func (p *Properties) setNumber(id PropertyID, v uint32) {
@@ -301,6 +306,7 @@ func (p *Properties) setNumber(id PropertyID, v uint32) {
 		p.SubscriptionAvailable = v != 0
 	case PropSharedAvailable:
 		p.SharedAvailable = v != 0
+	default: // not a number
 	}
 }
 

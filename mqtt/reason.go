@@ -165,8 +165,9 @@ func (c ReasonCode) ValidIn(v Version, t PacketType) bool {
 			return int(c) < len(refusedNames)
 		case TypeSuback:
 			return c <= GrantedQoS2 || c == UnspecifiedError
+		default:
+			return c == Success
 		}
-		return c == Success
 	}
 	if c == Success && t != TypeConnect { // the hot path of acknowledgements: no map
 		return true

@@ -119,8 +119,9 @@ func reasonRule(v Version, t PacketType) string {
 		return "MQTT-3.11.3-2"
 	case TypeAuth:
 		return "MQTT-3.15.2-1"
+	default:
+		return "MQTT-3.14.2-1"
 	}
-	return "MQTT-3.14.2-1"
 }
 
 func badReason(t PacketType, r ReasonCode) string {

@@ -84,7 +84,8 @@ func ParseTopicFilter(b []byte, limits TopicLimits) (TopicFilter, error) {
 		return TopicFilter{}, err
 	}
 	if bytes.HasPrefix(b, []byte(sharePrefix)) {
-		if err := f.splitShare(b); err != nil {
+		var err *Error
+		if f.Share, f.Filter, err = splitShare(b); err != nil {
 			return TopicFilter{}, err
 		}
 		if n := utf8.RuneCount(f.Share); limits.MaxShareName > 0 && n > limits.MaxShareName {
@@ -112,20 +113,20 @@ func ParseTopicFilter(b []byte, limits TopicLimits) (TopicFilter, error) {
 	return f, nil
 }
 
-func (f *TopicFilter) splitShare(b []byte) *Error {
+// splitShare splits $share/{name}/{filter}.
+func splitShare(b []byte) (share, filter []byte, err *Error) {
 	rest := b[len(sharePrefix):]
 	end := bytes.IndexByte(rest, '/')
 	name := rest[:max(end, 0)]
 	switch {
 	case end < 0 || end+1 == len(rest):
-		return topicError(TopicFilterInvalid, "MQTT-4.8.2-2", len(b), "no topic filter follows $share/{name}/")
+		return nil, nil, topicError(TopicFilterInvalid, "MQTT-4.8.2-2", len(b), "no topic filter follows $share/{name}/")
 	case end == 0:
-		return topicError(TopicFilterInvalid, "MQTT-4.8.2-1", len(sharePrefix), "the share name is empty")
+		return nil, nil, topicError(TopicFilterInvalid, "MQTT-4.8.2-1", len(sharePrefix), "the share name is empty")
 	case bytes.ContainsAny(name, "+#"):
-		return topicError(TopicFilterInvalid, "MQTT-4.8.2-2", len(sharePrefix)+bytes.IndexAny(name, "+#"), "the share name contains a wildcard")
+		return nil, nil, topicError(TopicFilterInvalid, "MQTT-4.8.2-2", len(sharePrefix)+bytes.IndexAny(name, "+#"), "the share name contains a wildcard")
 	}
-	f.Share, f.Filter = name, rest[end+1:]
-	return nil
+	return name, rest[end+1:], nil
 }
 
 // checkTopic holds the rules that names and filters share.

@@ -79,8 +79,9 @@ func ClientMaySend(t PacketType, v Version) bool {
 		return false
 	case TypeAuth:
 		return v == V5
+	default:
+		return t >= TypeConnect && t <= TypeDisconnect
 	}
-	return t >= TypeConnect && t <= TypeDisconnect
 }
 
 // ServerMaySend reports whether the standard lets a server send packets of type
@@ -91,8 +92,9 @@ func ServerMaySend(t PacketType, v Version) bool {
 		return false
 	case TypeDisconnect, TypeAuth:
 		return v == V5
+	default:
+		return t >= TypeConnack && t <= TypePingresp
 	}
-	return t >= TypeConnack && t <= TypePingresp
 }
 
 // headerFlags holds the fixed header flags of each packet type (MQTT 3.1.1
@@ -112,8 +114,10 @@ func checkHeader(v Version, header byte) *Error {
 	case t == TypeAuth && v == V311:
 		return &Error{Version: v, Packet: t, Code: MalformedPacket, Rule: "section 2.2.1", Message: "packet type 15 is reserved in MQTT 3.1.1"}
 	case flags != headerFlags[t]:
-		return &Error{Version: v, Packet: t, Code: MalformedPacket, Rule: flagRule(v, t),
-			Message: fmt.Sprintf("%s has fixed header flags %04b, must be %04b", t, flags, headerFlags[t])}
+		return &Error{
+			Version: v, Packet: t, Code: MalformedPacket, Rule: flagRule(v, t),
+			Message: fmt.Sprintf("%s has fixed header flags %04b, must be %04b", t, flags, headerFlags[t]),
+		}
 	}
 	return nil
 }
@@ -130,8 +134,9 @@ func flagRule(v Version, t PacketType) string {
 		return "MQTT-3.14.1-1"
 	case TypeAuth:
 		return "MQTT-3.15.1-1"
+	default:
+		return pick(v, "MQTT-2.2.2-2", "MQTT-2.1.3-1")
 	}
-	return pick(v, "MQTT-2.2.2-2", "MQTT-2.1.3-1")
 }
 
 // pick returns the rule of the version in use; before CONNECT that of MQTT 5.

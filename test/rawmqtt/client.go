@@ -130,7 +130,7 @@ func Try(ctx context.Context, o Options, sends ...[]byte) (End, error) {
 	if end != nil {
 		return *end, nil
 	}
-	defer c.Reset()
+	defer func() { _ = c.Reset() }() // it may have ended already
 	for _, b := range sends {
 		if err := c.Send(b); err != nil {
 			break // how the server ended it is what the caller wants to know
@@ -247,6 +247,5 @@ func (c *Client) Drop() error { return c.tap.Close() }
 
 // Reset ends the connection with a TCP reset.
 func (c *Client) Reset() error {
-	c.tap.Conn.(*net.TCPConn).SetLinger(0)
-	return c.tap.Close()
+	return errors.Join(c.tap.Conn.(*net.TCPConn).SetLinger(0), c.tap.Close())
 }

@@ -95,6 +95,7 @@ func (e End) String() string {
 		end = fmt.Sprintf("local: %v", e.Err)
 	case Garbage:
 		end = fmt.Sprintf("garbage %.40q", e.Rest)
+	default: // the kind says it all
 	}
 	if e.Handshake {
 		end += " in the handshake"
@@ -116,11 +117,12 @@ func describe(p mqtt.Packet) string {
 	case *mqtt.Puback:
 		return fmt.Sprintf("PUBACK 0x%02X", byte(p.Reason))
 	case *mqtt.Suback:
-		s := "SUBACK"
+		var s strings.Builder
+		s.WriteString("SUBACK")
 		for _, c := range p.Codes {
-			s += fmt.Sprintf(" 0x%02X", byte(c))
+			fmt.Fprintf(&s, " 0x%02X", byte(c))
 		}
-		return s
+		return s.String()
 	}
 	return p.Type().String()
 }
@@ -137,7 +139,7 @@ func (c *Client) classify(err error) End {
 	_, noMQTT := errors.AsType[*mqtt.Error](err)
 	if errors.Is(err, syscall.EPIPE) { // the peer was gone before our write: how, the next read says
 		c.tap.SetReadDeadline(time.Now().Add(time.Second))
-		io.Copy(io.Discard, c.tap)
+		_, _ = io.Copy(io.Discard, c.tap) // the tap notes it
 	}
 	switch {
 	case noTLS:

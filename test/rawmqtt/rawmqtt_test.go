@@ -28,8 +28,10 @@ func certificate(t *testing.T) *tls.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -80,11 +82,47 @@ func (r rewriter) Write(b []byte) (int, error) {
 	return r.Conn.Write(b)
 }
 
+// peer is the server's end of one connection, with the ways to end it. A step
+// that fails shows in what the client saw, so it is only logged.
+type peer struct {
+	t  *testing.T
+	nc *net.TCPConn
+	tc *tls.Conn // nil without TLS
+}
+
+func (p peer) note(err error) {
+	if err != nil {
+		p.t.Logf("server: %v", err)
+	}
+}
+
+func (p peer) send(b []byte) {
+	var to net.Conn = p.nc
+	if p.tc != nil {
+		to = p.tc
+	}
+	_, err := to.Write(b)
+	p.note(err)
+}
+
+func (p peer) closeNotify() { p.note(p.tc.CloseWrite()) }
+
+func (p peer) handshake() { p.note(p.tc.Handshake()) }
+
+// reset makes the coming close a TCP reset.
+func (p peer) reset() { p.note(p.nc.SetLinger(0)) }
+
+// wait reads until the client leaves.
+func (p peer) wait() {
+	_, err := io.Copy(io.Discard, p.nc)
+	p.note(err)
+}
+
 // drain half-closes and reads what the client still sends, so that what was
 // sent last is not lost in a reset.
-func drain(nc *net.TCPConn) {
-	nc.CloseWrite()
-	io.Copy(io.Discard, nc)
+func (p peer) drain() {
+	p.note(p.nc.CloseWrite())
+	p.wait()
 }
 
 // TestHandshakeRefusals: alerts that crypto/tls servers end a handshake with.
@@ -99,32 +137,71 @@ func TestHandshakeRefusals(t *testing.T) {
 		want    string
 		level   uint8
 	}{
-		{"certificate refused, TLS 1.2", &tls.Config{ClientAuth: tls.RequestClientCert, VerifyConnection: refuse}, 0,
-			rawmqtt.Options{TLS: tls.VersionTLS12, Certificate: device}, "alert 42 bad_certificate in the handshake, then FIN", 2},
-		{"certificate refused, TLS 1.3", &tls.Config{ClientAuth: tls.RequestClientCert, VerifyConnection: refuse}, 0,
-			rawmqtt.Options{TLS: tls.VersionTLS13, Certificate: device}, "alert 42 bad_certificate (encrypted), then FIN", 0},
-		{"certificate refused, TLS 1.2, rewritten", &tls.Config{ClientAuth: tls.RequestClientCert, VerifyConnection: refuse}, 46,
-			rawmqtt.Options{TLS: tls.VersionTLS12, Certificate: device}, "alert 46 certificate_unknown in the handshake, then FIN", 2},
-		{"no certificate, TLS 1.2", &tls.Config{ClientAuth: tls.RequireAnyClientCert}, 0,
-			rawmqtt.Options{TLS: tls.VersionTLS12}, "alert 40 handshake_failure in the handshake, then FIN", 2},
-		{"no certificate, TLS 1.3", &tls.Config{ClientAuth: tls.RequireAnyClientCert}, 0,
-			rawmqtt.Options{TLS: tls.VersionTLS13}, "alert 116 certificate_required (encrypted), then FIN", 0},
-		{"no common cipher suite", &tls.Config{CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384}}, 0,
-			rawmqtt.Options{TLS: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}}, "alert 40 handshake_failure in the handshake, then FIN", 2},
-		{"protocol version", &tls.Config{MinVersion: tls.VersionTLS13}, 0,
-			rawmqtt.Options{TLS: tls.VersionTLS12}, "alert 70 protocol_version in the handshake, then FIN", 2},
-		{"old protocol version", &tls.Config{}, 0,
-			rawmqtt.Options{TLS: tls.VersionTLS11}, "alert 70 protocol_version in the handshake, then FIN", 2},
-		{"ALPN, TLS 1.2", &tls.Config{NextProtos: []string{"mqtt"}}, 0,
-			rawmqtt.Options{TLS: tls.VersionTLS12, ALPN: []string{"x-amzn-mqtt-ca"}}, "alert 120 no_application_protocol in the handshake, then FIN", 2},
-		{"ALPN, TLS 1.3", &tls.Config{NextProtos: []string{"mqtt"}}, 0,
-			rawmqtt.Options{TLS: tls.VersionTLS13, ALPN: []string{"x-amzn-mqtt-ca"}}, "alert 120 no_application_protocol in the handshake, then FIN", 2},
-		{"name, TLS 1.2", &tls.Config{GetConfigForClient: refuseName}, 112,
-			rawmqtt.Options{TLS: tls.VersionTLS12, ServerName: "elsewhere"}, "alert 112 unrecognized_name in the handshake, then FIN", 2},
-		{"name, TLS 1.3", &tls.Config{GetConfigForClient: refuseName}, 112,
-			rawmqtt.Options{TLS: tls.VersionTLS13, ServerName: "elsewhere"}, "alert 112 unrecognized_name in the handshake, then FIN", 2},
-		{"internal error", &tls.Config{GetConfigForClient: refuseName}, 0,
-			rawmqtt.Options{ServerName: "elsewhere"}, "alert 80 internal_error in the handshake, then FIN", 2},
+		{
+			"certificate refused, TLS 1.2", &tls.Config{ClientAuth: tls.RequestClientCert, VerifyConnection: refuse}, 0,
+			rawmqtt.Options{TLS: tls.VersionTLS12, Certificate: device},
+			"alert 42 bad_certificate in the handshake, then FIN", 2,
+		},
+		{
+			"certificate refused, TLS 1.3", &tls.Config{ClientAuth: tls.RequestClientCert, VerifyConnection: refuse}, 0,
+			rawmqtt.Options{TLS: tls.VersionTLS13, Certificate: device},
+			"alert 42 bad_certificate (encrypted), then FIN", 0,
+		},
+		{
+			"certificate refused, TLS 1.2, rewritten", &tls.Config{ClientAuth: tls.RequestClientCert, VerifyConnection: refuse}, 46,
+			rawmqtt.Options{TLS: tls.VersionTLS12, Certificate: device},
+			"alert 46 certificate_unknown in the handshake, then FIN", 2,
+		},
+		{
+			"no certificate, TLS 1.2", &tls.Config{ClientAuth: tls.RequireAnyClientCert}, 0,
+			rawmqtt.Options{TLS: tls.VersionTLS12},
+			"alert 40 handshake_failure in the handshake, then FIN", 2,
+		},
+		{
+			"no certificate, TLS 1.3", &tls.Config{ClientAuth: tls.RequireAnyClientCert}, 0,
+			rawmqtt.Options{TLS: tls.VersionTLS13},
+			"alert 116 certificate_required (encrypted), then FIN", 0,
+		},
+		{
+			"no common cipher suite", &tls.Config{CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384}}, 0,
+			rawmqtt.Options{TLS: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}},
+			"alert 40 handshake_failure in the handshake, then FIN", 2,
+		},
+		{
+			"protocol version", &tls.Config{MinVersion: tls.VersionTLS13}, 0,
+			rawmqtt.Options{TLS: tls.VersionTLS12},
+			"alert 70 protocol_version in the handshake, then FIN", 2,
+		},
+		{
+			"old protocol version", &tls.Config{}, 0,
+			rawmqtt.Options{TLS: tls.VersionTLS11},
+			"alert 70 protocol_version in the handshake, then FIN", 2,
+		},
+		{
+			"ALPN, TLS 1.2", &tls.Config{NextProtos: []string{"mqtt"}}, 0,
+			rawmqtt.Options{TLS: tls.VersionTLS12, ALPN: []string{"x-amzn-mqtt-ca"}},
+			"alert 120 no_application_protocol in the handshake, then FIN", 2,
+		},
+		{
+			"ALPN, TLS 1.3", &tls.Config{NextProtos: []string{"mqtt"}}, 0,
+			rawmqtt.Options{TLS: tls.VersionTLS13, ALPN: []string{"x-amzn-mqtt-ca"}},
+			"alert 120 no_application_protocol in the handshake, then FIN", 2,
+		},
+		{
+			"name, TLS 1.2", &tls.Config{GetConfigForClient: refuseName}, 112,
+			rawmqtt.Options{TLS: tls.VersionTLS12, ServerName: "elsewhere"},
+			"alert 112 unrecognized_name in the handshake, then FIN", 2,
+		},
+		{
+			"name, TLS 1.3", &tls.Config{GetConfigForClient: refuseName}, 112,
+			rawmqtt.Options{TLS: tls.VersionTLS13, ServerName: "elsewhere"},
+			"alert 112 unrecognized_name in the handshake, then FIN", 2,
+		},
+		{
+			"internal error", &tls.Config{GetConfigForClient: refuseName}, 0,
+			rawmqtt.Options{ServerName: "elsewhere"},
+			"alert 80 internal_error in the handshake, then FIN", 2,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			addr := listen(t, func(nc *net.TCPConn) {
@@ -137,7 +214,7 @@ func TestHandshakeRefusals(t *testing.T) {
 				if tls.Server(conn, server).Handshake() == nil {
 					t.Error("the server accepted")
 				}
-				drain(nc)
+				peer{t, nc, nil}.drain()
 			})
 			o := tt.client
 			o.Addr = addr
@@ -161,49 +238,49 @@ func TestEnds(t *testing.T) {
 	cert := certificate(t)
 	for _, tt := range []struct {
 		name string
-		end  func(nc *net.TCPConn, tc *tls.Conn)
+		end  func(p peer)
 		mqtt mqtt.Version
 		want string
 	}{
-		{"close_notify and FIN", func(nc *net.TCPConn, tc *tls.Conn) { tc.CloseWrite(); drain(nc) }, mqtt.V311, "close_notify, then FIN"},
-		{"close_notify alone", func(nc *net.TCPConn, tc *tls.Conn) { tc.CloseWrite(); io.Copy(io.Discard, nc) }, mqtt.V311, "close_notify, then silence"},
-		{"close_notify and RST", func(nc *net.TCPConn, tc *tls.Conn) {
-			tc.CloseWrite()
-			nc.SetLinger(0)
+		{"close_notify and FIN", func(p peer) { p.closeNotify(); p.drain() }, mqtt.V311, "close_notify, then FIN"},
+		{"close_notify alone", func(p peer) { p.closeNotify(); p.wait() }, mqtt.V311, "close_notify, then silence"},
+		{"close_notify and RST", func(p peer) {
+			p.closeNotify()
+			p.reset()
 		}, mqtt.V311, "close_notify, then RST"},
-		{"FIN", func(nc *net.TCPConn, tc *tls.Conn) { drain(nc) }, mqtt.V311, "FIN"},
-		{"RST", func(nc *net.TCPConn, tc *tls.Conn) { nc.SetLinger(0) }, mqtt.V311, "RST"},
-		{"silence", func(nc *net.TCPConn, tc *tls.Conn) { io.Copy(io.Discard, nc) }, mqtt.V311, "silence"},
-		{"CONNACK of 3.1.1 and close", func(nc *net.TCPConn, tc *tls.Conn) {
-			tc.Write(mqtt.AppendRefusedVersion(nil))
-			tc.CloseWrite()
-			drain(nc)
+		{"FIN", func(p peer) { p.drain() }, mqtt.V311, "FIN"},
+		{"RST", func(p peer) { p.reset() }, mqtt.V311, "RST"},
+		{"silence", func(p peer) { p.wait() }, mqtt.V311, "silence"},
+		{"CONNACK of 3.1.1 and close", func(p peer) {
+			p.send(mqtt.AppendRefusedVersion(nil))
+			p.closeNotify()
+			p.drain()
 		}, mqtt.V311, "CONNACK 0x01, close_notify, then FIN"},
-		{"CONNACK of MQTT 5 and close", func(nc *net.TCPConn, tc *tls.Conn) {
-			tc.Write([]byte{0x20, 3, 0, 0x87, 0})
-			tc.CloseWrite()
-			drain(nc)
+		{"CONNACK of MQTT 5 and close", func(p peer) {
+			p.send([]byte{0x20, 3, 0, 0x87, 0})
+			p.closeNotify()
+			p.drain()
 		}, mqtt.V5, "CONNACK 0x87, close_notify, then FIN"},
-		{"CONNACK of the wrong version", func(nc *net.TCPConn, tc *tls.Conn) {
-			tc.Write(mqtt.AppendRefusedVersion(nil))
-			tc.CloseWrite()
-			drain(nc)
+		{"CONNACK of the wrong version", func(p peer) {
+			p.send(mqtt.AppendRefusedVersion(nil))
+			p.closeNotify()
+			p.drain()
 		}, mqtt.V5, "CONNACK 0x01, malformed [section 3.2.2.3], close_notify, then FIN"},
-		{"several packets and DISCONNECT", func(nc *net.TCPConn, tc *tls.Conn) {
-			tc.Write([]byte{0x20, 3, 0, 0, 0, 0x40, 2})
-			tc.Write([]byte{0, 1, 0x90, 5, 0, 1, 0, 1, 0x87, 0xE0, 1, 0x8E})
-			tc.CloseWrite()
-			drain(nc)
+		{"several packets and DISCONNECT", func(p peer) {
+			p.send([]byte{0x20, 3, 0, 0, 0, 0x40, 2})
+			p.send([]byte{0, 1, 0x90, 5, 0, 1, 0, 1, 0x87, 0xE0, 1, 0x8E})
+			p.closeNotify()
+			p.drain()
 		}, mqtt.V5, "CONNACK 0x00, PUBACK 0x00, SUBACK 0x01 0x87, DISCONNECT 0x8E, close_notify, then FIN"},
-		{"a packet cut off", func(nc *net.TCPConn, tc *tls.Conn) {
-			tc.Write([]byte{0x20, 2, 0})
-			tc.CloseWrite()
-			drain(nc)
+		{"a packet cut off", func(p peer) {
+			p.send([]byte{0x20, 2, 0})
+			p.closeNotify()
+			p.drain()
 		}, mqtt.V311, "close_notify, then FIN"},
-		{"an HTTP answer", func(nc *net.TCPConn, tc *tls.Conn) {
-			io.WriteString(tc, "HTTP/1.1 400 Bad Request\r\n\r\n")
-			tc.CloseWrite()
-			drain(nc)
+		{"an HTTP answer", func(p peer) {
+			p.send([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
+			p.closeNotify()
+			p.drain()
 		}, mqtt.V311, `malformed [MQTT-2.2.2-2], garbage "HTTP/1.1 400 Bad Request\r\n\r\n", then FIN`},
 	} {
 		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
@@ -213,7 +290,7 @@ func TestEnds(t *testing.T) {
 					if _, err := tc.Read(make([]byte, 2)); err != nil {
 						t.Errorf("server: %v", err)
 					}
-					tt.end(nc, tc)
+					tt.end(peer{t, nc, tc})
 				})
 				end, err := rawmqtt.Try(t.Context(), rawmqtt.Options{Addr: addr, TLS: version, MQTT: tt.mqtt, Timeout: 300 * time.Millisecond}, []byte{0x10, 0})
 				if err != nil || strings.Replace(end.String(), "MQTT-2.1.3-1", "MQTT-2.2.2-2", 1) != tt.want {
@@ -233,35 +310,46 @@ func TestRawEnds(t *testing.T) {
 	cert := certificate(t)
 	for _, tt := range []struct {
 		name   string
-		server func(nc *net.TCPConn)
+		server func(p peer)
 		client rawmqtt.Options
 		send   string
 		want   string
 	}{
-		{"FIN instead of ServerHello", drain, rawmqtt.Options{}, "", "FIN in the handshake"},
-		{"RST instead of ServerHello", func(nc *net.TCPConn) { nc.SetLinger(0) }, rawmqtt.Options{}, "", "RST in the handshake"},
-		{"no ServerHello", func(nc *net.TCPConn) { io.Copy(io.Discard, nc) }, rawmqtt.Options{}, "", "silence in the handshake"},
-		{"HTTP instead of ServerHello", func(nc *net.TCPConn) { io.WriteString(nc, "HTTP/1.1 400 Bad\r\n\r\n"); drain(nc) }, rawmqtt.Options{}, "",
-			`garbage "HTTP/1.1 400 Bad\r\n\r\n" in the handshake, then FIN`},
-		{"MQTT to a TLS port", func(nc *net.TCPConn) {
-			tls.Server(nc, &tls.Config{Certificates: []tls.Certificate{*cert}}).Handshake()
-			drain(nc)
+		{"FIN instead of ServerHello", peer.drain, rawmqtt.Options{}, "", "FIN in the handshake"},
+		{"RST instead of ServerHello", peer.reset, rawmqtt.Options{}, "", "RST in the handshake"},
+		{"no ServerHello", peer.wait, rawmqtt.Options{}, "", "silence in the handshake"},
+		{
+			"HTTP instead of ServerHello", func(p peer) { p.send([]byte("HTTP/1.1 400 Bad\r\n\r\n")); p.drain() },
+			rawmqtt.Options{},
+			"",
+			`garbage "HTTP/1.1 400 Bad\r\n\r\n" in the handshake, then FIN`,
+		},
+		{"MQTT to a TLS port", func(p peer) {
+			p.tc = tls.Server(p.nc, &tls.Config{Certificates: []tls.Certificate{*cert}})
+			p.handshake()
+			p.drain()
 		}, rawmqtt.Options{Plain: true}, "\x10\x0e\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x01a", "FIN"},
-		{"an alert to plain MQTT", func(nc *net.TCPConn) { nc.Write([]byte{21, 3, 3, 0, 2, 2, 10}); drain(nc) }, rawmqtt.Options{Plain: true}, "\x10\x00",
-			"malformed [MQTT-2.2.2-2], alert 10 unexpected_message, then FIN"},
-		{"plain MQTT", func(nc *net.TCPConn) { nc.Write([]byte{0x20, 2, 0, 5}); drain(nc) }, rawmqtt.Options{Plain: true}, "\x10\x00", "CONNACK 0x05, FIN"},
-		{"server certificate not trusted", func(nc *net.TCPConn) {
-			tls.Server(nc, &tls.Config{Certificates: []tls.Certificate{*cert}}).Handshake()
-			drain(nc)
+		{
+			"an alert to plain MQTT", func(p peer) { p.send([]byte{21, 3, 3, 0, 2, 2, 10}); p.drain() },
+			rawmqtt.Options{Plain: true},
+			"\x10\x00",
+			"malformed [MQTT-2.2.2-2], alert 10 unexpected_message, then FIN",
+		},
+		{"plain MQTT", func(p peer) { p.send([]byte{0x20, 2, 0, 5}); p.drain() }, rawmqtt.Options{Plain: true}, "\x10\x00", "CONNACK 0x05, FIN"},
+		{"server certificate not trusted", func(p peer) {
+			p.tc = tls.Server(p.nc, &tls.Config{Certificates: []tls.Certificate{*cert}})
+			p.handshake()
+			p.drain()
 		}, rawmqtt.Options{RootCAs: x509.NewCertPool(), ServerName: "localhost"}, "", "local: x509: certificate signed by unknown authority in the handshake, then FIN"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := tt.client
 			o.Addr = listen(t, func(nc *net.TCPConn) {
 				if tt.client.RootCAs == nil && !strings.Contains(tt.name, "TLS port") {
-					nc.Read(make([]byte, 4096))
+					_, err := nc.Read(make([]byte, 4096))
+					peer{t, nc, nil}.note(err)
 				}
-				tt.server(nc)
+				tt.server(peer{t, nc, nil})
 			})
 			o.Timeout = 300 * time.Millisecond
 			end, err := rawmqtt.Try(t.Context(), o, []byte(tt.send))
@@ -280,6 +368,11 @@ func TestConversation(t *testing.T) {
 	addr := listen(t, func(nc *net.TCPConn) {
 		tc := tls.Server(nc, &tls.Config{Certificates: []tls.Certificate{*cert}, NextProtos: []string{"x-amzn-mqtt-ca"}, ClientAuth: tls.RequireAnyClientCert})
 		r := mqtt.NewReader(tc, 0, 0)
+		send := func(p mqtt.Packet) {
+			if err := mqtt.WritePacket(tc, r.Version, p); err != nil {
+				t.Errorf("server: %v", err)
+			}
+		}
 		for {
 			p, err := r.ReadPacket()
 			if err != nil {
@@ -291,9 +384,9 @@ func TestConversation(t *testing.T) {
 				if s.ServerName != "localhost" || !bytes.Equal(s.PeerCertificates[0].Raw, device.Certificate[0]) {
 					t.Errorf("server saw SNI %q and another certificate", s.ServerName)
 				}
-				mqtt.WritePacket(tc, r.Version, &mqtt.Connack{})
+				send(&mqtt.Connack{})
 			case *mqtt.Publish:
-				mqtt.WritePacket(tc, r.Version, &mqtt.Puback{PacketID: p.PacketID, Reason: mqtt.NotAuthorized})
+				send(&mqtt.Puback{PacketID: p.PacketID, Reason: mqtt.NotAuthorized})
 			case *mqtt.Disconnect:
 				tc.Close()
 			}
@@ -303,7 +396,7 @@ func TestConversation(t *testing.T) {
 	if err != nil || end != nil {
 		t.Fatalf("Dial: %v, %v", end, err)
 	}
-	defer c.Reset()
+	defer leave(c)
 	if got := c.State().NegotiatedProtocol; got != "x-amzn-mqtt-ca" {
 		t.Errorf("ALPN agreed on %q", got)
 	}
@@ -332,6 +425,11 @@ func TestConversation(t *testing.T) {
 	}
 }
 
+func atEOF(err error) bool { return errors.Is(err, io.EOF) }
+
+// leave ends a connection that may have ended already.
+func leave(c *rawmqtt.Client) { _ = c.Reset() }
+
 // TestOurEnds: what a server sees of each way to leave.
 func TestOurEnds(t *testing.T) {
 	cert := certificate(t)
@@ -339,25 +437,27 @@ func TestOurEnds(t *testing.T) {
 		leave func(c *rawmqtt.Client) error
 		want  func(err error) bool
 	}{
-		"close":      {(*rawmqtt.Client).Close, func(err error) bool { return err == io.EOF }},
-		"half-close": {(*rawmqtt.Client).CloseWrite, func(err error) bool { return err == io.EOF }},
-		"drop":       {(*rawmqtt.Client).Drop, func(err error) bool { return err == io.EOF }},
+		"close":      {(*rawmqtt.Client).Close, atEOF},
+		"half-close": {(*rawmqtt.Client).CloseWrite, atEOF},
+		"drop":       {(*rawmqtt.Client).Drop, atEOF},
 		"reset":      {(*rawmqtt.Client).Reset, func(err error) bool { return err != nil && strings.Contains(err.Error(), "connection reset") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen := make(chan error, 1)
 			addr := listen(t, func(nc *net.TCPConn) {
 				tc := tls.Server(nc, &tls.Config{Certificates: []tls.Certificate{*cert}})
-				tc.Read(make([]byte, 1))
+				p := peer{t, nc, tc}
 				_, err := tc.Read(make([]byte, 1))
+				p.note(err)
+				_, err = tc.Read(make([]byte, 1))
 				seen <- err
-				tc.Write([]byte{0xD0, 0})
+				p.send([]byte{0xD0, 0})
 			})
 			c, end, err := rawmqtt.Dial(t.Context(), rawmqtt.Options{Addr: addr})
 			if err != nil || end != nil {
 				t.Fatalf("Dial: %v, %v", end, err)
 			}
-			defer c.Reset()
+			defer leave(c)
 			if err := c.Send([]byte{0}); err != nil {
 				t.Fatal(err)
 			}
