@@ -121,6 +121,7 @@ func (r *Recorder) finding(rec Record, s Step) Finding {
 	// Another statement does not help where a Deny matched or a variable has no value.
 	if detector, ok := check.Lookup(s.Evidence.Get("detector")); ok && slices.Contains(ownRepair, detector) && detector != c {
 		f.Fix, f.Missing = detector.FixWith(v)
+		f.Cause += " " + detector.CauseWith(v)
 		f.Advice = detector.AdviceWith(v)
 	}
 	return f
@@ -250,7 +251,7 @@ func describe(rec Record) string {
 	}
 	name := "A device"
 	if rec.ClientID != "" {
-		name = "Client " + strconv.Quote(check.Visible(rec.ClientID))
+		name = `Client "` + check.Visible(rec.ClientID) + `"`
 	}
 	if rec.Protocol != "" {
 		name += " (" + rec.Protocol + ")"

@@ -84,7 +84,11 @@ func (t *textWriter) ladder(rec Record) {
 		indent := before + codes + 2
 		room := width - indent
 		col := before + len(s.Check.Code)
-		for i, line := range wrap(rungText(s), room) {
+		lines := wrap(rungText(s), room)
+		if s.Outcome == Passed && len(lines) > 2 { // such as the cipher suites of a ClientHello
+			lines = append(lines[:1], string([]rune(lines[1])[:min(utf8.RuneCountInString(lines[1]), room-1)])+ellipsis)
+		}
+		for i, line := range lines {
 			if i > 0 || col > indent-2 {
 				t.b.WriteByte('\n')
 				col = 0
@@ -103,7 +107,13 @@ func (t *textWriter) ladder(rec Record) {
 func rungText(s Step) string {
 	parts := make([]string, 0, len(s.Evidence)+1)
 	for _, f := range s.Evidence {
-		parts = append(parts, f.Key+"="+short(check.Visible(f.Value)))
+		switch v := short(check.Visible(f.Value)); f.Key {
+		case "fix", "fix_statement": // the repair stands below
+		case "resource", "principal_arn": // always of this account and Region
+			parts = append(parts, f.Key+"="+ourARN.ReplaceAllString(v, ""))
+		default:
+			parts = append(parts, f.Key+"="+v)
+		}
 	}
 	if len(parts) == 0 {
 		parts = append(parts, s.title())
@@ -114,16 +124,20 @@ func rungText(s Step) string {
 	return strings.Join(parts, " ")
 }
 
+var ourARN = regexp.MustCompile(`^arn:aws[a-z-]*:iot:[a-z0-9-]*:[0-9]*:`)
+
 var longHex = regexp.MustCompile(`\b[0-9a-f]{40,64}\b`)
 
 // short keeps a value on a line: 12 digits of a fingerprint tell as much as 64.
 func short(v string) string {
-	v = longHex.ReplaceAllStringFunc(v, func(h string) string { return h[:12] + ellipsis })
+	v = longHex.ReplaceAllStringFunc(v, shortHex)
 	if utf8.RuneCountInString(v) > 160 {
 		v = string([]rune(v)[:160]) + ellipsis
 	}
 	return v
 }
+
+func shortHex(h string) string { return h[:12] + ellipsis }
 
 // finding writes one finding; the first has its title in the verdict already.
 func (t *textWriter) finding(f Finding, titled bool) {
@@ -154,7 +168,7 @@ func (t *textWriter) finding(f Finding, titled bool) {
 		}
 		t.part("Device sees", text)
 	}
-	t.part("Why", f.Cause)
+	t.part("Why", longHex.ReplaceAllStringFunc(f.Cause, shortHex))
 	if f.Advice != "" {
 		t.part("Do", f.Advice)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -85,7 +86,9 @@ func shellCommand(template string, v Values) (command string, missing []string) 
 		name := template[loc[2]:loc[3]]
 		value, known := v(name)
 		if !known {
-			missing = append(missing, name)
+			if !slices.Contains(missing, name) {
+				missing = append(missing, name)
+			}
 			value = strings.ToUpper(name)
 		} else if loc[4] >= 0 {
 			value = form(value, template[loc[4]:loc[5]])
