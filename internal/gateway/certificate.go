@@ -63,7 +63,8 @@ func (h *handshake) judge(chain []*x509.Certificate) []finding {
 		return list
 	}
 	if h.known.Status != registry.StatusActive {
-		add(statusCheck(h.known.Status), alertCertificateUnknown, attempt.F("status", string(h.known.Status)))
+		add(statusCheck(h.known.Status), alertCertificateUnknown, attempt.F("status", string(h.known.Status)),
+			attempt.F("changed", now.Sub(h.known.ModifiedAt).Round(time.Second).String()))
 	}
 	if h.known.Mode == registry.ModeSNIOnly && h.sni == "" {
 		add(check.TLSSNIRequiredForCert, alertCertificateUnknown,

@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
@@ -110,29 +112,46 @@ func requestLine(p []byte) string {
 // mostly it does not accept our certificate. Source: connect sheet 5.1 row 6.
 func (h *handshake) diagnoseAlert(number byte) {
 	alert := attempt.F("alert", alertText(number))
-	name := attempt.F("offered", h.serverName())
 	switch number {
 	case alertUnknownCA:
-		h.at.Fail(check.TLSServerCertUntrusted, alert, name)
+		h.at.Fail(check.TLSServerCertUntrusted, alert)
 	case alertCertificateExpired:
-		h.at.Fail(check.TLSServerCertExpired, alert, name, attempt.F("now", h.now()))
-	case alertCertificateUnknown:
-		// OpenSSL says 46 for a wrong name, others for whatever they dislike.
-		h.at.Fail(check.TLSServerCertRefused, alert, name)
-	case alertBadCertificate, alertUnsupportedCertificate, alertCertificateRevoked:
-		h.at.Fail(check.TLSServerCertRefused, alert, name)
+		evidence := []attempt.Field{alert, attempt.F("now", h.now())}
+		if h.served != nil {
+			evidence = append(evidence, attempt.F("not_before", date(h.served.NotBefore)), attempt.F("not_after", date(h.served.NotAfter)))
+		}
+		h.at.Fail(check.TLSServerCertExpired, evidence...)
+	case alertBadCertificate, alertUnsupportedCertificate, alertCertificateRevoked, alertCertificateUnknown:
+		if required, ok := h.nameMismatch(); ok {
+			h.at.Fail(check.TLSServerCertNameMismatch, alert, attempt.F("offered", h.serverName()), attempt.F("required", required))
+			return
+		}
+		h.at.Fail(check.TLSServerCertRefused, alert)
 	default:
-		h.at.Fail(check.TLSHandshakeFailed, alert, attempt.F("reason", "the device ended the handshake with an alert"))
+		h.at.Fail(check.TLSHandshakeFailed, alert, attempt.F("reason", "the device ended the handshake with the alert "+alertText(number)))
 	}
 }
 
-// serverName is the name by which the client asked for us.
+// nameMismatch tells whether our certificate does not have the name by which
+// the client came, and which names it has.
+func (h *handshake) nameMismatch() (required string, mismatch bool) {
+	if h.served == nil {
+		return "", false
+	}
+	required = strings.Join(h.served.DNSNames, ", ")
+	return required, h.sni == "" || h.served.VerifyHostname(h.sni) != nil
+}
+
+// serverName is the name by which the client came.
 func (h *handshake) serverName() string {
 	if h.sni == "" {
-		return "no server name"
+		return "an address without server name"
 	}
 	return h.sni
 }
+
+// date writes a time as evidence.
+func date(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // diagnoseTimeout records a handshake that took too long.
 func (h *handshake) diagnoseTimeout() {
@@ -160,14 +179,22 @@ func (h *handshake) diagnoseClose(err error) {
 		h.at.Warn(check.TCPClosedBeforeHello, reason)
 	case !h.hello:
 		h.at.Fail(check.TLSClientHelloMalformed, attempt.F("reason", "the connection ended within the ClientHello"))
+	case w.answered && w.sinceAnswer == 0 && errors.Is(err, syscall.ECONNRESET):
+		h.at.Fail(check.NetResetAfterClientHello, reason)
 	case w.answered && w.sinceAnswer == 0:
 		// Everything that we sent and nothing since: the device saw our
-		// certificate and left. Source: connect sheet 9.2, PROBLEMS B-13, B-14.
-		h.at.Fail(check.TLSServerCertRefused, reason, attempt.F("offered", h.serverName()), attempt.F("alert", "none"))
+		// certificate and left. Source: connect sheet 9.2, PROBLEMS B-13.
+		h.at.Fail(check.TLSServerCertRefused, reason, attempt.F("alert", "none"))
+		if sent := w.out.Load(); sent > smallBuffer {
+			h.at.Also(check.ClientTLSBufferSmall, attempt.F("bytes_sent", strconv.FormatInt(sent, 10)))
+		}
 	default:
 		h.at.Fail(check.TLSHandshakeFailed, reason)
 	}
 }
+
+// smallBuffer is the input buffer of small TLS stacks. Source: PROBLEMS B-13.
+const smallBuffer = 4096
 
 // isGone tells whether err means that the peer is no longer there.
 func isGone(err error) bool {

@@ -35,6 +35,8 @@ type handshake struct {
 	route    route
 	version  uint16 // agreed or about to be agreed; 0 before
 
+	served *x509.Certificate // what we presented; dropped after the handshake
+
 	lookup      context.Context // of the handshake, for the registry; dropped after it
 	fingerprint identity.Fingerprint
 	leaf        *x509.Certificate     // nil when none came; dropped after the handshake
@@ -63,8 +65,7 @@ func (h *handshake) run(sig conduct) (tc *tls.Conn, ok bool) {
 	h.wire.seal()
 
 	state := tc.ConnectionState()
-	version := strings.TrimPrefix(tls.VersionName(state.Version), "TLS ")
-	h.at.SetTLS(version, tls.CipherSuiteName(state.CipherSuite))
+	h.at.SetTLS(versionNames([]uint16{state.Version}), tls.CipherSuiteName(state.CipherSuite))
 	h.at.Pass(check.TLSHandshake)
 	if len(state.PeerCertificates) > 0 && len(h.refused) == 0 {
 		h.at.Pass(check.CertKeyProof)
@@ -75,7 +76,7 @@ func (h *handshake) run(sig conduct) (tc *tls.Conn, ok bool) {
 	// crypto/tls keeps the parsed chain as long as the connection lives, some
 	// KiB each; the slice is its own, and nothing reads it after the handshake.
 	clear(state.PeerCertificates)
-	h.lookup, h.offered = nil, nil
+	h.lookup, h.offered, h.served = nil, nil, nil
 	return tc, true
 }
 
@@ -133,9 +134,10 @@ func (h *handshake) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		MaxVersion:             security.MaxVersion,
 		CipherSuites:           security.suites12,
 		NextProtos:             alpnAnswers[h.route.alpn],
-		GetCertificate:         h.s.cfg.ServerCertificate,
+		GetCertificate:         h.serverCertificate,
 		SessionTicketsDisabled: true,
 	}
+	at.SetTLS(versionNames([]uint16{h.version}), "") // the words for a refusal depend on it
 	if h.route.wantsCertificate() {
 		// The certificate is required and never verified by crypto/tls: any
 		// one reaches verify, also a self-signed or expired one, and a missing
@@ -145,6 +147,16 @@ func (h *handshake) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		cfg.VerifyConnection = h.verify
 	}
 	return cfg, nil
+}
+
+// serverCertificate chooses our certificate, and remembers it for the words
+// about a client that does not like it.
+func (h *handshake) serverCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	cert, err := h.s.cfg.ServerCertificate(hello)
+	if cert != nil {
+		h.served = cert.Leaf
+	}
+	return cert, err
 }
 
 // refuseHello records a refusal of the ClientHello.

@@ -16,6 +16,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"regexp"
 	"slices"
 	"sync"
 	"testing"
@@ -122,7 +123,7 @@ func (m *miniMQTT) Serve(ctx context.Context, nc net.Conn, info mqttconn.Info, w
 
 // A rig is a running gateway with its own record of attempts.
 type rig struct {
-	t        *testing.T
+	t        testing.TB
 	server   *Server
 	attempts *attempt.Recorder
 	identity *identity.Service
@@ -132,7 +133,7 @@ type rig struct {
 }
 
 // newRig starts a gateway on three ports of the kernel's choice.
-func newRig(t *testing.T, change func(*Config)) *rig {
+func newRig(t testing.TB, change func(*Config)) *rig {
 	t.Helper()
 	endpoints, err := NewEndpoints(Endpoint{Name: "iot:Data-ATS", Host: endpointHost}, Endpoint{Name: "local", Host: "localhost"})
 	if err != nil {
@@ -180,10 +181,21 @@ func newRig(t *testing.T, change func(*Config)) *rig {
 	return r
 }
 
+// hole is a place in a text that no evidence filled.
+var hole = regexp.MustCompile(`\{[a-z_]+\}`)
+
 // record waits for the end of the only attempt of the rig, and returns it.
 func (r *rig) record() attempt.Record {
 	r.t.Helper()
 	list := r.records(1)
+	report := r.attempts.Explain(list[0])
+	for _, f := range append(report.Findings, report.Warnings...) {
+		for _, text := range []string{f.Cause, f.Device, f.Advice, f.Fix} {
+			if hole.MatchString(text) {
+				r.t.Errorf("%s is explained with a hole in it: %s", f.Code, text)
+			}
+		}
+	}
 	return list[0]
 }
 

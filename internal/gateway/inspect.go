@@ -59,22 +59,26 @@ func (s *Server) inspectUnknown(sig conduct, h *handshake) {
 		at.Set("deleted_at", rel.Deleted.At.UTC().Format(time.RFC3339))
 	}
 	if rel.IsCA != nil {
-		at.Also(check.CertRegisteredCAPresented, attempt.F("ca_certificate_id", rel.IsCA.ID))
+		at.Also(check.CertRegisteredCAPresented, attempt.F("subject", clipText(h.leaf.Subject.String())))
 	}
 	if ca := rel.Signer; ca != nil {
-		id := attempt.F("ca_certificate_id", ca.ID)
+		id, issuer := attempt.F("ca_certificate_id", ca.ID), attempt.F("issuer", clipText(h.leaf.Issuer.String()))
 		switch {
 		case !ca.Active:
-			at.Warn(check.CertRegisteredCAInactive, id)
+			at.Warn(check.CertRegisteredCAInactive, id, issuer)
 		case ca.AutoRegistration && h.chain < 2:
-			at.Warn(check.CertRegisteredCANotInChain, id)
+			at.Warn(check.CertRegisteredCANotInChain, id, issuer)
 		default:
-			at.Warn(check.CertRegisteredCA, id)
+			at.Warn(check.CertRegisteredCA, id, issuer)
 		}
 	}
 	if rel.Twin != nil {
+		// Facts of the attempt, which the words for cert.not_registered use.
 		at.Set("twin", rel.Twin.ID)
-		at.Set("twin_status", string(rel.Twin.Status))
+		if len(rel.TwinPolicies) > 0 {
+			at.Set("twin_policies", rel.TwinPolicies[0])
+			at.Set("principal_arn", s.cfg.Identity.CertificateARN(h.fingerprint.String()))
+		}
 	}
 }
 
@@ -91,7 +95,12 @@ func (s *Server) inspectClient(sig conduct, at *attempt.Attempt, certificateID, 
 	}
 	defer done()
 	certificates := []string{certificateID}
-	if certificateID == "" {
+	if certificateID != "" {
+		// So that the refusal is found by the name of the thing.
+		if things, err := s.cfg.Identity.ThingsOfCertificate(ctx, certificateID); err == nil && len(things) == 1 {
+			at.SetThing(things[0])
+		}
+	} else {
 		var err error
 		if certificates, err = s.cfg.Identity.CertificatesOfThing(ctx, clientID); err != nil {
 			s.inspectFailed(ctx, at, err)

@@ -37,13 +37,11 @@ func (s *Service) HasPolicies(ctx context.Context, certificateID, clientID strin
 	target := registry.Target{Type: registry.TargetCertificate, Name: certificateID}
 	names := []string{clientID}
 	if clientID == "" {
-		things, err := s.registry.ListPrincipalThings(ctx, target, "", registry.Page{Size: maxThings})
+		things, err := s.ThingsOfCertificate(ctx, certificateID)
 		if err != nil {
-			return false, fmt.Errorf("list things of certificate %s: %w", certificateID, err)
+			return false, err
 		}
-		for _, t := range things.Items {
-			names = append(names, t.Thing)
-		}
+		names = append(names, things...)
 	}
 	for _, name := range names {
 		e, err := s.registry.EffectivePolicies(ctx, target, name)
@@ -55,6 +53,21 @@ func (s *Service) HasPolicies(ctx context.Context, certificateID, clientID strin
 		}
 	}
 	return false, nil
+}
+
+// ThingsOfCertificate returns the names of some things that a registered
+// certificate is attached to.
+func (s *Service) ThingsOfCertificate(ctx context.Context, certificateID string) ([]string, error) {
+	target := registry.Target{Type: registry.TargetCertificate, Name: certificateID}
+	list, err := s.registry.ListPrincipalThings(ctx, target, "", registry.Page{Size: maxThings})
+	if err != nil {
+		return nil, fmt.Errorf("list things of certificate %s: %w", certificateID, err)
+	}
+	names := make([]string, len(list.Items))
+	for i, t := range list.Items {
+		names[i] = t.Thing
+	}
+	return names, nil
 }
 
 // CertificatesOfThing returns the IDs of some certificates that are attached to
@@ -82,6 +95,8 @@ type Relatives struct {
 	IsCA    *registry.CACertificate // the certificate itself is a registered CA
 	Signer  *registry.CACertificate // the registered CA that signed it
 	Twin    *registry.Certificate   // a registered certificate with the same subject
+
+	TwinPolicies []string // names of the policies that the twin has itself
 }
 
 // Relatives looks for relatives of a certificate that is not registered.
@@ -120,6 +135,17 @@ func (s *Service) Relatives(ctx context.Context, leaf *x509.Certificate, fp Fing
 		if cert := parsePEM(c.PEM); cert != nil && bytes.Equal(cert.RawSubject, leaf.RawSubject) {
 			rel.Twin = &c
 			break
+		}
+	}
+	if rel.Twin != nil {
+		e, err := s.registry.EffectivePolicies(ctx, registry.Target{Type: registry.TargetCertificate, Name: rel.Twin.ID}, "")
+		if err != nil {
+			return rel, err
+		}
+		for _, p := range e.Policies {
+			if p.AttachedTo.Type == registry.TargetCertificate {
+				rel.TwinPolicies = append(rel.TwinPolicies, p.Name)
+			}
 		}
 	}
 	return rel, nil
