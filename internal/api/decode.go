@@ -130,6 +130,7 @@ func (d *decoder) value(dec *jsontext.Decoder, v reflect.Value, s *Shape) *Error
 		return d.list(dec, v, s)
 	case Map:
 		return d.mapping(dec, v, s)
+	default: // scalars follow
 	}
 	kind := dec.PeekKind()
 	if kind == '{' || kind == '[' {

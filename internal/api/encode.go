@@ -89,6 +89,7 @@ func appendStructure(b []byte, v reflect.Value, s *Shape, top bool) []byte {
 			if f.IsNil() && (m.Shape.Kind == Blob || !top && !m.Required) {
 				continue
 			}
+		default: // scalars are always there
 		}
 		if !first {
 			b = append(b, ',')
@@ -202,6 +203,7 @@ func headerText(f reflect.Value, s *Shape) (string, bool) {
 		return strconv.FormatBool(f.Bool()), true
 	case Timestamp:
 		return f.Interface().(Time).UTC().Format(http.TimeFormat), true
+	default:
+		return "", false
 	}
-	return "", false
 }

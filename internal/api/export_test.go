@@ -68,6 +68,7 @@ func EncodeRequestForTest(op *OperationInfo, in any) Wire {
 			if f.Kind() == reflect.Pointer {
 				f = f.Elem()
 			}
+		default:
 		}
 		switch m.In {
 		case Label:
@@ -89,6 +90,7 @@ func EncodeRequestForTest(op *OperationInfo, in any) Wire {
 			} else {
 				w.Body = appendStructure(nil, f, m.Shape, false)
 			}
+		default:
 		}
 	}
 	if body {
@@ -98,7 +100,7 @@ func EncodeRequestForTest(op *OperationInfo, in any) Wire {
 }
 
 func plain(f reflect.Value, m *Member) string {
-	if t, ok := f.Interface().(Time); ok {
+	if t, ok := reflect.TypeAssert[Time](f); ok {
 		return t.Format(time.RFC3339Nano)
 	}
 	if m.JSONValue {

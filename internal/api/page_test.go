@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -40,7 +41,7 @@ func TestPage(t *testing.T) {
 
 	bad := func(what string, p api.Page, err error) {
 		t.Helper()
-		if e, ok := err.(*api.Error); !ok || e.Code != "InvalidRequestException" || e.Status != 400 {
+		if e, ok := errors.AsType[*api.Error](err); !ok || e.Code != "InvalidRequestException" || e.Status != 400 {
 			t.Errorf("%s: %+v, %v, want InvalidRequestException", what, p, err)
 		}
 	}

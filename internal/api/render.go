@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/xml"
+	"maps"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -109,9 +110,7 @@ func escape(s string) string {
 // write sends r; a HEAD request gets no body.
 func (r response) write(w http.ResponseWriter, method string) {
 	h := w.Header()
-	for k, v := range r.header {
-		h[k] = v
-	}
+	maps.Copy(h, r.header)
 	if r.contentType != "" {
 		h.Set("Content-Type", r.contentType)
 	}

@@ -206,15 +206,14 @@ func call(t *testing.T, svc *api.Service, op string, resp *http.Response) (any, 
 		t.Fatalf("the SDK has no operation %s", op)
 	}
 	results := method.Call([]reflect.Value{reflect.ValueOf(t.Context()), sample(method.Type().In(1))})
-	err, _ := results[1].Interface().(error)
+	err, _ := reflect.TypeAssert[error](results[1])
 	return results[0].Interface(), err
 }
 
 // sample returns an input whose scalars are set, so that its path can be written.
 func sample(typ reflect.Type) reflect.Value {
 	in := reflect.New(typ.Elem())
-	for i := range in.Elem().NumField() {
-		f := in.Elem().Field(i)
+	for _, f := range in.Elem().Fields() {
 		if !f.CanSet() {
 			continue
 		}
@@ -244,7 +243,7 @@ func TestSDKReadsOutputs(t *testing.T) {
 				if op.Output != nil {
 					api.FillForTest(rnd, out.Elem(), op.Output, round == 0)
 				}
-				resp := api.EncodeForTest(op, out.Interface())
+				resp := api.EncodeForTest(op, out.Interface()) //nolint:bodyclose // recorded, there is no connection
 				body, _ := io.ReadAll(resp.Body)
 				resp.Body = io.NopCloser(bytes.NewReader(body))
 				got, err := call(t, svc, op.Name, resp)
@@ -302,7 +301,7 @@ func tree(v reflect.Value) any {
 		}
 		return m
 	case reflect.Slice:
-		if b, ok := v.Interface().([]byte); ok {
+		if b, ok := reflect.TypeAssert[[]byte](v); ok {
 			return string(b)
 		}
 		if v.Len() == 0 {
@@ -330,8 +329,9 @@ func tree(v reflect.Value) any {
 		return v.Int()
 	case reflect.Float32, reflect.Float64:
 		return v.Float()
+	default:
+		return nil
 	}
-	return nil
 }
 
 // TestResponseSnapshots reads the answers that the SDK's authors froze into our
@@ -356,7 +356,7 @@ func TestResponseSnapshots(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		resp := api.EncodeForTest(op, out.Interface())
+		resp := api.EncodeForTest(op, out.Interface()) //nolint:bodyclose // recorded, there is no connection
 		if status, _ := strconv.Atoi(first); status != resp.StatusCode {
 			t.Errorf("%s: status %d, want %s", name, resp.StatusCode, first)
 		}
@@ -385,7 +385,7 @@ func TestSDKReadsErrors(t *testing.T) {
 		if e.Status != code {
 			t.Errorf("%s: status %d, want %d", name, e.Status, code)
 		}
-		_, err := call(t, iotService, operationWith(name), api.RenderForTest(iotService, e))
+		_, err := call(t, iotService, operationWith(name), api.RenderForTest(iotService, e)) //nolint:bodyclose // recorded, there is no connection
 		typed := err
 		for typed != nil && !strings.HasSuffix(reflect.TypeOf(typed).String(), "types."+name) {
 			u, ok := typed.(interface{ Unwrap() error })

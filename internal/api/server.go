@@ -15,8 +15,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-iot/gatehouse/internal/api/sigv4"
 	"github.com/google/uuid"
+
+	"github.com/gatehouse-iot/gatehouse/internal/api/sigv4"
 )
 
 // Config is what a Server needs. Optional fields have defaults.
@@ -106,7 +107,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Access-Control-Expose-Headers", "x-amzn-ErrorMessage,x-amzn-RequestId,x-amzn-ErrorType,Date")
 	defer func() {
 		if p := recover(); p != nil {
-			if p == http.ErrAbortHandler {
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(p)
 			}
 			s.cfg.Log.LogAttrs(r.Context(), slog.LevelError, "panic in an API handler", slog.String("request_id", x.requestID),
@@ -216,7 +217,7 @@ func (x *exchange) answer(w http.ResponseWriter) (response, *Error) {
 	if !slices.Contains(to.scopes, sig.Service) {
 		return response{}, to.refuse(&sigv4.Failure{Reason: sigv4.WrongService, Message: fmt.Sprintf("Credential should be scoped to correct service: '%s'.", to.scopes[0])})
 	}
-	if sig.Region != s.cfg.Region && !(to.name == "sts" && sig.Region == "us-east-1") {
+	if sig.Region != s.cfg.Region && (to.name != "sts" || sig.Region != "us-east-1") {
 		return response{}, to.refuse(&sigv4.Failure{Reason: sigv4.WrongRegion, Message: fmt.Sprintf("Credential should be scoped to a valid region, not '%s'.", short(sig.Region))})
 	}
 	cred, e := x.credential()

@@ -234,7 +234,7 @@ func TestUnimplemented(t *testing.T) {
 		}))
 		method := client.MethodByName(name)
 		results := method.Call([]reflect.Value{reflect.ValueOf(t.Context()), sample(method.Type().In(1))})
-		err, _ := results[1].Interface().(error)
+		err, _ := reflect.TypeAssert[error](results[1])
 		apiErr, ok := errors.AsType[smithy.APIError](err)
 		switch {
 		case !ok:
@@ -256,8 +256,14 @@ func TestUnimplemented(t *testing.T) {
 	}
 }
 
+// answered is what came back, its body read.
+type answered struct {
+	StatusCode int
+	Header     http.Header
+}
+
 // request sends one signed request as it is written.
-func (f *fixture) request(t *testing.T, method, target, body, service string, header map[string]string) (*http.Response, string) {
+func (f *fixture) request(t *testing.T, method, target, body, service string, header map[string]string) (answered, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, f.URL+target, strings.NewReader(body))
 	if err != nil {
@@ -280,7 +286,7 @@ func (f *fixture) request(t *testing.T, method, target, body, service string, he
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, string(text)
+	return answered{resp.StatusCode, resp.Header}, string(text)
 }
 
 func TestServer(t *testing.T) {
@@ -341,6 +347,33 @@ func TestServer(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPresigned asks STS by a URL, as tools do that prove to others who they are.
+func TestPresigned(t *testing.T) {
+	f := start(t)
+	r, err := http.NewRequestWithContext(t.Context(), "GET", f.URL+"/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Expires=60", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	uri, _, err := v4.NewSigner().PresignHTTP(t.Context(), aws.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}, r, hash(""), "sts", "us-east-1", f.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		later  time.Duration
+		status int
+		want   string
+	}{
+		{0, 200, "<Arn>arn:aws:iam::123456789012:root</Arn>"},
+		{2 * time.Minute, 400, "<Code>RequestExpired</Code>"},
+	} {
+		f.now = f.now.Add(tt.later)
+		resp, body := f.request(t, "GET", strings.TrimPrefix(uri, f.URL), "", "", nil)
+		if resp.StatusCode != tt.status || !strings.Contains(body, tt.want) || resp.Header.Get("Content-Type") != "text/xml" {
+			t.Errorf("after %v: %d %s, want %d with %s", tt.later, resp.StatusCode, body, tt.status, tt.want)
+		}
 	}
 }
 

@@ -83,6 +83,7 @@ func (v *validator) value(f reflect.Value, s *Shape) {
 		v.list(f, s)
 	case Map:
 		v.mapping(f, s)
+	default: // scalars have nothing below them
 	}
 	for _, c := range violated(f, s) {
 		v.violation(quote(f, s), c)

@@ -16,11 +16,9 @@ import (
 type model struct {
 	Metadata struct {
 		APIVersion      string `json:"apiVersion"`
-		EndpointPrefix  string `json:"endpointPrefix"`
 		Protocol        string `json:"protocol"`
 		ServiceFullName string `json:"serviceFullName"`
 		ServiceID       string `json:"serviceId"`
-		SigningName     string `json:"signingName"`
 		XMLNamespace    string `json:"xmlNamespace"`
 	} `json:"metadata"`
 	Operations map[string]*operation `json:"operations"`

@@ -33,10 +33,6 @@ func (g *generator) operations() {
 	g.p("\n// NewService binds the operations to the wire: give it to [api.NewServer].")
 	g.p("func NewService(h Operations) *api.Service {")
 	g.p("return &api.Service{")
-	signing := g.Metadata.SigningName
-	if signing == "" {
-		signing = g.Metadata.EndpointPrefix
-	}
 	protocol := map[string]string{"rest-json": "RESTJSON", "query": "QueryXML"}[g.Metadata.Protocol]
 	g.p("ID: ServiceID, Name: %q, Version: Version, Protocol: api.%s, Scopes: %#v,", g.Metadata.ServiceFullName, protocol, g.scopes)
 	if g.Metadata.XMLNamespace != "" {

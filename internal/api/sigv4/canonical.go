@@ -46,7 +46,7 @@ func paths(raw string) []struct {
 // sign; a slash at the end stays.
 func normalize(path string) string {
 	var out []string
-	for _, seg := range strings.Split(path, "/") {
+	for seg := range strings.SplitSeq(path, "/") {
 		switch seg {
 		case "", ".":
 		case "..":
@@ -88,7 +88,7 @@ func encode(s, keep string) string {
 func canonicalQuery(raw string, without ...string) (string, error) {
 	type pair struct{ name, value string }
 	var pairs []pair
-	for _, p := range strings.Split(raw, "&") {
+	for p := range strings.SplitSeq(raw, "&") {
 		if p == "" {
 			continue
 		}

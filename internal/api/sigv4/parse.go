@@ -105,7 +105,7 @@ func parseHeader(r Request, h string) (*Signature, *Failure) {
 		return nil, fail(Incomplete, "Authorization header requires the algorithm '%s'.", algorithm)
 	}
 	parts := map[string]string{}
-	for _, p := range strings.Split(rest, ",") {
+	for p := range strings.SplitSeq(rest, ",") {
 		p = strings.TrimSpace(p)
 		if p == "" {
 			continue
