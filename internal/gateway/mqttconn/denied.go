@@ -28,6 +28,13 @@ func evidence(action policy.Action, name string, d *policy.Decision) []attempt.F
 			ev = append(ev, attempt.F(key, value))
 		}
 	}
+	switch action {
+	case policy.Connect:
+	case policy.Subscribe:
+		add("filter", name)
+	default:
+		add("topic", name)
+	}
 	add("reason", d.Reason)
 	add("detector", d.Code)
 	statement := func(s *policy.StatementRef) {

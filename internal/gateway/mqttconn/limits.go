@@ -22,7 +22,7 @@ const (
 	maxResponseTopic    = 256
 	maxCorrelationData  = 256
 	maxUserProperties   = 8 << 10
-	minKeepAlive        = 30   // seconds. Source: mqtt sheet 14
+	minKeepAlive        = 30 // seconds. Source: mqtt sheet 14
 	maxKeepAlive        = 1200
 	maxTrackedClientIDs = 100_000 // connect rates kept in memory
 )

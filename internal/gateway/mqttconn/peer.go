@@ -62,7 +62,7 @@ func (k *conn) warnDrop(key dropKey, more ...attempt.Field) {
 			return
 		}
 		f := k.denied(check.AuthzReceive, policy.Receive, key.topic, false)
-		k.at.Warn(f.check, append(f.evidence, ev...)...)
+		k.at.Warn(f.check, append(f.evidence, more...)...)
 	case broker.DropSlow, broker.DropQueue:
 		k.at.Warn(check.DeliveryQueueFull, ev...)
 	case broker.DropTooLarge:

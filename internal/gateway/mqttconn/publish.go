@@ -185,9 +185,6 @@ func (k *conn) mayPublish(t *topicEntry, retain bool) fault {
 	default:
 		t.denied = k.denied(check.AuthzPublish, policy.Publish, t.name, true)
 	}
-	if len(t.denied.evidence) > 0 && t.denied.evidence[len(t.denied.evidence)-1].Key != "topic" {
-		t.denied.evidence = append(t.denied.evidence, attempt.F("topic", t.name))
-	}
 	return t.denied
 }
 

@@ -86,9 +86,7 @@ func (k *conn) checkWishes(wishes []wish) {
 			continue
 		}
 		if k.auth.Decide(policy.Subscribe, w.filter) != policy.Allow {
-			f := k.denied(check.AuthzSubscribe, policy.Subscribe, w.filter, true)
-			f.evidence = append(f.evidence, attempt.F("filter", w.filter))
-			refuse(f, mqtt.NotAuthorized, authError)
+			refuse(k.denied(check.AuthzSubscribe, policy.Subscribe, w.filter, true), mqtt.NotAuthorized, authError)
 			continue
 		}
 		if !rate {
@@ -155,7 +153,7 @@ func (k *conn) noteSubscribed(w wish) {
 	_, plain := broker.SplitShare(w.filter)
 	if !wild(plain) && k.auth.Decide(policy.Receive, plain) != policy.Allow {
 		f := k.denied(check.AuthzReceiveMissing, policy.Receive, plain, false)
-		k.at.Warn(f.check, append(f.evidence, attempt.F("filter", w.filter), attempt.F("topic", plain))...)
+		k.at.Warn(f.check, append(f.evidence, attempt.F("filter", w.filter))...)
 	}
 }
 

@@ -1,6 +1,7 @@
 package mqttconn
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 	"github.com/gatehouse-iot/gatehouse/mqtt"
 )
@@ -161,14 +163,16 @@ func TestEndings(t *testing.T) {
 		codes  string
 		will   bool
 	}{
-		"DISCONNECT":           {func(_ *world, d *device) { d.send(&mqtt.Disconnect{}) }, "", "", "CLIENT_INITIATED_DISCONNECT", false},
-		"EOF":                  {func(_ *world, d *device) { d.hangUp() }, "", "", "warned session.connection_lost, CONNECTION_LOST", true},
-		"keep-alive":           {func(*world, *device) { time.Sleep(92 * time.Second) }, "", "E0 01 8D", "failed session.keepalive_expired, MQTT_KEEP_ALIVE_TIMEOUT", true},
-		"taken over":           {func(w *world, d *device) { time.Sleep(time.Second); w.dial(mqtt.V5).connect("pump-7") }, "", "E0 01 8E", "failed session.takeover, DUPLICATE_CLIENTID", true},
-		"client error":         {func(_ *world, d *device) { d.send(&mqtt.Pubrel{PacketID: 1}) }, "", "E0 01 82", "failed mqtt.unexpected_packet, CLIENT_ERROR", true},
-		"certificate inactive": {func(w *world, _ *device) { w.server.Cut(certificate, check.PrincipalCut) }, "", "E0 01 87", "failed connection.principal_cut, AUTH_ERROR", true},
-		"another certificate":  {func(w *world, _ *device) { w.server.Cut("other", check.PrincipalCut) }, "", "", "", false},
-		"shutdown":             {func(w *world, _ *device) { w.server.CutAll(w.t.Context()) }, "", "E0 01 8B", "warned server.shutting_down, SERVER_INITIATED_DISCONNECT", false},
+		"DISCONNECT":   {func(_ *world, d *device) { d.send(&mqtt.Disconnect{}) }, "", "", "CLIENT_INITIATED_DISCONNECT", false},
+		"EOF":          {func(_ *world, d *device) { d.hangUp() }, "", "", "warned session.connection_lost, CONNECTION_LOST", true},
+		"keep-alive":   {func(*world, *device) { time.Sleep(92 * time.Second) }, "", "E0 01 8D", "failed session.keepalive_expired, MQTT_KEEP_ALIVE_TIMEOUT", true},
+		"taken over":   {func(w *world, d *device) { time.Sleep(time.Second); w.dial(mqtt.V5).connect("pump-7") }, "", "E0 01 8E", "failed session.takeover, DUPLICATE_CLIENTID", true},
+		"client error": {func(_ *world, d *device) { d.send(&mqtt.Pubrel{PacketID: 1}) }, "", "E0 01 82", "failed mqtt.unexpected_packet, CLIENT_ERROR", true},
+		"certificate inactive": {func(w *world, _ *device) {
+			w.server.Cut(certificate, check.PrincipalCut, attempt.F("status", "INACTIVE"))
+		}, "", "E0 01 87", "failed connection.principal_cut, AUTH_ERROR", true},
+		"another certificate": {func(w *world, _ *device) { w.server.Cut("other", check.PrincipalCut) }, "", "", "", false},
+		"shutdown":            {func(w *world, _ *device) { w.server.CutAll(w.t.Context()) }, "", "E0 01 8B", "warned server.shutting_down, SERVER_INITIATED_DISCONNECT", false},
 	} {
 		for _, v := range []mqtt.Version{mqtt.V311, mqtt.V5} {
 			t.Run(name+" "+v.String(), func(t *testing.T) {
@@ -371,6 +375,50 @@ func TestContextEnds(t *testing.T) {
 		late := w.dial(mqtt.V5)
 		if !late.ended() {
 			t.Error("a connection was taken after the shutdown began")
+		}
+	})
+}
+
+func TestCallersContextEnds(t *testing.T) {
+	inWorld(t, Config{}, func(w *world) {
+		ctx, cancel := context.WithCancel(w.t.Context())
+		w.ctx = ctx
+		waiting, open := w.dial(mqtt.V311), w.dial(mqtt.V5).connect("a")
+		cancel()
+		if got := open.raw(); got != "E0 01 8B" || !waiting.ended() || !open.ended() {
+			t.Errorf("received %q; ended %v and %v", got, waiting.ended(), open.ended())
+		}
+	})
+}
+
+// TestSharedSubscription: each message goes to one member of each group.
+func TestSharedSubscription(t *testing.T) {
+	inWorld(t, Config{Limits: OpenLimits}, func(w *world) {
+		var members []*device
+		for i := range 3 {
+			d := w.dial(mqtt.V5).connect(fmt.Sprint("m", i)).send(subscribeTo(1, "$share/g/t/+"))
+			d.raw()
+			members = append(members, d)
+		}
+		from := w.dial(mqtt.V311).connect("from")
+		for i := range 60 {
+			from.send(publishOf("t/1", fmt.Sprint(i), 1))
+		}
+		total := 0
+		for i, d := range members {
+			n := len(d.messages())
+			if total += n; n == 0 {
+				t.Errorf("member %d got nothing of 60 messages", i)
+			}
+		}
+		if total != 60 {
+			t.Errorf("%d copies of 60 messages", total)
+		}
+		members[0].hangUp()
+		members[1].hangUp()
+		from.send(publishOf("t/1", "last", 1))
+		if got := members[2].messages(); len(got) != 1 {
+			t.Errorf("the member that is left got %q", got)
 		}
 	})
 }

@@ -24,7 +24,7 @@ func faultOf(c *check.Check, ev ...attempt.Field) fault { return fault{c, ev} }
 // were checked when the packet was decoded.
 func checkTopicName(topic string) fault {
 	if topic == "" {
-		return faultOf(check.TopicInvalid, attempt.F("topic", topic), attempt.F("reason", "it is empty"))
+		return faultOf(check.TopicInvalid, attempt.F("topic", `""`), attempt.F("reason", "it is empty"))
 	}
 	if i := strings.IndexAny(topic, "+#"); i >= 0 {
 		return faultOf(check.TopicInvalid, attempt.F("topic", topic), attempt.F("reason", "it contains the wildcard "+topic[i:i+1]))
@@ -74,7 +74,7 @@ func checkTopicFilter(filter string) fault {
 		}
 	}
 	if plain == "" {
-		return invalid("it is empty")
+		return faultOf(check.TopicFilterInvalid, attempt.F("filter", `"`+filter+`"`), attempt.F("reason", "it is empty"))
 	}
 	for rest, more := plain, true; more; {
 		var level string

@@ -32,12 +32,13 @@ type world struct {
 	changes  atomic.Uint64
 	broken   atomic.Bool // Authorize fails
 	serving  sync.WaitGroup
+	ctx      context.Context // of Serve
 }
 
 // inWorld runs test against a server with the given configuration and a policy that allows all.
 func inWorld(t *testing.T, cfg Config, test func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, attempts: attempt.NewRecorder(attempt.Config{Account: "123456789012", Region: "us-east-1"})}
+		w := &world{t: t, ctx: t.Context(), attempts: attempt.NewRecorder(attempt.Config{Account: "123456789012", Region: "us-east-1"})}
 		w.policy(allowAll)
 		cfg.Broker = broker.New()
 		cfg.Authorize = w.authorize
@@ -155,7 +156,7 @@ func (w *world) dial(v mqtt.Version, o ...dialOptions) *device {
 	d.at = w.attempts.Begin(attempt.DoorMQTT, net.TCPAddrFromAddrPort(remote), nil)
 	w.serving.Go(func() {
 		defer close(d.done)
-		w.server.Serve(w.t.Context(), serverSide{server, d}, Info{Remote: remote}, identity.Principal{Kind: identity.KindCertificate, ID: opt.principal}, d.at)
+		w.server.Serve(w.ctx, serverSide{server, d}, Info{Remote: remote}, identity.Principal{Kind: identity.KindCertificate, ID: opt.principal}, d.at)
 		d.at.End()
 		server.Close()
 	})
@@ -263,6 +264,7 @@ func (d *device) record() attempt.Record {
 func (d *device) codes() string {
 	synctest.Wait()
 	rec := d.record()
+	d.explained(rec.Steps)
 	var list []string
 	for _, s := range rec.Steps {
 		if s.Outcome != attempt.Passed {
@@ -275,6 +277,32 @@ func (d *device) codes() string {
 		}
 	}
 	return strings.Join(list, ", ")
+}
+
+// explained makes sure that the evidence fills every text that a person will read.
+func (d *device) explained(steps []attempt.Step) {
+	d.w.t.Helper()
+	const ofAttempt = " trace source_ip source_port port door client_id account region endpoint ca_file mqtt_port https_port alpn_port api_port certificate_id principal principal_arn thing sdk protocol sni tls_version "
+	for _, s := range steps {
+		if s.Outcome == attempt.Passed {
+			continue
+		}
+		values := func(name string) (string, bool) {
+			if strings.Contains(ofAttempt, " "+name+" ") {
+				return "x", true
+			}
+			for _, f := range s.Evidence {
+				if f.Key == name {
+					return f.Value, f.Value != ""
+				}
+			}
+			return "", false
+		}
+		_, missing := s.Check.FixWith(values)
+		if text := s.Check.CauseWith(values) + s.Check.AdviceWith(values); strings.Contains(text, "(unknown ") || len(missing) > 0 {
+			d.w.t.Errorf("%s lacks evidence: %s; fix lacks %q; has %v", s.Check.Code, text, missing, s.Evidence)
+		}
+	}
 }
 
 // evidence returns a field of the first step with the given code.
