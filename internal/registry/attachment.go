@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -28,7 +29,8 @@ func (r *Registry) AttachPolicy(ctx context.Context, policyName string, target T
 			return err
 		}
 		_, err := t.GetPolicyAttachment(ctx, registrydb.GetPolicyAttachmentParams{
-			TargetType: string(target.Type), TargetName: target.Name, PolicyName: policyName})
+			TargetType: string(target.Type), TargetName: target.Name, PolicyName: policyName,
+		})
 		if !store.IsNotFound(err) {
 			return err // attached already
 		}
@@ -36,7 +38,8 @@ func (r *Registry) AttachPolicy(ctx context.Context, policyName string, target T
 			return err
 		}
 		err = t.InsertPolicyAttachment(ctx, registrydb.InsertPolicyAttachmentParams{
-			TargetType: string(target.Type), TargetName: target.Name, PolicyName: policyName, AttachedAt: t.now})
+			TargetType: string(target.Type), TargetName: target.Name, PolicyName: policyName, AttachedAt: t.now,
+		})
 		t.changed(r.attachmentChange(policyName, target))
 		return err
 	})
@@ -60,7 +63,8 @@ func (r *Registry) checkPolicyLimit(ctx context.Context, t *tx, target Target) e
 func (r *Registry) DetachPolicy(ctx context.Context, policyName string, target Target) (detached bool, err error) {
 	err = r.write(ctx, func(t *tx) error {
 		n, err := t.DeletePolicyAttachment(ctx, registrydb.DeletePolicyAttachmentParams{
-			TargetType: string(target.Type), TargetName: target.Name, PolicyName: policyName})
+			TargetType: string(target.Type), TargetName: target.Name, PolicyName: policyName,
+		})
 		if n > 0 {
 			detached = true
 			t.changed(r.attachmentChange(policyName, target))
@@ -90,7 +94,8 @@ func (r *Registry) dropAttachments(ctx context.Context, t *tx, target Target, po
 		t.changed(r.attachmentChange(name, target))
 	}
 	return t.DeletePolicyAttachmentsOfTarget(ctx, registrydb.DeletePolicyAttachmentsOfTargetParams{
-		TargetType: string(target.Type), TargetName: target.Name})
+		TargetType: string(target.Type), TargetName: target.Name,
+	})
 }
 
 func (r *Registry) attachmentChange(policyName string, target Target) Change {
@@ -100,6 +105,7 @@ func (r *Registry) attachmentChange(policyName string, target Target) Change {
 		c.CertificateID = target.Name
 	case TargetThingGroup:
 		c.GroupName = target.Name
+	case TargetIdentity: // has no field of its own
 	}
 	return c
 }
@@ -117,8 +123,10 @@ func (r *Registry) checkTarget(ctx context.Context, q *registrydb.Queries, targe
 			return Errorf(ResourceNotFound, "Thing group %s does not exist", target.Name).About(target.Name, r.TargetARN(target))
 		}
 		return err
+	case TargetIdentity:
+		return nil
 	}
-	return nil
+	return fmt.Errorf("registry: %q is no type of target", target.Type)
 }
 
 // ListAttachedPolicies lists the names of the policies of a target, sorted, 25 a
@@ -179,7 +187,8 @@ func (r *Registry) attachedPolicies(ctx context.Context, target Target, recursiv
 func (r *Registry) ListTargetsOfPolicy(ctx context.Context, policyName string, page Page) (Listing[Target], error) {
 	return r.listTargets(ctx, policyName, page, func(q *registrydb.Queries, after Target, size int32) ([]Target, error) {
 		rows, err := q.ListTargetsOfPolicy(ctx, registrydb.ListTargetsOfPolicyParams{
-			PolicyName: policyName, AfterType: string(after.Type), AfterName: after.Name, Size: size})
+			PolicyName: policyName, AfterType: string(after.Type), AfterName: after.Name, Size: size,
+		})
 		return targets(rows), err
 	})
 }
@@ -190,11 +199,13 @@ func (r *Registry) ListPrincipalsOfPolicy(ctx context.Context, policyName string
 	return r.listTargets(ctx, policyName, page, func(q *registrydb.Queries, after Target, size int32) ([]Target, error) {
 		if page.Descending {
 			rows, err := q.ListPrincipalsOfPolicyDescending(ctx, registrydb.ListPrincipalsOfPolicyDescendingParams{
-				PolicyName: policyName, AfterType: string(after.Type), AfterName: after.Name, Size: size})
+				PolicyName: policyName, AfterType: string(after.Type), AfterName: after.Name, Size: size,
+			})
 			return targets(rows), err
 		}
 		rows, err := q.ListPrincipalsOfPolicy(ctx, registrydb.ListPrincipalsOfPolicyParams{
-			PolicyName: policyName, AfterType: string(after.Type), AfterName: after.Name, Size: size})
+			PolicyName: policyName, AfterType: string(after.Type), AfterName: after.Name, Size: size,
+		})
 		return targets(rows), err
 	})
 }

@@ -30,10 +30,12 @@ func (r *Registry) ListCACertificates(ctx context.Context, templateName string, 
 	var rows []registeredCA
 	if page.Descending {
 		rows, err = r.read().ListCACertificatesDescending(ctx, registrydb.ListCACertificatesDescendingParams{
-			AfterTime: afterTime, AfterID: afterID, TemplateName: templateName, Size: int32(limit + 1)})
+			AfterTime: afterTime, AfterID: afterID, TemplateName: templateName, Size: int32(limit + 1),
+		})
 	} else {
 		rows, err = r.read().ListCACertificates(ctx, registrydb.ListCACertificatesParams{
-			AfterTime: afterTime, AfterID: afterID, TemplateName: templateName, Size: int32(limit + 1)})
+			AfterTime: afterTime, AfterID: afterID, TemplateName: templateName, Size: int32(limit + 1),
+		})
 	}
 	if err != nil {
 		return Listing[CACertificate]{}, err

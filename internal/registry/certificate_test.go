@@ -101,9 +101,7 @@ func TestRegisterCertificateWithoutCA(t *testing.T) {
 	}
 	_, err := r.RegisterCertificateWithoutCA(t.Context(), text, StatusActive)
 	wantRefusal(t, err, ResourceAlreadyExists, cert.ID)
-	if e := err.(*Error); e.ResourceID != cert.ID || e.ResourceARN != cert.ARN {
-		t.Errorf("the refusal names %q, %q", e.ResourceID, e.ResourceARN)
-	}
+	wantAbout(t, err, cert.ID, cert.ARN)
 	for _, status := range []CertificateStatus{StatusActive, StatusInactive, StatusRevoked} {
 		if c := newCert(t, r, status); c.Status != status {
 			t.Errorf("registered as %s: %s", status, c.Status)

@@ -24,10 +24,12 @@ func (r *Registry) ListCertificatesByCA(ctx context.Context, caID string, page P
 	return r.listByAge(page, func(afterTime int64, afterID string, size int32) ([]registrydb.Certificate, error) {
 		if page.Descending {
 			return r.read().ListCertificatesByCADescending(ctx, registrydb.ListCertificatesByCADescendingParams{
-				CACertificateID: caID, AfterTime: afterTime, AfterID: afterID, Size: size})
+				CACertificateID: caID, AfterTime: afterTime, AfterID: afterID, Size: size,
+			})
 		}
 		return r.read().ListCertificatesByCA(ctx, registrydb.ListCertificatesByCAParams{
-			CACertificateID: caID, AfterTime: afterTime, AfterID: afterID, Size: size})
+			CACertificateID: caID, AfterTime: afterTime, AfterID: afterID, Size: size,
+		})
 	})
 }
 

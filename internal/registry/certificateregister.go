@@ -78,6 +78,7 @@ func registrationStatus(s CertificateStatus) (CertificateStatus, error) {
 		return StatusInactive, nil
 	case StatusActive, StatusInactive, StatusRevoked:
 		return s, nil
+	case StatusPendingTransfer, StatusPendingActivation, StatusDeleted:
 	}
 	return "", Errorf(InvalidRequest, "A certificate can't be registered with the status %s; use ACTIVE, INACTIVE or REVOKED.", s)
 }

@@ -31,11 +31,11 @@ func (r *Registry) UpdateCertificate(ctx context.Context, certificateID string, 
 			return r.certificateError(err, certificateID)
 		}
 		previous := CertificateStatus(row.Status)
-		switch previous {
-		case StatusPendingTransfer:
+		if previous == StatusPendingTransfer {
 			return Errorf(CertificateState, "The certificate is being transferred; its status can't be changed before the transfer ends (certificateId=%s)", certificateID).
 				About(certificateID, r.ARN("cert", certificateID))
-		case status:
+		}
+		if previous == status {
 			return nil
 		}
 		err = t.SetCertificateStatus(ctx, registrydb.SetCertificateStatusParams{
@@ -63,10 +63,10 @@ func (r *Registry) DeleteCertificate(ctx context.Context, certificateID string, 
 		if err != nil {
 			return r.certificateError(err, certificateID)
 		}
-		switch CertificateStatus(row.Status) {
-		case StatusActive:
+		if row.Status == string(StatusActive) {
 			return Errorf(CertificateState, "Certificate must be deactivated (not ACTIVE) before deletion (certificateId=%s)", certificateID).About(certificateID, arn)
-		case StatusPendingTransfer:
+		}
+		if row.Status == string(StatusPendingTransfer) {
 			return Errorf(CertificateState, "The certificate is being transferred and can't be deleted (certificateId=%s)", certificateID).About(certificateID, arn)
 		}
 		things, err := t.CountThingsOfPrincipal(ctx, registrydb.CountThingsOfPrincipalParams{PrincipalType: string(target.Type), PrincipalName: target.Name})

@@ -30,9 +30,7 @@ func TestCreatePolicy(t *testing.T) {
 	for _, document := range []string{allowAll, denyAll, "{"} {
 		_, err := r.CreatePolicy(ctx, "p", document, nil)
 		wantRefusal(t, err, ResourceAlreadyExists, "Policy cannot be created - name already exists (name=p)")
-		if e := err.(*Error); e.ResourceARN != p.ARN || e.ResourceID != "p" {
-			t.Errorf("the refusal names %q, %q", e.ResourceID, e.ResourceARN)
-		}
+		wantAbout(t, err, "p", p.ARN)
 	}
 	_ = got(r.CreatePolicy(ctx, "P", denyAll, nil))(t) // names are case-sensitive
 	_, err := r.CreatePolicy(ctx, "tags", allowAll, []Tag{{"k", "1"}, {"k", "2"}})

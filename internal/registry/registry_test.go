@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -53,6 +54,14 @@ func watchAll(t *testing.T, r *Registry) *[]Change {
 	var seen []Change
 	t.Cleanup(r.Watch(func(c Change) { seen = append(seen, c) }))
 	return &seen
+}
+
+// wantAbout checks which resource a refusal names.
+func wantAbout(t *testing.T, err error, id, arn string) {
+	t.Helper()
+	if e, isRefusal := errors.AsType[*Error](err); !isRefusal || e.ResourceID != id || e.ResourceARN != arn {
+		t.Errorf("%v is about %+v, want %s, %s", err, e, id, arn)
+	}
 }
 
 // all reads a list page by page.

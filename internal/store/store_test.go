@@ -156,7 +156,7 @@ func TestWriteRollsBackOnRefusal(t *testing.T) {
 		}
 		return refusal
 	})
-	if err != refusal {
+	if !errors.Is(err, refusal) {
 		t.Errorf("Write returned %v, want the refusal itself", err)
 	}
 	if got := pets(t, db); len(got) != 0 {

@@ -95,7 +95,7 @@ func (v *views) close() error {
 
 // exec runs a statement on the connection.
 func (s *Snapshot) exec(ctx context.Context, query string) (sql.Result, error) {
-	st, err := s.PrepareContext(ctx, query)
+	st, err := s.PrepareContext(ctx, query) //nolint:sqlclosecheck // the snapshot keeps it
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (s *Snapshot) PrepareContext(ctx context.Context, query string) (*sql.Stmt,
 
 // QueryContext is like [sql.Tx.QueryContext].
 func (s *Snapshot) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	st, err := s.PrepareContext(ctx, query)
+	st, err := s.PrepareContext(ctx, query) //nolint:sqlclosecheck // the snapshot keeps it
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (s *Snapshot) QueryContext(ctx context.Context, query string, args ...any) 
 
 // QueryRowContext is like [sql.Tx.QueryRowContext].
 func (s *Snapshot) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	st, err := s.PrepareContext(ctx, query)
+	st, err := s.PrepareContext(ctx, query) //nolint:sqlclosecheck // the snapshot keeps it
 	if err != nil {
 		return s.conn.QueryRowContext(ctx, query, args...) // answers with the same error
 	}
