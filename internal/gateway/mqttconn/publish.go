@@ -110,6 +110,9 @@ func (k *conn) accept(p *mqtt.Publish, t *topicEntry) {
 		m.Properties = w.props
 		if d := messageExpiry(&p.Props); d > 0 {
 			m.Expires = w.batch.Now.Add(d)
+			if asked := time.Duration(p.Props.MessageExpiry) * time.Second; asked != d {
+				k.at.Warn(check.LimitMessageExpiry, attempt.F("topic", t.name), attempt.F("offered", strconv.Itoa(int(p.Props.MessageExpiry))), attempt.F("required", "1 to 604800"), attempt.F("used", strconv.Itoa(int(d/time.Second))))
+			}
 		}
 	}
 	k.server.cfg.Broker.Publish(w.batch, k.client, t.route, m)

@@ -162,6 +162,9 @@ func TestMessageProperties(t *testing.T) {
 		p.Props.AddUser("b", "3")
 		p.Props.SetTopicAlias(3)
 		from.send(p)
+		if got := from.codes(); got != "warned limit.message_expiry" || from.evidence("limit.message_expiry", "used") != "604800" {
+			t.Errorf("recorded %q", got)
+		}
 		got := v5.next().(*mqtt.Publish)
 		want := publishOf("t/1", "hello", 1)
 		want.PacketID = got.PacketID

@@ -1,6 +1,16 @@
 // Package mqttconn carries one MQTT connection from its first packet to its close: it reads
 // packets, makes the checks of AWS IoT Core in their order, asks the policy, hands messages to the
 // broker and records every outcome.
+//
+// The data path reads from top to bottom: serve (conn.go), connect (connect.go), run and handle
+// (conn.go, handle.go), publish, subscribe, and part, which ends a connection. A refusal is an
+// ending or a fault with its check and evidence; an error is broken machinery and ends in failed.
+//
+// What is not built yet, and what a device sees of it: a session is never stored, so Session
+// Present is 0 and an MQTT 5 client that asks for a Session Expiry Interval is granted 0 (check
+// mqtt.persistent_session.not_built); a retained message is delivered to who is subscribed and not
+// kept (mqtt.retain.not_built); a will delay ends with the session, at once; the services behind
+// $aws topics take messages and do nothing; no lifecycle events are published.
 package mqttconn
 
 import (
@@ -89,7 +99,20 @@ type Server struct {
 	serving sync.WaitGroup                // counts calls of Serve; Add under mu
 }
 
-// New checks cfg and builds a Server. End it with [Server.CutAll].
+// New checks cfg and builds a Server, which a gateway hands its MQTT connections:
+//
+//	s, err := mqttconn.New(mqttconn.Config{
+//		Broker:    broker.New(),
+//		Authorize: mqttconn.FromIdentity(identityService),
+//		Limits:    mqttconn.AWSLimits,   // --limits aws; OpenLimits for open
+//		Refusals:  mqttconn.AWSRefusals, // --refusals aws; ExplainRefusals for explain
+//	})
+//
+// It starts nothing before the first connection. End it with [Server.CutAll].
+//
+// A publisher's goroutine writes to its receivers itself only if their sockets can tell that this
+// does not wait: put [github.com/gatehouse-iot/gatehouse/internal/broker/nonblock.New] around the
+// accepted connection, under TLS. Without it every delivery is handed to a goroutine.
 func New(cfg Config) (*Server, error) {
 	if cfg.Broker == nil || cfg.Authorize == nil {
 		return nil, errors.New("mqttconn: Broker and Authorize are required")
