@@ -106,12 +106,17 @@ func (t *textWriter) ladder(rec Record) {
 // rungText is what one line of the ladder says beside the code.
 func rungText(s Step) string {
 	parts := make([]string, 0, len(s.Evidence)+1)
+	ours := ourARN.FindString(s.Evidence.Get("resource")) // says nothing where all begin with it
 	for _, f := range s.Evidence {
-		switch v := short(check.Visible(f.Value)); f.Key {
-		case "fix", "fix_statement": // the repair stands below
-		case "resource", "principal_arn": // always of this account and Region
+		switch v := short(check.Visible(f.Value)); {
+		case f.Key == "fix", f.Key == "fix_statement", f.Key == "detector", f.Key == "near": // for programs; in words below
+		case f.Key == "reason" && s.Outcome != Passed && strings.Contains(s.Check.Cause, "{reason}"): // stands in the cause below
+		case f.Key == "principal_arn":
 			parts = append(parts, f.Key+"="+ourARN.ReplaceAllString(v, ""))
 		default:
+			if ours != "" {
+				v = strings.TrimPrefix(v, ours)
+			}
 			parts = append(parts, f.Key+"="+v)
 		}
 	}

@@ -2,7 +2,7 @@ package check
 
 // Denials of CONNECT: policy sheet 5, PROBLEMS group E.
 var (
-	connectExample = ev("action", "iot:Connect", "resource", iotExample("client/sensor-1"), "policies", "sensor-policy (version 1)",
+	connectExample = ev("reason", "Nothing allows it; closest is statement 1 of policy sensor-policy.", "action", "iot:Connect", "resource", iotExample("client/sensor-1"), "policies", "sensor-policy (version 1)",
 		"policy", "sensor-policy", "pattern", iotExample("client/pump-*"))
 
 	// AuthzConnectNoStatement is PROBLEMS E-02.
@@ -31,7 +31,7 @@ var (
 	AuthzConnectClientID = register(Check{
 		Code: "authz.connect.client_id", Stage: StageAuthorization, Severity: Refusal,
 		Title:    "The policies allow other client IDs",
-		Cause:    "The client ID is {client_id}; <<policy {policy} allows {pattern}, >>none of the policies allows iot:Connect on {resource}.<< {reason}>>",
+		Cause:    "The client ID is {client_id}, and the policies allow another one<< ({pattern})>>.<< {reason}>>",
 		Device:   closedAfterConnect,
 		Advice:   "Give the device the client ID that its policy allows, or allow this one with the command. Greengrass adds #2 and so on to the thing name.",
 		Fix:      grantConnect,
@@ -55,7 +55,7 @@ var (
 	AuthzConnect = register(Check{
 		Code: "authz.connect", Stage: StageAuthorization, Severity: Refusal,
 		Title: "The policies do not allow this connection", Passed: "iot:Connect is allowed",
-		Cause:    "None of the policies<< {policies}>> allows iot:Connect on {resource}.<< {reason}>>",
+		Cause:    "The policies do not allow iot:Connect for the client ID {client_id}.<< {reason}>>",
 		Device:   closedAfterConnect,
 		Fix:      grantConnect,
 		HiddenBy: append([]*Check{AuthzConnectNoStatement, AuthzConnectResourceType, AuthzConnectClientID, AuthzConnectClientIDEmpty}, nearMisses...),
@@ -120,7 +120,7 @@ var (
 	AuthzPublish = register(Check{
 		Code: "authz.publish", Stage: StageAuthorization, Severity: Refusal,
 		Title: "The policies do not allow this publish", Passed: "Publish allowed",
-		Cause:    "The device published to {topic}; none of the policies<< {policies}>> allows iot:Publish on {resource}.<< {reason}>>",
+		Cause:    "The device published to {topic}, which its policies do not allow.<< {reason}>>",
 		Device:   refusedPublish,
 		Fix:      grantPublish,
 		HiddenBy: append([]*Check{AuthzPublishResourceType}, nearMisses...),
@@ -157,7 +157,7 @@ var (
 	AuthzSubscribe = register(Check{
 		Code: "authz.subscribe", Stage: StageAuthorization, Severity: Refusal,
 		Title: "The policies do not allow this subscription", Passed: "Subscription allowed",
-		Cause:    "The device subscribed to {filter}; none of the policies<< {policies}>> allows iot:Subscribe on {resource}.<< {reason}>>",
+		Cause:    "The device subscribed to {filter}, which its policies do not allow.<< {reason}>>",
 		Device:   refusedSubscribe,
 		Advice:   "MQTT tools subscribe to # and $SYS/# by default: take those out of their settings instead.",
 		Fix:      grantSubscribe,
