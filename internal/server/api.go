@@ -65,6 +65,7 @@ func newAPIServer(s *Server) (*apiServer, error) {
 			sts.New(),
 		},
 		Credentials: credentials{s.registry}, Region: s.cfg.Region, Extra: extra, Log: s.cfg.Log,
+		TokenSecret: []byte(s.info.SecretAccessKey), // so that page tokens outlive a restart
 	})
 	if err != nil {
 		return nil, err
