@@ -184,6 +184,24 @@ func TestWindow(t *testing.T) {
 	})
 }
 
+// TestSweepDoesNotWait: who looks after all clients must not be stopped by one that does not read.
+func TestSweepDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, d := New(), newDevice()
+		c := b.NewClient(ClientConfig{ID: "c", Conn: d, Peer: d, ReceiveMaximum: 1})
+		c.Subscribe("t", Options{QoS: 1})
+		publish(b, nil, "t", &Message{QoS: 1}, &Message{QoS: 1})
+		synctest.Wait()
+		d.gate = make(chan struct{}) // from now on nothing is read
+		c.Sweep(time.Now().Add(2 * time.Hour))
+		if diff := cmp.Diff([]Drop{DropNotAcked}, d.dropped()); diff != "" {
+			t.Error(diff)
+		}
+		close(d.gate)
+		c.Finish(nil)
+	})
+}
+
 // TestSlowReceiver: a client that does not read neither stops its publisher nor grows.
 func TestSlowReceiver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -134,7 +134,7 @@ const (
 )
 
 // flush makes sure that somebody writes what waits: the caller, if w may do that now without
-// waiting longer than it is allowed to, else a goroutine.
+// waiting longer than it is allowed to, else a goroutine. With byItself it never is the caller.
 func (o *output) flush(w writer) {
 	o.mu.Lock()
 	o.promised = false
@@ -144,7 +144,7 @@ func (o *output) flush(w writer) {
 	}
 	o.writing = true
 	o.mu.Unlock()
-	if o.mayWrite(w) {
+	if w != byItself && o.mayWrite(w) {
 		o.write(w)
 	} else {
 		go o.write(byItself)
