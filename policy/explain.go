@@ -215,12 +215,12 @@ func (e *explainer) conclude() {
 		d.Reason = "No policy applies to this principal, so that it can do nothing."
 		d.Fix.Text = fmt.Sprintf("Attach a policy that allows %s on %s.", e.r.action, e.r.resource())
 		if len(d.Near) > 0 {
-			d.Fix.Text = capital(d.Near[0].Fix) + "."
+			d.Fix.Text = sentence(d.Near[0].Fix)
 		}
 	case len(d.Near) > 0:
 		best := d.Near[0]
 		d.Reason = fmt.Sprintf("Nothing allows %s on %s. Closest is %s: %s.", e.r.action, e.r.resource(), best.StatementRef, best.Cause)
-		d.Fix.Text = capital(best.Fix) + "."
+		d.Fix.Text = sentence(best.Fix)
 	case e.has:
 		d.Reason = fmt.Sprintf("No statement allows %s on %s under these conditions.", e.r.action, e.r.resource())
 	default:
@@ -228,11 +228,17 @@ func (e *explainer) conclude() {
 	}
 }
 
-func capital(s string) string {
+// sentence begins s with a capital and ends it with a full stop, except after a
+// command, which people copy.
+func sentence(s string) string {
 	if s == "" {
 		return s
 	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	s = strings.ToUpper(s[:1]) + s[1:]
+	if strings.Contains(s, ": aws iot ") {
+		return s
+	}
+	return s + "."
 }
 
 // code maps a refusal to the check that the gateway records.

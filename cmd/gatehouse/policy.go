@@ -365,7 +365,7 @@ func printAnswer(w io.Writer, answer *simulate.Answer) error {
 	if answer.Fix != nil {
 		fmt.Fprintf(out, "\nFix: %s\n", answer.Fix.Text)
 		if len(answer.Fix.Statement) > 0 {
-			fmt.Fprintf(out, "  %s\n", answer.Fix.Statement)
+			fmt.Fprintf(out, "  statement that allows it: %s\n", answer.Fix.Statement)
 		}
 	}
 	return out.Flush()
