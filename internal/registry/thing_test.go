@@ -312,6 +312,7 @@ func TestListThings(t *testing.T) {
 
 // watch collects the changes that r tells from now on.
 func watch(t *testing.T, r *Registry) *[]Change {
+	t.Helper()
 	var changes []Change
 	t.Cleanup(r.Watch(func(c Change) { changes = append(changes, c) }))
 	return &changes
