@@ -99,6 +99,16 @@ func (a Action) rareIndex() int {
 	return unknownAction
 }
 
+// canonical returns the documented spelling of a listed action, else a itself.
+func canonical(a Action) Action {
+	for i := range actionTable {
+		if foldActions && strings.EqualFold(string(a), string(actionTable[i].action)) {
+			return actionTable[i].action
+		}
+	}
+	return a
+}
+
 // ResourceType returns the resource type that requests for a are checked
 // against: "client", "topic", "topicfilter", "thing", "rolealias", or "" where
 // there is none (ListRetainedMessages) or a is not a listed action.

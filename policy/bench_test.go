@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"testing"
+	"unsafe"
 )
 
 // fleetPolicies returns 10 policies of 20 statements with variables, of which
@@ -137,6 +138,12 @@ func TestCacheIsBounded(t *testing.T) {
 				t.Fatalf("Cache.Decide(%q) = %v, want %v", name, got, want)
 			}
 		}
+	}
+	borrowed := []byte("t/7")
+	cache.Decide(Publish, unsafe.String(&borrowed[0], len(borrowed)))
+	copy(borrowed, "t/8")
+	if got := cache.Decide(Publish, "t/8"); got != ImplicitDeny {
+		t.Errorf("the cache kept borrowed memory: t/8 is %v", got)
 	}
 	if len(cache.places) != 8 {
 		t.Errorf("the cache has %d places, want 8", len(cache.places))

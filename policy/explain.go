@@ -19,7 +19,7 @@ func (b *Bound) Explain(action Action, name string) Decision {
 // ARN, or "*". Partition, Region and account of ctx are taken from the ARN where
 // ctx has none. The error says that resource is neither.
 func (s *Set) ExplainARN(ctx *Context, action Action, resource string) (Decision, error) {
-	r, err := parseRequest(action, resource)
+	r, err := parseRequest(canonical(action), resource)
 	if err != nil {
 		return Decision{}, err
 	}
