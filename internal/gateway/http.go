@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"io"
 	"log"
 	"net"
 	"net/http"
@@ -52,7 +53,7 @@ func (c *session) carryHTTP() {
 		WriteTimeout:                 requestTime,
 		IdleTimeout:                  idleTime,
 		MaxHeaderBytes:               maxHeaderBytes,
-		ErrorLog:                     log.New(discard{}, "", 0), // what peers do wrong is in their attempt
+		ErrorLog:                     log.New(io.Discard, "", 0), // what peers do wrong is in their attempt
 		DisableGeneralOptionsHandler: true,
 	}
 	stop := afterStop(c.sig, func() { srv.Shutdown(context.Background()); hc.Close() })
@@ -145,11 +146,6 @@ func (l *oneConn) Accept() (net.Conn, error) {
 
 func (l *oneConn) Close() error   { return nil }
 func (l *oneConn) Addr() net.Addr { return l.conn.LocalAddr() }
-
-// discard is a writer that forgets.
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // afterStop runs fn when the server stops.
 func afterStop(sig conduct, fn func()) (stop func() bool) { return context.AfterFunc(sig.stop, fn) }

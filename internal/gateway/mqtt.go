@@ -63,7 +63,7 @@ func (c *session) readFirst() (first []byte, ok bool) {
 	for {
 		n, err := c.tls.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
-		if len(buf) > 0 && (!couldGrow(buf) || isConnect(buf) && n > 0) {
+		if len(buf) > 0 && (isConnect(buf) || !couldGrow(buf)) {
 			return buf, true
 		}
 		if err != nil {

@@ -66,15 +66,9 @@ func partial(p []byte, want string) bool {
 	return string(p[:n]) == want[:n]
 }
 
-// couldGrow tells whether more bytes may still make p an HTTP verb or an MQTT
-// CONNECT, so that waiting for them is worth while.
+// couldGrow tells whether more bytes may still make p an HTTP verb, so that
+// waiting for them is worth while.
 func couldGrow(p []byte) bool {
-	if len(p) >= 12 {
-		return false
-	}
-	if isConnect(p) {
-		return true
-	}
 	for _, start := range httpStarts {
 		if len(p) < len(start) && partial(p, start) {
 			return true
