@@ -192,8 +192,9 @@ func (a *Attempt) add(c *check.Check, outcome Outcome, ev []Field) {
 	a.addLocked(c, outcome, ev, now)
 	if c == check.SessionTakeover && outcome == Failed {
 		if loop, loopEv := a.recorder.takeovers.note(a.record, ev); loop != nil {
-			a.recorder.metrics.count(loop, Warned)
-			a.addLocked(loop, Warned, loopEv, now)
+			a.recorder.metrics.count(loop, Failed)
+			a.addLocked(loop, Failed, loopEv, now)
+			a.record.Code = loop.Code // it says more than the last of many take-overs
 		}
 	}
 }

@@ -24,6 +24,7 @@ type Finding struct {
 	Code     string   `json:"code"`
 	Stage    string   `json:"stage"`
 	Outcome  Outcome  `json:"outcome"`
+	Severity string   `json:"severity"` // refusal, warning or note
 	Title    string   `json:"title"`
 	Possible bool     `json:"possible,omitempty"` // a guess: another cause is possible
 	Cause    string   `json:"cause"`
@@ -109,7 +110,7 @@ func (r *Recorder) finding(rec Record, s Step) Finding {
 	c := s.Check
 	v := r.values(rec, s)
 	f := Finding{
-		Code: c.Code, Stage: c.Stage.String(), Outcome: s.Outcome, Title: c.Title, Possible: c.Possible,
+		Code: c.Code, Stage: c.Stage.String(), Outcome: s.Outcome, Severity: c.Severity.String(), Title: c.Title, Possible: c.Possible,
 		Cause: c.CauseWith(v), Device: sees(c, rec), Advice: c.AdviceWith(v), Source: c.Source,
 	}
 	if s.Outcome != Also { // the device never came that far

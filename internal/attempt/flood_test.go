@@ -111,6 +111,9 @@ func TestTakeoverLoop(t *testing.T) {
 				for _, s := range rec.Steps {
 					found = found || s.Check == tt.want && s.Evidence.Get("count") == "4" && s.Evidence.Get("period") == "6s"
 				}
+				if rec.Code != tt.want.Code || report.Findings[0].Code != tt.want.Code || len(report.Findings) != 1 {
+					t.Errorf("code %q, findings %v; want %v alone", rec.Code, codes, tt.want)
+				}
 				if !found {
 					t.Errorf("findings %v, steps %+v; want %v with count 4 in 6s", codes, rec.Steps, tt.want)
 				}

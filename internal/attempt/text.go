@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -42,6 +43,7 @@ func (d Detail) Text(w io.Writer, paint Paint) error {
 type textWriter struct {
 	b     strings.Builder
 	paint Paint
+	fixes []string // printed
 }
 
 func (t *textWriter) verdict(d Detail) {
@@ -108,6 +110,9 @@ func rungText(s Step) string {
 	parts := make([]string, 0, len(s.Evidence)+1)
 	ours := ourARN.FindString(s.Evidence.Get("resource")) // says nothing where all begin with it
 	for _, f := range s.Evidence {
+		if f.Value == "" {
+			continue
+		}
 		switch v := short(check.Visible(f.Value)); {
 		case f.Key == "fix", f.Key == "fix_statement", f.Key == "detector", f.Key == "near": // for programs; in words below
 		case f.Key == "reason" && s.Outcome != Passed && strings.Contains(s.Check.Cause, "{reason}"): // stands in the cause below
@@ -154,6 +159,10 @@ func (t *textWriter) finding(f Finding, titled bool) {
 			word, colour = "ALSO", t.paint.Bad
 		case Failed:
 			word, colour = "REFUSED", t.paint.Bad
+		case Warned:
+			if f.Severity == check.Note.String() {
+				word, colour = "NOTE", t.paint.Strong
+			}
 		}
 		for i, line := range wrap(fmt.Sprintf("%s: %s (%s)", word, f.Title, f.Code), width) {
 			if i == 0 {
@@ -177,11 +186,13 @@ func (t *textWriter) finding(f Finding, titled bool) {
 	if f.Advice != "" {
 		t.part("Do", f.Advice)
 	}
-	if f.Fix != "" {
-		t.b.WriteString(use(t.paint.Strong, "Fix") + "\n")
-		for _, line := range strings.Split(f.Fix, "\n") {
-			t.b.WriteString("  " + line + "\n")
-		}
+	if f.Fix == "" || slices.Contains(t.fixes, f.Fix) {
+		return // it stands above already
+	}
+	t.fixes = append(t.fixes, f.Fix)
+	t.b.WriteString(use(t.paint.Strong, "Fix") + "\n")
+	for _, line := range strings.Split(f.Fix, "\n") {
+		t.b.WriteString("  " + line + "\n")
 	}
 	if len(f.Missing) > 0 {
 		t.part("", "(replace "+strings.ToUpper(strings.Join(f.Missing, ", "))+" first: the record does not have it)")
