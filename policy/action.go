@@ -86,8 +86,9 @@ func (a Action) index() int {
 		return 0
 	case RetainPublish:
 		return 2
+	default:
+		return a.rareIndex()
 	}
-	return a.rareIndex()
 }
 
 func (a Action) rareIndex() int {
@@ -119,15 +120,6 @@ func (a Action) ResourceType() string {
 	return ""
 }
 
-// operation returns the part after the colon: "Publish".
-func (a Action) operation() string {
-	_, op, found := strings.Cut(string(a), ":")
-	if !found {
-		return string(a)
-	}
-	return op
-}
-
 // An Effect is the outcome of a decision; the greatest one found wins. The zero
 // Effect is the implicit deny: what nothing allows is refused.
 type Effect uint8
@@ -147,6 +139,7 @@ func (e Effect) String() string {
 		return "ALLOWED"
 	case ExplicitDeny:
 		return "EXPLICIT_DENY"
+	default:
+		return "IMPLICIT_DENY"
 	}
-	return "IMPLICIT_DENY"
 }

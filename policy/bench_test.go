@@ -10,6 +10,7 @@ import (
 // fleetPolicies returns 10 policies of 20 statements with variables, of which
 // only the last covers what is asked.
 func fleetPolicies(tb testing.TB, policies, statements int) *Set {
+	tb.Helper()
 	var docs []Named
 	for p := range policies {
 		text := `{"Version":"2012-10-17","Statement":[`

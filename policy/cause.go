@@ -52,8 +52,9 @@ func (c *Context) causeText(k key, why Cause) (cause, fix string) {
 		return "the request did not come through a VPC endpoint", "connect through the VPC endpoint, or drop the condition"
 	case CauseUnknownVariable:
 		return k.name + " is no key that AWS IoT Core knows", "check the spelling"
+	default:
+		return k.name + " is not known for this request", "give it a value, or drop it from the statement"
 	}
-	return k.name + " is not known for this request", "give it a value, or drop it from the statement"
 }
 
 func (c *Context) thingName() string {

@@ -126,8 +126,10 @@ func generalNames(der []byte) map[string][]string {
 // directoryName writes a name like "cn=LightBulbCert,ou=SmartHome,o=IoT,c=US":
 // most specific first, keys in lower case. Source: policy sheet 7.3, [U].
 func directoryName(name pkix.RDNSequence) string {
-	short := map[int]string{3: "cn", 5: "serialnumber", 6: "c", 7: "l", 8: "st", 9: "street", 10: "o", 11: "ou", 12: "title",
-		4: "sn", 42: "givenname", 43: "initials", 44: "generationqualifier", 46: "dnqualifier", 65: "pseudonym"}
+	short := map[int]string{
+		3: "cn", 5: "serialnumber", 6: "c", 7: "l", 8: "st", 9: "street", 10: "o", 11: "ou", 12: "title",
+		4: "sn", 42: "givenname", 43: "initials", 44: "generationqualifier", 46: "dnqualifier", 65: "pseudonym",
+	}
 	var parts []string
 	for _, rdn := range slices.Backward(name) {
 		for _, atv := range rdn {
@@ -172,8 +174,9 @@ func (c *Certificate) group(kind keyKind) map[string][]string {
 		return c.SubjectAltName
 	case keyIssuerAlt:
 		return c.IssuerAltName
+	default:
+		return nil
 	}
-	return nil
 }
 
 // values returns the values that count: the first five.
@@ -194,6 +197,7 @@ func (c *Certificate) fact(k key) fact {
 		return knownIf(c.SerialNumber, CauseUnknownFact)
 	case keyAvailableKeys:
 		return knownList(c.availableKeys())
+	default: // the attributes below
 	}
 	values := c.values(k)
 	switch {

@@ -32,9 +32,9 @@ const (
 	// attribute: ".1". Index 0 resolves to nothing. Policy sheet 7.3, 17.8.
 	firstIndex = 1
 
-	// escapeSpaces: leading and trailing spaces of certificate values get a
-	// backslash. Policy sheet 7.3.
-	escapeSpaces = false
+	// escapedInCertificates are the characters of certificate values that get a
+	// backslash; leading and trailing spaces get none. Policy sheet 7.3.
+	escapedInCertificates = ",\"\\+=<>;"
 
 	// escapeDirectoryName: a DirectoryName is inserted as it is, because its own
 	// commas and equals signs are structure. Policy sheet 7.3.

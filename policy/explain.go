@@ -104,8 +104,10 @@ func (e *explainer) statement(doc *Named, index int) {
 	case covers:
 		e.near(e.falseCondition(s, ref))
 	case holds && s.NotResource:
-		e.near(NearMiss{StatementRef: ref, Code: CodeNoMatch, Pattern: strings.Join(s.Resources, ", "), Offered: e.r.resource(),
-			Cause: fmt.Sprintf("its NotResource excludes %s", e.r.resource()), Fix: "take the resource out of NotResource, or allow it in another statement"})
+		e.near(NearMiss{
+			StatementRef: ref, Code: CodeNoMatch, Pattern: strings.Join(s.Resources, ", "), Offered: e.r.resource(),
+			Cause: fmt.Sprintf("its NotResource excludes %s", e.r.resource()), Fix: "take the resource out of NotResource, or allow it in another statement",
+		})
 	case holds:
 		e.near(e.resourceMiss(s, ref, doc.Doc))
 	}
@@ -188,8 +190,10 @@ func (e *explainer) denied() {
 	var denies []NearMiss
 	for _, ref := range e.d.Matched {
 		if ref.Effect == ExplicitDeny {
-			denies = append(denies, NearMiss{StatementRef: ref, Code: CodeExplicitDeny, Offered: e.r.resource(),
-				Cause: "denies " + string(e.r.action) + " on " + e.r.resource() + "; a deny wins over every allow", Fix: "remove or narrow this statement"})
+			denies = append(denies, NearMiss{
+				StatementRef: ref, Code: CodeExplicitDeny, Offered: e.r.resource(),
+				Cause: "denies " + string(e.r.action) + " on " + e.r.resource() + "; a deny wins over every allow", Fix: "remove or narrow this statement",
+			})
 		}
 	}
 	if len(denies) < len(e.d.Matched) {
@@ -278,6 +282,7 @@ func (e *explainer) code() string {
 		return e.byType(CodeSubscribeType, CodeSubscribe)
 	case Receive:
 		return CodeReceive
+	default: // actions of HTTPS have no check of their own
 	}
 	switch {
 	case best != "":

@@ -45,7 +45,7 @@ func readJSON(data []byte) (*reader, *node, *SyntaxError) {
 	root, err := r.value("", 0)
 	if err == nil {
 		_, tail := r.dec.ReadToken()
-		if tail == io.EOF {
+		if errors.Is(tail, io.EOF) {
 			return r, root, nil
 		}
 		if tail == nil {
@@ -109,6 +109,7 @@ func (r *reader) value(pointer string, depth int) (*node, error) {
 			n.items = append(n.items, child)
 		}
 		_, err = r.dec.ReadToken()
+	default: // a scalar has no more tokens
 	}
 	return n, err
 }

@@ -51,8 +51,10 @@ var fixedKeys = map[string]key{}
 
 // attributeNames of distinguished names and of alternative names. Source: policy sheet 7.3.
 var (
-	distinguishedNames = []string{"DistinguishedNameQualifier", "Country", "Organization", "OrganizationalUnit", "State", "CommonName",
-		"SerialNumber", "Title", "Surname", "GivenName", "Initials", "Pseudonym", "GenerationQualifier"}
+	distinguishedNames = []string{
+		"DistinguishedNameQualifier", "Country", "Organization", "OrganizationalUnit", "State", "CommonName",
+		"SerialNumber", "Title", "Surname", "GivenName", "Initials", "Pseudonym", "GenerationQualifier",
+	}
 	alternativeNames = []string{"RFC822Name", "DNSName", "DirectoryName", "UniformResourceIdentifier", "IPAddress"}
 )
 

@@ -52,6 +52,7 @@ func (l *linter) statement(index int) {
 		l.receive(index, s)
 	case ExplicitDeny:
 		l.hole(index, s)
+	default: // a parsed statement has one of the two
 	}
 }
 
@@ -186,8 +187,10 @@ func sampleContext(p *pattern) *Context {
 		}
 		return wild
 	}
-	return &Context{Partition: plain(1, "aws"), Region: plain(3, "us-east-1"), Account: plain(4, "123456789012"), ClientID: "x",
-		Thing: &Thing{Name: "x", Attached: true, Type: "x"}}
+	return &Context{
+		Partition: plain(1, "aws"), Region: plain(3, "us-east-1"), Account: plain(4, "123456789012"), ClientID: "x",
+		Thing: &Thing{Name: "x", Attached: true, Type: "x"},
+	}
 }
 
 // widerFilters lists filters that deliver topic but are written otherwise.

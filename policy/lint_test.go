@@ -16,10 +16,12 @@ func TestLint(t *testing.T) {
 		statements []string
 		want       []string
 	}{
-		"least privilege": {[]string{connectThing,
+		"least privilege": {[]string{
+			connectThing,
 			s("Allow", "iot:Publish", arn+"topic/sensors/${iot:Connection.Thing.ThingName}/*"),
 			s("Allow", "iot:Subscribe", arn+"topicfilter/sensors/${iot:Connection.Thing.ThingName}/*"),
-			s("Allow", "iot:Receive", arn+"topic/sensors/${iot:Connection.Thing.ThingName}/*")}, nil},
+			s("Allow", "iot:Receive", arn+"topic/sensors/${iot:Connection.Thing.ThingName}/*"),
+		}, nil},
 		"everything":            {[]string{s("Allow", "iot:*", "*")}, []string{"policy.lint.overly_permissive"}},
 		"every client":          {[]string{s("Allow", "iot:Connect", arn+"client/*")}, []string{"policy.lint.overly_permissive"}},
 		"its own client ID":     {[]string{s("Allow", "iot:Connect", arn+"client/${iot:ClientId}")}, []string{"policy.lint.self_matching_client_id"}},
@@ -28,8 +30,10 @@ func TestLint(t *testing.T) {
 		"never receives":        {[]string{s("Allow", "iot:Subscribe", arn+"topicfilter/a")}, []string{"policy.lint.receive_missing"}},
 		"hole":                  {[]string{s("Allow", "iot:Subscribe", arn+"topicfilter/p/*"), s("Allow", "iot:Receive", arn+"topic/p/*"), s("Deny", "iot:Subscribe", arn+"topicfilter/p/secret/*")}, []string{"policy.lint.subscribe_deny_hole"}},
 		"hole closed by a deny": {[]string{s("Allow", "iot:Subscribe", arn+"topicfilter/p/*"), s("Allow", "iot:Receive", arn+"topic/p/*"), s("Deny", "iot:Subscribe", arn+"topicfilter/p/secret/*"), s("Deny", "iot:Receive", arn+"topic/p/secret/*")}, nil},
-		"hole closed by NotResource": {[]string{s("Allow", "iot:Subscribe", arn+"topicfilter/p/*"),
-			`{"Effect":"Allow","Action":"iot:Receive","NotResource":"` + arn + `topic/p/secret/*"}`, s("Deny", "iot:Subscribe", arn+"topicfilter/p/secret/*")}, nil},
+		"hole closed by NotResource": {[]string{
+			s("Allow", "iot:Subscribe", arn+"topicfilter/p/*"),
+			`{"Effect":"Allow","Action":"iot:Receive","NotResource":"` + arn + `topic/p/secret/*"}`, s("Deny", "iot:Subscribe", arn+"topicfilter/p/secret/*"),
+		}, nil},
 		"MQTT wildcards in a deny": {[]string{s("Deny", "iot:Subscribe", arn+"topicfilter/p/#")}, []string{"policy.lint.mqtt_wildcard_in_deny"}},
 		"deny with a variable":     {[]string{s("Deny", "iot:Publish", arn+"topic/${iot:Connection.Thing.ThingName}/x")}, []string{"policy.lint.deny_variable"}},
 	} {

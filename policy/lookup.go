@@ -35,7 +35,6 @@ const (
 	maxCertificateValues           = 5
 	maxCertificateValueChars       = 1024
 	certificateWildcards           = "*$+?#"
-	escapedInCertificates          = ",\"\\+=<>;"
 )
 
 // A fact is what is known about a key: present with values, or absent with the cause.
@@ -146,8 +145,9 @@ func (c *Context) lookup(k key, action Action) fact {
 		return c.globalFact(k)
 	case keyLegacyThing:
 		return absent(CauseLegacyThing)
+	default:
+		return absent(CauseUnknownVariable)
 	}
-	return absent(CauseUnknownVariable)
 }
 
 func (c *Context) globalFact(k key) fact {
@@ -235,6 +235,7 @@ func (c *Context) text(k key, action Action) (value string, why Cause, literal b
 		if strings.ContainsAny(raw, certificateWildcards) {
 			return "", CauseWildcards, true
 		}
+	default: // other values are inserted as they are
 	}
 	if !utf8.ValidString(value) {
 		return "", CauseInvalidUTF8, false

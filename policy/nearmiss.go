@@ -42,14 +42,18 @@ func (e *explainer) entryMiss(p *pattern, text string, doc *Document) NearMiss {
 	kind, name := r.kind(), r.name()
 	for _, other := range []string{"client", "topic", "topicfilter", "thing", "rolealias"} {
 		if other != kind && newGlob(want).match(other+"/"+name) {
-			return NearMiss{Code: CodeWrongResourceType,
+			return NearMiss{
+				Code:  CodeWrongResourceType,
 				Cause: fmt.Sprintf("it names %s/..., but %s is checked against %s/%s", other, r.action, kind, name),
-				Fix:   fmt.Sprintf("write %s/ in place of %s/ in the resource", kind, other)}
+				Fix:   fmt.Sprintf("write %s/ in place of %s/ in the resource", kind, other),
+			}
 		}
 	}
 	if wantKind, _, _ := strings.Cut(textOf(want), "/"); wantKind != kind && !strings.ContainsAny(wantKind, "*?") {
-		return NearMiss{Code: CodeWrongResourceType, Cause: fmt.Sprintf("a resource of type %s can never match %s, which is checked against %s/...", wantKind, r.action, kind),
-			Fix: fmt.Sprintf("allow %s on %s", r.action, r.resource())}
+		return NearMiss{
+			Code: CodeWrongResourceType, Cause: fmt.Sprintf("a resource of type %s can never match %s, which is checked against %s/...", wantKind, r.action, kind),
+			Fix: fmt.Sprintf("allow %s on %s", r.action, r.resource()),
+		}
 	}
 	if !inHead {
 		return e.mismatch(text)
@@ -60,14 +64,20 @@ func (e *explainer) entryMiss(p *pattern, text string, doc *Document) NearMiss {
 	case slashMatches(want, kind, name):
 		return NearMiss{Code: CodeSlash, Cause: fmt.Sprintf("%q and %q differ by a slash at the start or end", textOf(want), r.parts[5]), Fix: "add or remove the slash: for MQTT a/b and /a/b are different topics"}
 	case r.action == Subscribe && shareInner(name) != "" && newGlob(want).match(kind+"/"+shareInner(name)):
-		return NearMiss{Code: CodeShareForm, Cause: fmt.Sprintf("it grants the filter %s, but a shared subscription is checked with its prefix: %s", shareInner(name), name),
-			Fix: "grant topicfilter/" + sharePrefix(name) + shareInner(name)}
+		return NearMiss{
+			Code: CodeShareForm, Cause: fmt.Sprintf("it grants the filter %s, but a shared subscription is checked with its prefix: %s", shareInner(name), name),
+			Fix: "grant topicfilter/" + sharePrefix(name) + shareInner(name),
+		}
 	case strings.ContainsAny(textOf(want), "+#") && mqttMatches(want, r.parts[5]):
-		return NearMiss{Code: CodeMQTTWildcard, Cause: fmt.Sprintf("+ and # are plain characters in a policy: %q does not cover %q", textOf(want), r.parts[5]),
-			Fix: "write * in place of + and #; it also covers slashes, so that it is wider"}
+		return NearMiss{
+			Code: CodeMQTTWildcard, Cause: fmt.Sprintf("+ and # are plain characters in a policy: %q does not cover %q", textOf(want), r.parts[5]),
+			Fix: "write * in place of + and #; it also covers slashes, so that it is wider",
+		}
 	case r.action == Subscribe && strings.ContainsAny(name, "+#") && filterCovers(kind+"/"+name, want):
-		return NearMiss{Code: CodeFilterBroader, Cause: fmt.Sprintf("the filter %q is broader than the grant %q; filters are compared as text", name, textOf(want)),
-			Fix: "subscribe to what is granted, or grant the filter itself: topicfilter/" + name}
+		return NearMiss{
+			Code: CodeFilterBroader, Cause: fmt.Sprintf("the filter %q is broader than the grant %q; filters are compared as text", name, textOf(want)),
+			Fix: "subscribe to what is granted, or grant the filter itself: topicfilter/" + name,
+		}
 	}
 	return e.mismatch(textOf(want))
 }
@@ -96,8 +106,10 @@ func (e *explainer) headMiss(p *pattern) NearMiss {
 	}{{4, CodeAccountMismatch, "account"}, {3, CodeRegionMismatch, "Region"}, {1, CodePartitionMismatch, "partition"}, {2, CodeNoMatch, "service"}} {
 		if g := p.head[part.index]; !g.match(r.parts[part.index]) {
 			has := textOf(g.prefix + g.rest)
-			return NearMiss{Code: part.code, Cause: fmt.Sprintf("its ARN names %s %q, the request is for %q", part.name, has, r.parts[part.index]),
-				Fix: fmt.Sprintf("write %s as %s of the ARN", r.parts[part.index], part.name)}
+			return NearMiss{
+				Code: part.code, Cause: fmt.Sprintf("its ARN names %s %q, the request is for %q", part.name, has, r.parts[part.index]),
+				Fix: fmt.Sprintf("write %s as %s of the ARN", r.parts[part.index], part.name),
+			}
 		}
 	}
 	return NearMiss{Code: CodeNoMatch}
@@ -180,14 +192,18 @@ func (e *explainer) skippedDeny(s *Statement, ref StatementRef, covers, holds bo
 					continue
 				}
 				cause, _ := e.ctx.causeText(t.key, why)
-				e.warn(NearMiss{StatementRef: ref, Code: CodeDenySkipped, Pattern: s.Resources[i], Offered: e.r.resource(),
-					Cause: fmt.Sprintf("this Deny does not apply because %s has no value: %s", t.text, cause), Fix: "write the Deny without the variable"})
+				e.warn(NearMiss{
+					StatementRef: ref, Code: CodeDenySkipped, Pattern: s.Resources[i], Offered: e.r.resource(),
+					Cause: fmt.Sprintf("this Deny does not apply because %s has no value: %s", t.text, cause), Fix: "write the Deny without the variable",
+				})
 				return
 			}
 		} else if e.r.action == Subscribe && strings.ContainsAny(e.r.name(), "+#") && p.headMatchesParts(e.r.parts[:]) && filterCovers(e.r.parts[5], want) {
-			e.warn(NearMiss{StatementRef: ref, Code: CodeSubscribeDenyHole, Pattern: s.Resources[i], Offered: e.r.resource(),
+			e.warn(NearMiss{
+				StatementRef: ref, Code: CodeSubscribeDenyHole, Pattern: s.Resources[i], Offered: e.r.resource(),
 				Cause: fmt.Sprintf("the filter %q steps around this Deny, yet delivers what it means to keep private", e.r.name()),
-				Fix:   "deny iot:Receive on topic/" + strings.TrimPrefix(textOf(want), "topicfilter/") + " instead"})
+				Fix:   "deny iot:Receive on topic/" + strings.TrimPrefix(textOf(want), "topicfilter/") + " instead",
+			})
 			return
 		}
 	}
@@ -206,8 +222,10 @@ func (e *explainer) skippedCondition(s *Statement, ref StatementRef) {
 			return
 		}
 	}
-	e.warn(NearMiss{StatementRef: ref, Code: CodeDenySkipped, Offered: e.r.resource(),
-		Cause: "this Deny does not apply because " + why, Fix: "write the Deny without the variable"})
+	e.warn(NearMiss{
+		StatementRef: ref, Code: CodeDenySkipped, Offered: e.r.resource(),
+		Cause: "this Deny does not apply because " + why, Fix: "write the Deny without the variable",
+	})
 }
 
 // wouldMatch reports whether p matches with a star in place of every variable.
@@ -237,9 +255,11 @@ func (e *explainer) falseCondition(s *Statement, ref StatementRef) NearMiss {
 		}
 		f := e.ctx.lookup(c.key, e.r.action)
 		have := f.values(c.key)
-		n := NearMiss{StatementRef: ref, Code: CodeCondition, Pattern: c.String(), Offered: strings.Join(have, ", "),
+		n := NearMiss{
+			StatementRef: ref, Code: CodeCondition, Pattern: c.String(), Offered: strings.Join(have, ", "),
 			Cause: fmt.Sprintf("its condition is false: %s wants %s, the request has %s", c.Operator, c.wanted(), listed(c.key.name, have)),
-			Fix:   "meet the condition, or change it"}
+			Fix:   "meet the condition, or change it",
+		}
 		if !f.present {
 			why, fix := e.ctx.causeText(c.key, f.cause)
 			n.Code, n.Cause, n.Fix = CodeConditionAbsent, fmt.Sprintf("its condition on %s is false because the key has no value: %s", c.key.name, why), fix

@@ -106,8 +106,9 @@ func (op operator) takesVariables() bool {
 	switch op.family {
 	case familyString, familyStringFold, familyStringLike, familyARN, familyBool:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // parseValue understands a condition value for op.
@@ -179,8 +180,9 @@ func (op operator) matchValue(p *pattern, value string, ctx *Context, action Act
 		a, aok := parseDate(value)
 		b, bok := parseDate(want)
 		return aok && bok && compare(op.name, a.Compare(b))
+	default:
+		return false
 	}
-	return false
 }
 
 func (p *pattern) matchARN(resource string, parts []string) bool {

@@ -243,8 +243,9 @@ func kindName(k jsontext.Kind) string {
 		return "a number"
 	case 't', 'f':
 		return "a boolean"
+	default:
+		return "null"
 	}
-	return "null"
 }
 
 // meant proposes the known word that differs from name in case or in an s at

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -209,12 +210,7 @@ func refCondition(operator, name string, values []string, r refRequest, variable
 		}
 		return true
 	}
-	for _, v := range have {
-		if holdsFor(v) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(have, holdsFor)
 }
 
 func refOne(op, want, have string, r refRequest, variables bool) bool {
@@ -316,9 +312,11 @@ func refFacts(ctx *Context, action Action) (map[string][]string, map[string]bool
 
 var genNames = rapid.SampledFrom([]string{"a", "b", "a/b", "a/b/c", "A/b", "/a", "a/", "a/+", "a/#", "#", "a/+/c", "d1", "d1/a", "d2", "*", "a*", "?", "$aws/things/d1", "${x}", "é", "a/é/c", "x:y", ""})
 
-var genPiece = rapid.SampledFrom([]string{"a", "b", "/", "/a", "a/", "*", "?", "+", "#", "d1", "é", ":", "c",
+var genPiece = rapid.SampledFrom([]string{
+	"a", "b", "/", "/a", "a/", "*", "?", "+", "#", "d1", "é", ":", "c",
 	"${iot:ClientId}", "${iot:Connection.Thing.ThingName}", "${iot:Connection.Thing.Attributes[k]}", "${iot:Certificate.Subject.Organization}",
-	"${iot:Certificate.Subject.Organization.1}", "${nope}", "${*}", "${?}", "${$}", "${iot:ConnectAttributes}", "${iot:Connection.Thing.ThingTypeName, 'df'}"})
+	"${iot:Certificate.Subject.Organization.1}", "${nope}", "${*}", "${?}", "${$}", "${iot:ConnectAttributes}", "${iot:Connection.Thing.ThingTypeName, 'df'}",
+})
 
 var genKind = rapid.SampledFrom([]string{"client/", "topic/", "topicfilter/", "topic", "t*", "*/", "t?pic/", "thing/", "*"})
 
@@ -335,8 +333,10 @@ func genResource(t *rapid.T) string {
 }
 
 func genCondition(t *rapid.T) map[string]map[string]any {
-	keys := rapid.SampledFrom([]string{"iot:ClientId", "iot:Connection.Thing.ThingName", "iot:Connection.Thing.IsAttached", "iot:ConnectAttributes",
-		"iot:LastWillTopic", "aws:SourceIp", "iot:Certificate.SerialNumber", "iot:Certificate.Subject.Organization.List", "iot:Certificate.Subject.Organization", "nope"})
+	keys := rapid.SampledFrom([]string{
+		"iot:ClientId", "iot:Connection.Thing.ThingName", "iot:Connection.Thing.IsAttached", "iot:ConnectAttributes",
+		"iot:LastWillTopic", "aws:SourceIp", "iot:Certificate.SerialNumber", "iot:Certificate.Subject.Organization.List", "iot:Certificate.Subject.Organization", "nope",
+	})
 	set := rapid.SampledFrom([]string{"", "", "ForAllValues:", "ForAnyValue:"}).Draw(t, "set")
 	exists := rapid.SampledFrom([]string{"", "", "IfExists"}).Draw(t, "exists")
 	var op string
@@ -411,8 +411,10 @@ func genContext(t *rapid.T) *Context {
 		ctx.SourceIP = netip.MustParseAddr(rapid.SampledFrom([]string{"10.1.2.3", "8.8.8.8", "::1"}).Draw(t, "addr"))
 	}
 	if rapid.Bool().Draw(t, "thing") {
-		ctx.Thing = &Thing{Name: "d1", Attached: rapid.Bool().Draw(t, "attached"), Exclusive: rapid.Bool().Draw(t, "exclusive"),
-			Type: rapid.SampledFrom([]string{"", "a"}).Draw(t, "type"), Attributes: rapid.SampledFrom([]map[string]string{nil, {"k": "a"}, {"k": "#"}}).Draw(t, "thing attributes")}
+		ctx.Thing = &Thing{
+			Name: "d1", Attached: rapid.Bool().Draw(t, "attached"), Exclusive: rapid.Bool().Draw(t, "exclusive"),
+			Type: rapid.SampledFrom([]string{"", "a"}).Draw(t, "type"), Attributes: rapid.SampledFrom([]map[string]string{nil, {"k": "a"}, {"k": "#"}}).Draw(t, "thing attributes"),
+		}
 	}
 	if rapid.Bool().Draw(t, "certificate") {
 		ctx.Certificate = &Certificate{SerialNumber: "2587", ID: "c0ffee", Subject: map[string][]string{"Organization": rapid.SampledFrom([][]string{nil, {"a"}, {"o1", "o2"}, {"o1", "b", "o3", "o4", "o5", "o6"}}).Draw(t, "organization")}}

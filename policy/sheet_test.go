@@ -29,8 +29,10 @@ func deny(action, resource string, condition ...string) string {
 
 // device is an attached thing on MQTT.
 func device() *Context {
-	return &Context{Region: testRegion, Account: testOwner, ClientID: "dev-7",
-		Thing: &Thing{Name: "dev-7", Attached: true, Type: "pump", Attributes: map[string]string{"site": "plant/1", "x,y": "z"}}}
+	return &Context{
+		Region: testRegion, Account: testOwner, ClientID: "dev-7",
+		Thing: &Thing{Name: "dev-7", Attached: true, Type: "pump", Attributes: map[string]string{"site": "plant/1", "x,y": "z"}},
+	}
 }
 
 type ask struct {
@@ -159,10 +161,13 @@ func TestVariables(t *testing.T) {
 	plus.ClientID = "+"
 	provider := &Context{Region: testRegion, Account: testOwner, Protocol: Credentials, Thing: &Thing{Name: "dev-7", Attached: true}}
 	cert := device()
-	cert.Certificate = &Certificate{ID: "c0ffee", SerialNumber: "2587", Subject: map[string][]string{
-		"CommonName": {"a=b", "two", "three", "four", "five", "six"}, "Title": {"x*y"}, "Surname": {strings.Repeat("n", 1025)}, "Initials": {strings.Repeat("n", 1024)}},
+	cert.Certificate = &Certificate{
+		ID: "c0ffee", SerialNumber: "2587", Subject: map[string][]string{
+			"CommonName": {"a=b", "two", "three", "four", "five", "six"}, "Title": {"x*y"}, "Surname": {strings.Repeat("n", 1025)}, "Initials": {strings.Repeat("n", 1024)},
+		},
 		SubjectAltName: map[string][]string{"DNSName": {"d.example"}, "DirectoryName": {"cn=LightBulbCert,ou=SmartHome,o=IoT,c=US"}},
-		Issuer:         map[string][]string{"OrganizationalUnit": {"Amazon Web Services O=Amazon.com Inc. L=Seattle ST=Washington C=US"}}}
+		Issuer:         map[string][]string{"OrganizationalUnit": {"Amazon Web Services O=Amazon.com Inc. L=Seattle ST=Washington C=US"}},
+	}
 	ip := device()
 	ip.SourceIP, ip.DomainName, ip.CognitoID = netip.MustParseAddr("::ffff:10.1.2.3"), "iot.example", "us-east-1:1"
 	vpc := device()

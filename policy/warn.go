@@ -246,6 +246,7 @@ func (d *Document) warnCondition(statement int, c *Condition) {
 			valid, want = validNetwork(v), "an address or a network like 192.0.2.0/24"
 		case familyARN:
 			valid, want = !c.values[i].never, "an ARN with six parts"
+		default: // any text is a value
 		}
 		if !valid {
 			d.note(statement, c.Pos, "policy.lint.condition_value", Problem, "write "+want, "%q never matches: %s compares with %s", v, c.Operator, want)

@@ -221,8 +221,10 @@ func (c *policySimulateCmd) documents(a *app) ([]policy.Named, error) {
 }
 
 func (c *policySimulateCmd) context() (*policy.Context, error) {
-	ctx := &policy.Context{Protocol: policy.Protocol(c.Protocol), ClientID: c.ClientID, ConnectAttributes: c.ConnectAttribute,
-		LastWillTopic: c.WillTopic, DomainName: c.DomainName}
+	ctx := &policy.Context{
+		Protocol: policy.Protocol(c.Protocol), ClientID: c.ClientID, ConnectAttributes: c.ConnectAttribute,
+		LastWillTopic: c.WillTopic, DomainName: c.DomainName,
+	}
 	if c.Thing != "" {
 		ctx.Thing = &policy.Thing{Name: c.Thing, Type: c.ThingType, Attributes: c.Attribute, Attached: !c.NotAttached, Exclusive: c.Exclusive}
 	}

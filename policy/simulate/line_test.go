@@ -21,8 +21,10 @@ func TestLine(t *testing.T) {
 		decision string
 		parts    []string // of the reply
 	}{
-		"allowed by thing": {`{"policies":[` + ownPolicy + `],"context":{"protocol":"mqtt","clientId":"dev-7","thing":{"name":"dev-7","attached":true}},` + client, "ALLOWED",
-			[]string{`"matched":[{"policy":"policies[0]","statement":0,"sid":"c","effect":"Allow"}]`, `{"name":"iot:Connection.Thing.ThingName","value":"dev-7"}`, `"missingContextValues":[]`}},
+		"allowed by thing": {
+			`{"policies":[` + ownPolicy + `],"context":{"protocol":"mqtt","clientId":"dev-7","thing":{"name":"dev-7","attached":true}},` + client, "ALLOWED",
+			[]string{`"matched":[{"policy":"policies[0]","statement":0,"sid":"c","effect":"Allow"}]`, `{"name":"iot:Connection.Thing.ThingName","value":"dev-7"}`, `"missingContextValues":[]`},
+		},
 		"exclusive thing":       {`{"policies":[` + strings.Replace(ownPolicy, "${iot:Connection.Thing.ThingName}", "dev-7", 1) + `],"context":{"clientId":"other","thing":{"name":"t","attached":true,"principalType":"EXCLUSIVE_THING"}},` + client, "ALLOWED", nil},
 		"ownPolicy as a string": {`{"policies":[` + quote(ownPolicy) + `],"context":{"clientId":"dev-7","thing":{"name":"dev-7","attached":true}},` + client, "ALLOWED", nil},
 		"thing is unknown":      {`{"policies":[` + ownPolicy + `],"context":{"clientId":"dev-7"},` + client, "IMPLICIT_DENY", []string{`"code":"policy.var.undefined"`, `"missingContextValues":["iot:Connection.Thing.ThingName"]`, `"cause":"client_id_is_not_a_thing"`}},

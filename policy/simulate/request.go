@@ -305,8 +305,10 @@ func (c *Certificate) facts() (*policy.Certificate, error) {
 		}
 		return out
 	}
-	facts := &policy.Certificate{ID: c.CertificateID, Subject: lists(c.Subject), Issuer: lists(c.Issuer),
-		SubjectAltName: lists(c.SubjectAltName), IssuerAltName: lists(c.IssuerAltName)}
+	facts := &policy.Certificate{
+		ID: c.CertificateID, Subject: lists(c.Subject), Issuer: lists(c.Issuer),
+		SubjectAltName: lists(c.SubjectAltName), IssuerAltName: lists(c.IssuerAltName),
+	}
 	if c.SerialNumber != "" {
 		hex := strings.TrimPrefix(strings.ToLower(strings.ReplaceAll(c.SerialNumber, ":", "")), "0x")
 		n, ok := new(big.Int).SetString(hex, 16)
