@@ -30,6 +30,17 @@ type serverFlags struct {
 	APIURL  string `name:"api-url" help:"API of a Gatehouse elsewhere, with AWS credentials from the environment, in place of --data-dir." placeholder:"URL" env:"GATEHOUSE_API_URL"`
 }
 
+// flags are the flags that lead another command, typed in the same shell, to the same server.
+func (f *serverFlags) flags() string {
+	switch {
+	case f.APIURL == "":
+		return dataDirFlag(f.DataDir)
+	case f.APIURL == os.Getenv("GATEHOUSE_API_URL"):
+		return ""
+	}
+	return " --api-url " + shellQuote(f.APIURL)
+}
+
 // gatehouse is a running Gatehouse as a command sees it.
 type gatehouse struct {
 	apiURL      string

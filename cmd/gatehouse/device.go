@@ -22,6 +22,13 @@ type deviceCmd struct {
 	Add deviceAddCmd `cmd:"" help:"Make a thing with an active certificate and a least-privilege policy, and print the command that connects it."`
 }
 
+// Help is the example that `gatehouse device --help` ends with.
+func (c *deviceCmd) Help() string {
+	return `Example:
+
+  gatehouse device add sensor-1 --out certs/`
+}
+
 // deviceAddCmd makes one device through the AWS API, as any tool would.
 type deviceAddCmd struct {
 	serverFlags
@@ -37,8 +44,10 @@ func (c *deviceAddCmd) Help() string {
   gatehouse device add sensor-1 --out certs/
   gatehouse device add pump-7 --topic 'plant/{name}/*' --topic 'broadcast/*'
 
-Without --topic: sensors/NAME/*, NAME/* and $aws/things/NAME/*. The certificate and keys are named as
-the AWS console names them: ID-certificate.pem.crt, ID-private.pem.key, ID-public.pem.key, AmazonRootCA1.pem.`
+Without --topic: sensors/NAME/*, NAME/* and $aws/things/NAME/*.
+
+The files are named as the AWS console names them: ID-certificate.pem.crt, ID-private.pem.key, ID-public.pem.key
+and AmazonRootCA1.pem. Short names lead to them: NAME.cert.pem, NAME.private.key and NAME.public.key.`
 }
 
 // defaultTopics are the patterns of a device that was made without --topic.
@@ -53,6 +62,7 @@ type addedDevice struct {
 	CertificateID   string   `json:"certificateId"`
 	CertificateARN  string   `json:"certificateArn"`
 	PolicyName      string   `json:"policyName"`
+	PolicyExisted   bool     `json:"policyExisted,omitempty"` // it was there, and was left as it is
 	CertificateFile string   `json:"certificateFile"`
 	PrivateKeyFile  string   `json:"privateKeyFile"`
 	PublicKeyFile   string   `json:"publicKeyFile"`
@@ -60,7 +70,13 @@ type addedDevice struct {
 	Endpoint        string   `json:"endpoint"`
 	Port            int      `json:"port"`
 	Topics          []string `json:"topics"`
+
+	short shortNames
 }
+
+// shortNames are the names by the thing, for commands that people read. Where a
+// link can't be made they are the long ones.
+type shortNames struct{ certificate, privateKey, publicKey string }
 
 func (c *deviceAddCmd) Run(a *app) error {
 	if !thingNameForm.MatchString(c.Name) {
@@ -145,6 +161,11 @@ func (c *deviceAddCmd) make(ctx context.Context, gw *gatehouse, d *addedDevice, 
 			return fmt.Errorf("write device files: %w", err)
 		}
 	}
+	d.short = shortNames{
+		certificate: link(c.Out, c.Name, ".cert.pem", d.CertificateFile),
+		privateKey:  link(c.Out, c.Name, ".private.key", d.PrivateKeyFile),
+		publicKey:   link(c.Out, c.Name, ".public.key", d.PublicKeyFile),
+	}
 	if _, err := api.AttachPolicy(ctx, &iot.AttachPolicyInput{PolicyName: &d.PolicyName, Target: &d.CertificateARN}); err != nil {
 		return apiFailure("attach policy", err)
 	}
@@ -166,7 +187,7 @@ func (c *deviceAddCmd) ensurePolicy(ctx context.Context, api *iot.Client, d *add
 		return "", err
 	}
 	_, err = api.CreatePolicy(ctx, &iot.CreatePolicyInput{PolicyName: &name, PolicyDocument: &document})
-	if _, exists := errors.AsType[*types.ResourceAlreadyExistsException](err); exists {
+	if _, d.PolicyExisted = errors.AsType[*types.ResourceAlreadyExistsException](err); d.PolicyExisted {
 		return name, nil
 	}
 	if err != nil {
@@ -204,32 +225,62 @@ func devicePolicy(thingARN, name string, topics []string) (string, error) {
 	return string(raw), err
 }
 
-// report says what was made and how to use it.
+// link makes the short name of file in folder dir: thing name and suffix. A link
+// of an earlier device is replaced, anything else stays, and then the long name
+// is the answer.
+func link(dir, thing, suffix, file string) string {
+	short := filepath.Join(dir, strings.ReplaceAll(thing, ":", "_")+suffix)
+	if info, err := os.Lstat(short); err == nil && info.Mode()&os.ModeSymlink != 0 {
+		os.Remove(short) //nolint:errcheck // Symlink says it
+	}
+	if err := os.Symlink(filepath.Base(file), short); err != nil {
+		return file
+	}
+	return short
+}
+
+// report says what was made and how to use it, on 80 columns where names allow.
 func (c *deviceAddCmd) report(w io.Writer, d addedDevice) error {
 	topic := strings.TrimSuffix(d.Topics[0], "*")
 	topic = strings.TrimSuffix(topic, "/") + "/temp"
-	_, err := fmt.Fprintf(w, `Device %s may connect.
+	policy := "connect as " + d.ThingName + "; publish, subscribe and receive:"
+	if d.PolicyExisted {
+		policy = "existed already and was left as it is"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, `Device %s may connect.
 
   thing        %s
-  certificate  %s (ACTIVE)
-  policy       %s: connect as %s; publish and subscribe below %s
-  files        %s
+  certificate  %s
+               ACTIVE, attached to the thing
+  policy       %s
                %s
-               %s
-               %s
-
+`, d.ThingName, d.ThingName, d.CertificateID, d.PolicyName, policy)
+	if !d.PolicyExisted {
+		for _, t := range d.Topics {
+			fmt.Fprintf(&b, "               %s\n", t)
+		}
+	}
+	fmt.Fprintf(&b, "  files        %s\n", d.short.certificate)
+	fmt.Fprintf(&b, "               %s\n", d.short.privateKey)
+	fmt.Fprintf(&b, "               %s\n", d.short.publicKey)
+	fmt.Fprintf(&b, "               %s\n", d.CAFile)
+	if d.short.certificate != d.CertificateFile {
+		fmt.Fprintf(&b, "               short names of %.8s...-certificate.pem.crt and so on\n", d.CertificateID)
+	}
+	fmt.Fprintf(&b, `
 Connect it:
 
-  mosquitto_pub --cafile %s --cert %s --key %s \
+  mosquitto_pub --cafile %s \
+    --cert %s --key %s \
     -h %s -p %d -i %s -t %s -m 21 -q 1
 
 See what the gateway saw:
 
   gatehouse explain%s --client-id %s
-`, d.ThingName, d.ThingARN, d.CertificateID, d.PolicyName, d.ThingName, strings.Join(d.Topics, ", "),
-		d.CertificateFile, d.PrivateKeyFile, d.PublicKeyFile, d.CAFile,
-		shellQuote(d.CAFile), shellQuote(d.CertificateFile), shellQuote(d.PrivateKeyFile),
-		d.Endpoint, d.Port, shellQuote(d.ThingName), shellQuote(topic), dataDirFlag(c.DataDir), shellQuote(d.ThingName))
+`, shellQuote(d.CAFile), shellQuote(d.short.certificate), shellQuote(d.short.privateKey),
+		d.Endpoint, d.Port, shellQuote(d.ThingName), shellQuote(topic), c.flags(), shellQuote(d.ThingName))
+	_, err := io.WriteString(w, b.String())
 	return err
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/gatehouse-iot/gatehouse/internal/server"
@@ -42,9 +43,14 @@ func (c *envCmd) Run(a *app) error {
 	}
 	switch {
 	case c.Unset:
-		for _, v := range vars {
-			fmt.Fprintf(a.Stdout, "unset %s\n", v.name)
+		names := make([]string, len(vars))
+		for i, v := range vars {
+			names[i] = v.name
 		}
+		if a.Output == "json" {
+			return json.NewEncoder(a.Stdout).Encode(map[string][]string{"unset": names})
+		}
+		fmt.Fprintln(a.Stdout, "unset", strings.Join(names, " "))
 	case a.Output == "json":
 		object := map[string]string{}
 		for _, v := range vars {
@@ -61,10 +67,14 @@ func (c *envCmd) Run(a *app) error {
 	return nil
 }
 
-// dataDirFlag is the --data-dir flag to print in a command, or "" for the default.
+// dataDirFlag is the --data-dir flag to print in a command that is typed in the
+// same shell, or "" where the command finds dir without it.
 func dataDirFlag(dir string) string {
-	if dir == "./gatehouse-data" {
+	if dir == defaultDataDir || dir == os.Getenv("GATEHOUSE_DATA_DIR") {
 		return ""
 	}
 	return " --data-dir " + shellQuote(dir)
 }
+
+// defaultDataDir is the default of every --data-dir.
+const defaultDataDir = "./gatehouse-data"

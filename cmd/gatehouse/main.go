@@ -61,8 +61,33 @@ type commandLine struct {
 	Version versionCmd `cmd:"" help:"Print version, commit and Go version."`
 }
 
+// description is what `gatehouse --help` begins with.
+const description = `A self-hosted device gateway that speaks AWS IoT Core's protocols and APIs, and explains every refusal.
+
+Start:
+
+  gatehouse up
+  eval "$(gatehouse env)"
+  gatehouse device add sensor-1 --out certs/
+  gatehouse explain --last
+
+Exit code 0: all is well; 1: a problem was found; 2: the command could not run.`
+
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// helpOf is the command that shows the help of whatever was typed.
+func helpOf(err error) string {
+	words := "gatehouse"
+	if bad, ok := errors.AsType[*kong.ParseError](err); ok {
+		for _, p := range bad.Context.Path {
+			if p.Command != nil {
+				words += " " + p.Command.Name
+			}
+		}
+	}
+	return words + " --help"
 }
 
 // run is the program without its process: arguments in, exit code out.
@@ -73,7 +98,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	exited := -1
 	parser, err := kong.New(&cli,
 		kong.Name("gatehouse"),
-		kong.Description("A self-hosted device gateway that speaks AWS IoT Core's protocols and APIs, and explains every refusal."),
+		kong.Description(description),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
 		kong.Configuration(func(r io.Reader) (kong.Resolver, error) { return yamlFlags(r) }),
@@ -83,13 +108,20 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "gatehouse:", err)
 		return exitFailed
 	}
+	if len(args) == 0 { // nothing was asked: the help is an answer, but not a success
+		parser.Stdout = stderr
+		args, stdout = []string{"--help"}, io.Discard
+	}
 	kctx, err := parser.Parse(args)
 	if exited >= 0 { // --help printed its text
+		if stdout == io.Discard {
+			return exitFailed
+		}
 		return exited
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "gatehouse:", err)
-		fmt.Fprintln(stderr, "hint: gatehouse --help")
+		fmt.Fprintln(stderr, "hint:", helpOf(err))
 		return exitFailed
 	}
 	err = kctx.Run(&app{Ctx: ctx, Stdin: stdin, Stdout: stdout, Stderr: stderr, Output: cli.Output})

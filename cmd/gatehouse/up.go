@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -47,7 +49,10 @@ func (c *upCmd) Help() string {
 
   gatehouse up
   gatehouse up --endpoint gw.example.com --host 0.0.0.0
-  gatehouse up --data-dir /tmp/ci --mqtt-port 0 --https-port 0 --alpn-port 0 --api-port 0`
+  gatehouse up --config gatehouse.yaml
+  gatehouse -o json up --data-dir ci --mqtt-port 0 --https-port 0 --alpn-port 0 --api-port 0
+
+Exit code 0: it was stopped; 2: it could not start, or something broke.`
 }
 
 func (c *upCmd) Run(a *app) error {
@@ -100,7 +105,10 @@ func (c *upCmd) announce(a *app, info server.RunFile, took time.Duration) error 
 		info.SecretAccessKey = "" // it is in gatehouse.json, mode 0600, and in nobody's log
 		return json.NewEncoder(a.Stdout).Encode(info)
 	}
-	dataDir := dataDirFlag(c.DataDir)
+	dataDir := "" // the other terminal does not have this one's variables
+	if c.DataDir != defaultDataDir {
+		dataDir = " --data-dir " + shellQuote(absolute(c.DataDir))
+	}
 	bold := color.New(color.Bold).SprintFunc()
 	_, err := fmt.Fprintf(a.Stdout, `%s is up (%d ms)
 
@@ -113,15 +121,36 @@ func (c *upCmd) announce(a *app, info server.RunFile, took time.Duration) error 
   account      %s in %s
 
 What next, in another terminal:
+%s
+  # plain 'aws iot ...' and the commands below now talk to this Gatehouse
+  eval "$(gatehouse env%s)"
 
-  eval "$(gatehouse env%s)"   # plain 'aws iot ...' now talks to this Gatehouse
-  gatehouse device add sensor-1 --out certs/%s   # a device that may connect, and the command that connects it
-  gatehouse explain --last%s   # what the gateway saw, check by check
+  # a device that may connect, and the command that connects it
+  gatehouse device add sensor-1 --out certs/
+
+  # what the gateway saw of it, check by check
+  gatehouse explain --last
 
 Stop with Ctrl-C.
 `, bold("Gatehouse"), took.Milliseconds(), info.Endpoint, info.Ports.MQTT, info.Ports.HTTPS, info.Ports.ALPN,
-		info.APIURL, info.CAFile, info.AccountID, info.Region, dataDir, dataDir, dataDir)
+		info.APIURL, info.CAFile, info.AccountID, info.Region, ontoPath(), dataDir)
 	return err
+}
+
+// ontoPath is the step that makes `gatehouse` a command, or "" where it is one:
+// `go run` leaves nothing on the PATH.
+func ontoPath() string {
+	if _, err := exec.LookPath("gatehouse"); err == nil {
+		return ""
+	}
+	bin, err := os.Executable()
+	if err != nil || strings.Contains(bin, "go-build") {
+		return `
+  # once: put gatehouse on the PATH
+  go install ./cmd/gatehouse && export PATH="$PATH:$(go env GOPATH)/bin"
+`
+	}
+	return fmt.Sprintf("\n  # once: put gatehouse on the PATH\n  export PATH=\"$PATH:%s\"\n", filepath.Dir(bin))
 }
 
 // yamlFlags reads flags from the YAML file of --config: kong's resolver, so flags
