@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+
+	"github.com/gatehouse-iot/gatehouse/internal/gateway"
 )
 
 // Config is a running Gatehouse's configuration: the flags of `gatehouse up`.
@@ -29,6 +31,7 @@ type Config struct {
 	// CertificateRejection says when a certificate that may not connect is
 	// refused: "handshake" or "afterConnect" (connect sheet 5, "Stage conflict").
 	CertificateRejection string
+	SecurityPolicy       string // TLS security policy of the endpoint, by AWS's name; empty: AWS's default
 	Log                  *slog.Logger
 }
 
@@ -98,6 +101,9 @@ func (c *Config) check() error {
 		if !strings.Contains(" "+e.allowed+" ", " "+e.value+" ") {
 			fault("%s %q is none of %s", e.flag, e.value, e.allowed)
 		}
+	}
+	if _, ok := gateway.LookupSecurityPolicy(c.SecurityPolicy, gateway.DoorMQTT); !ok {
+		fault("--security-policy %q is not one of AWS's, such as %s", c.SecurityPolicy, gateway.DefaultSecurityPolicy)
 	}
 	return errors.Join(faults...)
 }

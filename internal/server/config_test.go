@@ -25,6 +25,7 @@ func TestConfigNamesTheFlagAtFault(t *testing.T) {
 		"account":             {func(c *Config) { c.AccountID = "123" }, "--account-id \"123\" is not 12 digits"},
 		"region":              {func(c *Config) { c.Region = "Frankfurt" }, "--region \"Frankfurt\""},
 		"limits":              {func(c *Config) { c.Limits = "none" }, "--limits \"none\" is none of aws open"},
+		"security policy":     {func(c *Config) { c.SecurityPolicy = "TLS13" }, "--security-policy \"TLS13\""},
 		"refusals":            {func(c *Config) { c.Refusals = "loud" }, "--refusals \"loud\""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -172,7 +172,8 @@ func (s *Server) wire() (err error) {
 		return err
 	}
 	endpoints, err := gateway.NewEndpoints(gateway.Endpoint{
-		Name: "iot:Data-ATS", Host: s.cfg.Endpoint, CertificateRejection: gateway.Rejection(s.cfg.CertificateRejection),
+		Name: "iot:Data-ATS", Host: s.cfg.Endpoint, SecurityPolicy: s.cfg.SecurityPolicy,
+		CertificateRejection: gateway.Rejection(s.cfg.CertificateRejection),
 	})
 	if err != nil {
 		return err
