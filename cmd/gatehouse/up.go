@@ -51,7 +51,7 @@ func (c *upCmd) Help() string {
   gatehouse up
   gatehouse up --endpoint gw.example.com --host 0.0.0.0
   gatehouse up --config gatehouse.yaml
-  gatehouse -o json up --data-dir ci --mqtt-port 0 --https-port 0 --alpn-port 0 --api-port 0
+  gatehouse up --mqtt-port 0 --https-port 0 --alpn-port 0 --api-port 0
 
 Exit code 0: it was stopped; 2: it could not start, or something broke.`
 }
@@ -154,8 +154,8 @@ func ontoPath() string {
 	return fmt.Sprintf("\n  # once: put gatehouse on the PATH\n  export PATH=\"$PATH:%s\"\n", filepath.Dir(bin))
 }
 
-// yamlFlags reads flags from the YAML file of --config: kong's resolver, so flags
-// and environment win. An unknown key is an error that names it.
+// yamlFlags reads flags from the YAML file of --config, over which flags and
+// environment win. An unknown key is an error that names it.
 func yamlFlags(r io.Reader) (kong.Resolver, error) {
 	raw, err := io.ReadAll(io.LimitReader(r, 1<<20))
 	if err != nil {
@@ -191,6 +191,11 @@ func (y yamlResolver) Validate(app *kong.Application) error {
 
 // Resolve implements [kong.Resolver].
 func (y yamlResolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	for _, name := range flag.Envs { // kong itself lets a resolver win over the environment
+		if os.Getenv(name) != "" {
+			return nil, nil //nolint:nilnil // as below
+		}
+	}
 	for _, key := range []string{flag.Name, strings.ReplaceAll(flag.Name, "-", "_")} {
 		if v, ok := y[key]; ok {
 			return fmt.Sprint(v), nil
