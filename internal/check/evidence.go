@@ -69,6 +69,7 @@ var evidence = map[string]string{
 	"filter":   "topic filter",
 	"qos":      "quality of service",
 	"nearest":  "the documented topic that comes closest",
+	"service":  "AWS IoT service that a reserved topic belongs to",
 	"reply":    "reason code that an MQTT 5 device gets",
 	"assigned": "client ID that the server made up",
 

@@ -292,18 +292,7 @@ var (
 		Source: "mqtt sheet 6.1", Example: ev("offered", "7"),
 	})
 
-	// MQTTSharedNotBuilt is a promise of a later version.
-	MQTTSharedNotBuilt = register(Check{
-		Code: "mqtt.shared_subscription.not_built", Stage: StageProtocol, Severity: Refusal,
-		Title:  "Shared subscriptions are not built yet",
-		Cause:  "The filter {filter} is a shared subscription, which this version of Gatehouse does not have.",
-		Device: answered("The connection is closed, without SUBACK.", "SUBACK 0x9E (shared subscriptions not supported)."),
-		Advice: "Subscribe without $share until it is built.",
-		Fix:    watch,
-		Source: "mqtt sheet 10", Example: ev("filter", "$share/workers/jobs/#"),
-	})
-
-	// MQTTPersistentNotBuilt is another.
+	// MQTTPersistentNotBuilt is a promise of a later version.
 	MQTTPersistentNotBuilt = register(Check{
 		Code: "mqtt.persistent_session.not_built", Stage: StageProtocol, Severity: Warning,
 		Title:  "Persistent sessions are not built yet",
@@ -314,7 +303,7 @@ var (
 		Source: "mqtt sheet 4", Example: ev("offered", "clean session 0"),
 	})
 
-	// MQTTRetainNotBuilt is a third.
+	// MQTTRetainNotBuilt is another.
 	MQTTRetainNotBuilt = register(Check{
 		Code: "mqtt.retain.not_built", Stage: StageProtocol, Severity: Warning,
 		Title:  "Retained messages are not stored yet",

@@ -59,4 +59,15 @@ var (
 		Fix:    watch,
 		Source: "mqtt sheet 5.1 #7", Example: ev("topic", "$aws/things/sensor-1/shadow/update"),
 	})
+
+	// TopicServiceNotBuilt is a promise of a later version.
+	TopicServiceNotBuilt = register(Check{
+		Code: "topic.service_not_built", Stage: StageProtocol, Severity: Warning,
+		Title:  "The service behind the reserved topic is not built yet",
+		Cause:  "<<The message on {topic}>><<The subscription to {filter}>> was accepted, but {service} is not built in this version of Gatehouse: nothing acts on the topic, and nothing answers.",
+		Device: Device{MQTT311: "PUBACK or SUBACK, and no answer ever.", MQTT5: "PUBACK or SUBACK, and no answer ever.", Clients: []Client{{"AWS SDK v2", "a time-out of the service client"}}},
+		Advice: "Leave the service out of what you test against this version.",
+		Fix:    watch,
+		Source: "mqtt sheet 15.2", Example: ev("topic", "$aws/things/sensor-1/shadow/get", "filter", "", "service", "Device Shadow"),
+	})
 )

@@ -25,6 +25,7 @@ type topicEntry struct {
 	mayRetain  bool
 	denied     fault // made when a decision is no
 	route      *broker.Route
+	service    string // behind a reserved topic, until that is noted: it is not built yet
 }
 
 const keptTopics = 4
@@ -99,6 +100,10 @@ func (k *conn) accept(p *mqtt.Publish, t *topicEntry) {
 		k.retained = true
 		k.at.Warn(check.MQTTRetainNotBuilt, attempt.F("topic", t.name))
 	}
+	if t.service != "" { // nobody takes the message: an acknowledgement alone would look like success
+		k.at.Warn(check.TopicServiceNotBuilt, attempt.F("topic", t.name), attempt.F("service", t.service))
+		t.service = ""
+	}
 	if t.route == nil {
 		return
 	}
@@ -154,8 +159,11 @@ func (k *conn) topic(name []byte) *topicEntry {
 		}
 	}
 	t := &topicEntry{name: string(name)}
-	if t.fault = checkTopicName(t.name); !t.fault.found() && !strings.HasPrefix(t.name, "$aws/rules/") {
-		t.route = k.server.cfg.Broker.NewRoute(t.name)
+	if t.fault = checkTopicName(t.name); !t.fault.found() {
+		t.service = servicesOf(t.name, mayPublish)
+		if !strings.HasPrefix(t.name, "$aws/rules/") {
+			t.route = k.server.cfg.Broker.NewRoute(t.name)
+		}
 	}
 	if len(k.topics) < keptTopics {
 		k.topics = append(k.topics, nil)

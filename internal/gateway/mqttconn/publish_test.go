@@ -59,7 +59,7 @@ func TestPublishRefused(t *testing.T) {
 		"10 RetainPublish":           {packet: retained("ok", 1), policy: onlyPublish, v3: closed, v5: "40 03 00 07 87", stays: true, codes: "failed authz.retain_publish, AUTH_ERROR"},
 		"12 allowed":                 {packet: publishOf("ok", "x", 1), v3: "40 02 00 07", v5: "40 02 00 07", stays: true},
 		"12 payload of 128 KiB":      {packet: publishOf("ok", strings.Repeat("x", 131072), 1), v3: "40 02 00 07", v5: "40 02 00 07", stays: true},
-		"12 Basic Ingest":            {packet: publishOf("$aws/rules/r/1/2/3/4/5/6/7/8", "x", 1), v3: "40 02 00 07", v5: "40 02 00 07", stays: true},
+		"12 Basic Ingest":            {packet: publishOf("$aws/rules/r/1/2/3/4/5/6/7/8", "x", 1), v3: "40 02 00 07", v5: "40 02 00 07", stays: true, codes: "warned topic.service_not_built"},
 		"12 retained, not kept":      {packet: retained("ok", 1), v3: "40 02 00 07", v5: "40 02 00 07", stays: true, codes: "warned mqtt.retain.not_built"},
 		"second CONNECT":             {packet: &mqtt.Connect{ClientID: []byte("c")}, v3: closed, v5: "E0 01 82", codes: "failed mqtt.second_connect, CLIENT_ERROR"},
 		"PUBREL":                     {packet: &mqtt.Pubrel{PacketID: 1}, v3: closed, v5: "E0 01 82", codes: "failed mqtt.unexpected_packet, CLIENT_ERROR"},
@@ -108,6 +108,37 @@ func TestPublishRefused(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestServiceNotBuilt: a message that nobody answers is acknowledged as AWS does, and not passed off
+// as a success: once for each topic.
+func TestServiceNotBuilt(t *testing.T) {
+	inWorld(t, Config{}, func(w *world) {
+		d := w.dial(mqtt.V311).connect("c")
+		for range 3 {
+			d.send(publishOf("$aws/things/c/shadow/get", "", 1), publishOf("$aws/things/c/jobs/start-next", "", 1), publishOf("plain", "", 1))
+		}
+		d.send(subscribeTo(1, "$aws/things/c/#", "plain/#"))
+		var got []string
+		for _, s := range d.record().Steps {
+			if s.Check.Code != "topic.service_not_built" {
+				continue
+			}
+			text := fmt.Sprint(s.Count)
+			for _, f := range s.Evidence {
+				text += " " + f.Value
+			}
+			got = append(got, text)
+		}
+		want := []string{
+			"1 $aws/things/c/shadow/get Device Shadow",
+			"1 $aws/things/c/jobs/start-next Jobs",
+			"1 $aws/things/c/# Device Shadow, Jobs, Device Defender, MQTT-based file delivery, secure tunneling",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("recorded (-want +got):\n%s", diff)
+		}
+	})
 }
 
 func TestPublishEvidence(t *testing.T) {

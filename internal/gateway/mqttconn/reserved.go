@@ -19,44 +19,58 @@ const (
 // further levels. Device commands ($aws/commands) are left out: nothing about them is verified.
 // Source: mqtt sheet 15.2.
 var reserved = compile(
-	row{"$aws/things/*/shadow/get|update|delete", mayPublish | maySubscribe},
-	row{"$aws/things/*/shadow/name/*/get|update|delete", mayPublish | maySubscribe},
-	row{"$aws/things/*/shadow/get|update|delete/accepted|rejected", maySubscribe},
-	row{"$aws/things/*/shadow/name/*/get|update|delete/accepted|rejected", maySubscribe},
-	row{"$aws/things/*/shadow/update/delta|documents", maySubscribe},
-	row{"$aws/things/*/shadow/name/*/update/delta|documents", maySubscribe},
-	row{"$aws/things/*/jobs/get|start-next", mayPublish},
-	row{"$aws/things/*/jobs/*/get|update", mayPublish},
-	row{"$aws/things/*/jobs/get|start-next/accepted|rejected", maySubscribe},
-	row{"$aws/things/*/jobs/*/get|update/accepted|rejected", maySubscribe},
-	row{"$aws/things/*/jobs/notify|notify-next", maySubscribe},
-	row{"$aws/certificates/create|create-from-csr/json|cbor", mayPublish},
-	row{"$aws/certificates/create|create-from-csr/json|cbor/accepted|rejected", maySubscribe},
-	row{"$aws/provisioning-templates/*/provision/json|cbor", mayPublish},
-	row{"$aws/provisioning-templates/*/provision/json|cbor/accepted|rejected", maySubscribe},
-	row{"$aws/things/*/defender/metrics/json|cbor", mayPublish},
-	row{"$aws/things/*/defender/metrics/json|cbor/accepted|rejected", maySubscribe},
-	row{"$aws/things/*/streams/*/get|describe/json|cbor", mayPublish},
-	row{"$aws/things/*/streams/*/data|description|rejected/json|cbor", maySubscribe},
-	row{"$aws/things/*/tunnels/notify", maySubscribe},
-	row{"$aws/rules/*", mayPublish},
-	row{"$aws/rules/*/**", mayPublish},
-	row{"$aws/events/presence/connected|disconnected|connect_failed/*", maySubscribe},
-	row{"$aws/events/subscriptions/subscribed|unsubscribed/*", maySubscribe},
-	row{"$aws/events/certificates/registered/*", maySubscribe},
-	row{"$aws/events/job/*/canceled|cancellation_in_progress|completed|deleted|deletion_in_progress", maySubscribe},
-	row{"$aws/events/jobExecution/*/canceled|deleted|failed|rejected|removed|succeeded|timed_out", maySubscribe},
-	row{"$aws/events/thing|thingGroup|thingType/*/created|updated|deleted", maySubscribe},
-	row{"$aws/events/thingTypeAssociation/thing/*/*", maySubscribe},
-	row{"$aws/events/thingGroupMembership/thingGroup/*/thing/*/added|removed", maySubscribe},
-	row{"$aws/events/thingGroupHierarchy/thingGroup/*/childThingGroup/*/added|removed", maySubscribe},
-	row{"$aws/sitewise/asset-models/*/assets/*/properties/*", maySubscribe},
+	row{"$aws/things/*/shadow/get|update|delete", mayPublish | maySubscribe, deviceShadow},
+	row{"$aws/things/*/shadow/name/*/get|update|delete", mayPublish | maySubscribe, deviceShadow},
+	row{"$aws/things/*/shadow/get|update|delete/accepted|rejected", maySubscribe, deviceShadow},
+	row{"$aws/things/*/shadow/name/*/get|update|delete/accepted|rejected", maySubscribe, deviceShadow},
+	row{"$aws/things/*/shadow/update/delta|documents", maySubscribe, deviceShadow},
+	row{"$aws/things/*/shadow/name/*/update/delta|documents", maySubscribe, deviceShadow},
+	row{"$aws/things/*/jobs/get|start-next", mayPublish, jobs},
+	row{"$aws/things/*/jobs/*/get|update", mayPublish, jobs},
+	row{"$aws/things/*/jobs/get|start-next/accepted|rejected", maySubscribe, jobs},
+	row{"$aws/things/*/jobs/*/get|update/accepted|rejected", maySubscribe, jobs},
+	row{"$aws/things/*/jobs/notify|notify-next", maySubscribe, jobs},
+	row{"$aws/certificates/create|create-from-csr/json|cbor", mayPublish, fleetProvisioning},
+	row{"$aws/certificates/create|create-from-csr/json|cbor/accepted|rejected", maySubscribe, fleetProvisioning},
+	row{"$aws/provisioning-templates/*/provision/json|cbor", mayPublish, fleetProvisioning},
+	row{"$aws/provisioning-templates/*/provision/json|cbor/accepted|rejected", maySubscribe, fleetProvisioning},
+	row{"$aws/things/*/defender/metrics/json|cbor", mayPublish, deviceDefender},
+	row{"$aws/things/*/defender/metrics/json|cbor/accepted|rejected", maySubscribe, deviceDefender},
+	row{"$aws/things/*/streams/*/get|describe/json|cbor", mayPublish, fileDelivery},
+	row{"$aws/things/*/streams/*/data|description|rejected/json|cbor", maySubscribe, fileDelivery},
+	row{"$aws/things/*/tunnels/notify", maySubscribe, secureTunneling},
+	row{"$aws/rules/*", mayPublish, rulesEngine},
+	row{"$aws/rules/*/**", mayPublish, rulesEngine},
+	row{"$aws/events/presence/connected|disconnected|connect_failed/*", maySubscribe, events},
+	row{"$aws/events/subscriptions/subscribed|unsubscribed/*", maySubscribe, events},
+	row{"$aws/events/certificates/registered/*", maySubscribe, events},
+	row{"$aws/events/job/*/canceled|cancellation_in_progress|completed|deleted|deletion_in_progress", maySubscribe, events},
+	row{"$aws/events/jobExecution/*/canceled|deleted|failed|rejected|removed|succeeded|timed_out", maySubscribe, events},
+	row{"$aws/events/thing|thingGroup|thingType/*/created|updated|deleted", maySubscribe, events},
+	row{"$aws/events/thingTypeAssociation/thing/*/*", maySubscribe, events},
+	row{"$aws/events/thingGroupMembership/thingGroup/*/thing/*/added|removed", maySubscribe, events},
+	row{"$aws/events/thingGroupHierarchy/thingGroup/*/childThingGroup/*/added|removed", maySubscribe, events},
+	row{"$aws/sitewise/asset-models/*/assets/*/properties/*", maySubscribe, siteWise},
 )
 
 type row struct {
 	pattern string
 	ops     operation
+	service string // who answers there
 }
+
+// Services behind reserved topics, none of which is built yet: see servicesOf.
+const (
+	deviceShadow      = "Device Shadow"
+	jobs              = "Jobs"
+	fleetProvisioning = "fleet provisioning"
+	deviceDefender    = "Device Defender"
+	fileDelivery      = "MQTT-based file delivery"
+	secureTunneling   = "secure tunneling"
+	rulesEngine       = "the rules engine"
+	events            = "lifecycle and registry events"
+	siteWise          = "SiteWise"
+)
 
 type family struct {
 	row
@@ -110,6 +124,23 @@ func checkReserved(name string, op operation) fault {
 		return fault{check.TopicReservedUnsupported, ev}
 	}
 	return fault{check.TopicReserved, ev}
+}
+
+// servicesOf names the services behind a reserved topic or filter that checkReserved lets pass, as
+// text; it is empty for any other.
+func servicesOf(name string, op operation) string {
+	if !strings.HasPrefix(name, "$") {
+		return ""
+	}
+	levels := strings.Split(name, "/")
+	var list []string
+	for i := range reserved {
+		f := &reserved[i]
+		if _, whole := f.overlap(levels); whole && f.ops&op != 0 && !contains(list, f.service) {
+			list = append(list, f.service)
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 // overlap tells how many levels of name agree with the family, and whether some topic of the family

@@ -26,17 +26,17 @@ func (k *conn) subscribe(header byte, body []byte) *ending {
 	if err := p.Decode(k.version, header, body); err != nil { // #1
 		return k.broken(err, header)
 	}
-	wishes := make([]wish, len(p.Filters))
-	for i, f := range p.Filters {
-		wishes[i] = wish{filter: string(f.Filter), code: mqtt.ReasonCode(f.QoS)}
-	}
-	if n := len(wishes); n > maxFilters { // #2
+	if n := len(p.Filters); n > maxFilters { // #2
 		k.at.Fail(check.LimitTopicsPerPacket, attempt.F("packet", "SUBSCRIBE"), attempt.F("offered", strconv.Itoa(n)), attempt.F("required", strconv.Itoa(maxFilters)))
 		if k.version != mqtt.V5 {
 			return &ending{reason: clientError}
 		}
 		k.suback(p.PacketID, slices.Repeat([]mqtt.ReasonCode{mqtt.QuotaExceeded}, n))
 		return nil
+	}
+	wishes := make([]wish, len(p.Filters))
+	for i, f := range p.Filters {
+		wishes[i] = wish{filter: string(f.Filter), code: mqtt.ReasonCode(f.QoS)}
 	}
 	if len(p.Props.SubscriptionIDs) > 0 { // #3
 		k.at.Fail(check.MQTTSubscriptionIdentifier, attempt.F("filter", wishes[0].filter), attempt.F("offered", strconv.Itoa(int(p.Props.SubscriptionIDs[0]))))
@@ -151,6 +151,9 @@ func (k *conn) refuseWishes(id uint16, wishes []wish) *ending {
 func (k *conn) noteSubscribed(w wish) {
 	k.at.Pass(check.AuthzSubscribe, attempt.F("action", string(policy.Subscribe)), attempt.F("filter", w.filter), attempt.F("qos", strconv.Itoa(int(w.code))))
 	_, plain := broker.SplitShare(w.filter)
+	if service := servicesOf(plain, maySubscribe); service != "" {
+		k.at.Warn(check.TopicServiceNotBuilt, attempt.F("filter", w.filter), attempt.F("service", service))
+	}
 	if !wild(plain) && k.auth.Decide(policy.Receive, plain) != policy.Allow {
 		f := k.denied(check.AuthzReceiveMissing, policy.Receive, plain, false)
 		k.at.Warn(f.check, append(f.evidence, attempt.F("filter", w.filter))...)
