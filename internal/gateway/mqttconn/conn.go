@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/broker/gcra"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 	"github.com/gatehouse-iot/gatehouse/internal/identity"
+	"github.com/gatehouse-iot/gatehouse/internal/registry"
 	"github.com/gatehouse-iot/gatehouse/mqtt"
 )
 
@@ -80,7 +81,12 @@ func (s *Server) serve(ctx context.Context, nc net.Conn, info Info, who identity
 	defer s.forget(k)
 	defer context.AfterFunc(ctx, func() { k.end(shutdown) })()
 
-	header, body, refused := k.firstPacket()
+	refused := k.stillActive(ctx)
+	var header byte
+	var body []byte
+	if refused == nil {
+		header, body, refused = k.firstPacket()
+	}
 	if refused == nil {
 		refused = k.connect(ctx, header, body)
 	}
@@ -89,6 +95,23 @@ func (s *Server) serve(ctx context.Context, nc net.Conn, info Info, who identity
 		return
 	}
 	k.part(k.run())
+}
+
+// stillActive ends a connection whose certificate lost its right after the handshake had looked at
+// it and before Cut could find the connection.
+func (k *conn) stillActive(ctx context.Context) *ending {
+	if k.server.cfg.Status == nil {
+		return nil
+	}
+	status, err := k.server.cfg.Status(ctx, k.who)
+	if err != nil {
+		return k.failed("read the certificate's status", err)
+	}
+	if status == registry.StatusActive {
+		return nil
+	}
+	return &ending{reason: authError, check: check.PrincipalCut, evidence: []attempt.Field{
+		attempt.F("certificate", k.who.ID), attempt.F("status", string(status)), attempt.F("required", string(registry.StatusActive))}}
 }
 
 // forget takes k out of the server's books.

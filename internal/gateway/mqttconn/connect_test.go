@@ -1,10 +1,15 @@
 package mqttconn
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/gatehouse-iot/gatehouse/internal/identity"
+	"github.com/gatehouse-iot/gatehouse/internal/registry"
 	"github.com/gatehouse-iot/gatehouse/mqtt"
 )
 
@@ -177,4 +182,47 @@ func TestBrokenMachinery(t *testing.T) {
 			t.Errorf("answer %q, ended %v", got, d.ended())
 		}
 	})
+}
+
+// TestDeactivatedSinceTheHandshake: the status is read when Cut can reach the connection, so one of
+// the two ends a connection whose certificate loses its right between its handshake and then.
+func TestDeactivatedSinceTheHandshake(t *testing.T) {
+	const id = "abababababababababababababababababababababababababababababababab"
+	for name, tt := range map[string]struct {
+		status registry.CertificateStatus
+		err    error
+		codes  string
+	}{
+		"active":   {registry.StatusActive, nil, ""},
+		"inactive": {registry.StatusInactive, nil, "failed connection.principal_cut, AUTH_ERROR"},
+		"deleted":  {registry.StatusDeleted, nil, "failed connection.principal_cut, AUTH_ERROR"},
+		"unknown":  {"", errors.New("the registry is on fire"), "failed server.error, SERVER_ERROR"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var server *Server
+			reachable := 0
+			cfg := Config{Status: func(context.Context, identity.Principal) (registry.CertificateStatus, error) {
+				server.mu.Lock()
+				defer server.mu.Unlock()
+				reachable = len(server.byCert[id])
+				return tt.status, tt.err
+			}}
+			inWorld(t, cfg, func(w *world) {
+				server = w.server
+				d := w.dial(mqtt.V311, dialOptions{ip: "203.0.113.20", principal: id})
+				synctest.Wait()
+				if reachable != 1 {
+					t.Errorf("Cut reached %d connections when the status was read, want 1", reachable)
+				}
+				if tt.codes == "" {
+					d.connect("c")
+				} else if !d.ended() {
+					t.Error("the connection lives on")
+				}
+				if got := d.codes(); got != tt.codes {
+					t.Errorf("recorded %q, want %q", got, tt.codes)
+				}
+			})
+		})
+	}
 }

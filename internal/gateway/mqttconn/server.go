@@ -28,6 +28,7 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/broker/gcra"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 	"github.com/gatehouse-iot/gatehouse/internal/identity"
+	"github.com/gatehouse-iot/gatehouse/internal/registry"
 	"github.com/gatehouse-iot/gatehouse/mqtt"
 	"github.com/gatehouse-iot/gatehouse/policy"
 )
@@ -58,11 +59,26 @@ func FromIdentity(s *identity.Service) AuthorizeFunc {
 	}
 }
 
+// StatusFunc reads the status that the certificate of who has by now, such as ACTIVE or DELETED. An
+// answer must be as fresh as what [Server.Cut] is told. An error is broken machinery.
+type StatusFunc func(ctx context.Context, who identity.Principal) (registry.CertificateStatus, error)
+
+// StatusFromIdentity asks s, from its memory.
+func StatusFromIdentity(s *identity.Service) StatusFunc {
+	return func(ctx context.Context, who identity.Principal) (registry.CertificateStatus, error) {
+		return s.CertificateStatus(ctx, who.ID)
+	}
+}
+
 // Config is what a Server needs. Optional fields default to AWS's behaviour.
 type Config struct {
 	Broker    *broker.Broker // required
 	Authorize AuthorizeFunc  // required
 	Log       *slog.Logger   // broken machinery only; default: discarded
+
+	// Status is asked once for a connection, when [Server.Cut] can reach it: a certificate that lost
+	// its right between its handshake and then was cut too early for this connection. Default: not asked.
+	Status StatusFunc
 
 	Limits   Limits   // default [AWSLimits]
 	Refusals Refusals // default [AWSRefusals]
@@ -104,6 +120,7 @@ type Server struct {
 //	s, err := mqttconn.New(mqttconn.Config{
 //		Broker:    broker.New(),
 //		Authorize: mqttconn.FromIdentity(identityService),
+//		Status:    mqttconn.StatusFromIdentity(identityService),
 //		Limits:    mqttconn.AWSLimits,   // --limits aws; OpenLimits for open
 //		Refusals:  mqttconn.AWSRefusals, // --refusals aws; ExplainRefusals for explain
 //	})
