@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/gatehouse-iot/gatehouse/policy"
 )
@@ -25,11 +26,9 @@ type Facts struct {
 // certificate, the thing, a group. Its methods may be called from many
 // goroutines. It holds no resource: drop it when the connection ends.
 type Authorization struct {
-	service  *Service
-	who      Principal
-	clientID string
-	facts    *Facts
-	current  atomic.Pointer[resolved] // never nil
+	service *Service
+	who     Principal
+	current atomic.Pointer[resolved] // never nil
 
 	resolving sync.Mutex // one goroutine resolves, the others wait for its answer
 }
@@ -38,8 +37,14 @@ type Authorization struct {
 // broken machinery, never a refusal: a principal without any policy gets an
 // Authorization that allows nothing.
 func (s *Service) Authorize(ctx context.Context, who Principal, clientID string, facts Facts) (*Authorization, error) {
-	a := &Authorization{service: s, who: who, clientID: clientID, facts: &facts}
-	r := s.resolve(ctx, a)
+	a := &Authorization{service: s, who: who}
+	r := s.resolve(ctx, a, &policy.Context{
+		Partition: s.partition, Region: s.region, Account: s.account,
+		Protocol: facts.Protocol, ClientID: clientID,
+		ConnectAttributes: facts.ConnectAttributes, LastWillTopic: facts.LastWillTopic,
+		DomainName: facts.DomainName, SourceIP: facts.SourceIP,
+		SecureTransport: secure, Now: time.Now,
+	})
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -57,7 +62,7 @@ func (a *Authorization) Decide(action policy.Action, name string) policy.Effect 
 	if r.err != nil {
 		return policy.ImplicitDeny
 	}
-	return r.cache.Decide(action, name)
+	return r.decide(action, name)
 }
 
 // Explain decides like Decide and says why. It is for refusals and for people.
@@ -70,7 +75,33 @@ func (a *Authorization) Explain(action policy.Action, name string) policy.Decisi
 			Reason: "The policies could not be read: " + r.err.Error(),
 		}
 	}
-	return r.bound.Explain(action, name)
+	return a.explaining(r).Explain(action, name)
+}
+
+// explaining returns what answers like r.bound and also knows whether a thing
+// has the name of the client ID without being attached. That decides nothing,
+// so only explanations ask the registry for it.
+func (a *Authorization) explaining(r *resolved) *policy.Bound {
+	if r.context.Thing != nil || r.context.ClientID == "" {
+		return r.bound
+	}
+	if b := r.named.Load(); b != nil {
+		return b
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), resolveTimeout)
+	defer cancel()
+	thing, err := a.service.thingGrants(ctx, r.context.ClientID)
+	if err != nil {
+		return r.bound // it says less
+	}
+	b := r.bound
+	if thing != nil {
+		named := *r.context
+		named.Thing = &policy.Thing{Name: thing.facts.Name}
+		b = r.set.compiled.Bind(&named)
+	}
+	r.named.Store(b)
+	return b
 }
 
 // CodeUnavailable is the code of a decision that was refused because the
@@ -83,7 +114,7 @@ func (a *Authorization) Generation() uint64 { return a.fresh().generation }
 
 // ThingName returns the thing that the connection belongs to, or "".
 // Source: connect sheet 4.11, policy sheet 8.2.
-func (a *Authorization) ThingName() string { return a.fresh().thing }
+func (a *Authorization) ThingName() string { return a.fresh().thing() }
 
 // Policies returns the documents that apply, with why they do: for evidence.
 // The slice is shared; do not change it.
@@ -119,7 +150,7 @@ func (a *Authorization) refresh() *resolved {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), resolveTimeout)
 	defer cancel()
-	fresh := a.service.resolve(ctx, a)
+	fresh := a.service.resolve(ctx, a, r.context)
 	a.current.Store(fresh)
 	return fresh
 }

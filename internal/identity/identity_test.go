@@ -78,6 +78,18 @@ func (w *watched) EffectivePolicies(ctx context.Context, p registry.Target, clie
 	return e, errors.Join(err, w.interrupt("policies"))
 }
 
+func (w *watched) PrincipalGrants(ctx context.Context, p registry.Target, things int) (registry.Grants, error) {
+	w.effective.Add(1)
+	g, err := w.Registry.PrincipalGrants(ctx, p, things)
+	return g, errors.Join(err, w.interrupt("policies"))
+}
+
+func (w *watched) ThingGrants(ctx context.Context, name string) (registry.ConnectionThing, []registry.EffectivePolicy, error) {
+	w.effective.Add(1)
+	thing, policies, err := w.Registry.ThingGrants(ctx, name)
+	return thing, policies, errors.Join(err, w.interrupt("thing"))
+}
+
 func (w *watched) Certificate(ctx context.Context, id string) (registry.Certificate, error) {
 	c, err := w.Registry.Certificate(ctx, id)
 	if err != nil {
@@ -87,12 +99,12 @@ func (w *watched) Certificate(ctx context.Context, id string) (registry.Certific
 }
 
 type fixture struct {
-	*testing.T
+	testing.TB
 	reg *watched
 	s   *Service
 }
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	reg, err := registry.Open(t.Context(), registry.Config{DataDir: t.TempDir(), AccountID: "123456789012", Region: "us-east-1", Endpoint: "localhost", Issuer: authority})
 	if err != nil {
@@ -525,7 +537,7 @@ func BenchmarkDecideCached(b *testing.B) {
 	r := &resolved{}
 	r.seen.Store(c.now.Load())
 	bound := policy.Compile().Bind(&policy.Context{})
-	r.bound, r.cache = bound, policy.NewCache(bound, 0)
+	r.bound = bound
 	a := &Authorization{service: &Service{clock: c}}
 	a.current.Store(r)
 	b.ReportAllocs()

@@ -6,11 +6,9 @@ import (
 	"encoding/pem"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync/atomic"
 	"time"
 
-	"github.com/gatehouse-iot/gatehouse/internal/registry"
 	"github.com/gatehouse-iot/gatehouse/policy"
 )
 
@@ -21,30 +19,52 @@ const resolveTimeout = 5 * time.Second
 // changed meanwhile. After that its result is used once, for the question at hand.
 const maxResolves = 4
 
-// resolved are the answers of one moment. All but seen is immutable.
+// resolved are the answers of one moment. All but seen, cache and named is immutable.
 type resolved struct {
 	generation uint64
-	err        error // why there are no answers; the rest is empty then
+	context    *policy.Context // facts of the connection, its thing and its certificate
+	err        error           // why there are no answers; what follows is empty then
 	set        *set
 	bound      *policy.Bound
-	cache      *policy.Cache
-	thing      string
-	inputs     []uint16      // counters of everything that the answers depend on
-	sum        uint64        // of those counters
+	basis                    // of everything that the answers depend on
 	seen       atomic.Uint64 // time up to which the answers are known to hold; 0: ask again
+
+	cache atomic.Pointer[policy.Cache] // made for the first message: a connection may never have one
+	named atomic.Pointer[policy.Bound] // for explanations: see [Authorization.explaining]
 }
 
-// resolve reads and compiles what applies to a's connection. A change that
-// comes in while it reads makes it read again.
-func (s *Service) resolve(ctx context.Context, a *Authorization) *resolved {
+// decide answers from the cache, but for the one question that is asked once.
+func (r *resolved) decide(action policy.Action, name string) policy.Effect {
+	if action == policy.Connect {
+		return r.bound.Decide(action, name)
+	}
+	cache := r.cache.Load()
+	if cache == nil {
+		r.cache.CompareAndSwap(nil, policy.NewCache(r.bound, 0))
+		cache = r.cache.Load()
+	}
+	return cache.Decide(action, name)
+}
+
+// thing names the thing of the connection, "" without one.
+func (r *resolved) thing() string {
+	if r.err != nil || r.context.Thing == nil {
+		return ""
+	}
+	return r.context.Thing.Name
+}
+
+// resolve finds what applies to a's connection, with facts as [Service.Authorize]
+// got them. A change that comes in meanwhile makes it begin anew.
+func (s *Service) resolve(ctx context.Context, a *Authorization, facts *policy.Context) *resolved {
 	var r *resolved
 	for range maxResolves {
 		before := s.clock.now.Load()
-		r = s.resolveOnce(ctx, a)
+		r = s.resolveOnce(ctx, a, facts)
 		r.generation = s.generation.Add(1)
 		if r.err != nil {
 			s.log.LogAttrs(ctx, slog.LevelError, "cannot resolve policies",
-				slog.String("principal", a.who.ID), slog.String("client_id", a.clientID), slog.String("error", r.err.Error()))
+				slog.String("principal", a.who.ID), slog.String("client_id", facts.ClientID), slog.String("error", r.err.Error()))
 			return r
 		}
 		sum, now := s.clock.read(r.inputs)
@@ -57,68 +77,50 @@ func (s *Service) resolve(ctx context.Context, a *Authorization) *resolved {
 	return r // seen is 0
 }
 
-func (s *Service) resolveOnce(ctx context.Context, a *Authorization) *resolved {
-	in := []input{{inputCertificate, a.who.ID}}
-	pctx := &policy.Context{
-		Partition: s.partition, Region: s.region, Account: s.account,
-		Protocol: a.facts.Protocol, ClientID: a.clientID,
-		ConnectAttributes: a.facts.ConnectAttributes, LastWillTopic: a.facts.LastWillTopic,
-		DomainName: a.facts.DomainName, SourceIP: a.facts.SourceIP,
-		SecureTransport: secure, Now: time.Now,
+// resolveOnce puts together what the certificate has and what its thing has.
+// Usually both are in memory, and nothing is read or compiled.
+func (s *Service) resolveOnce(ctx context.Context, a *Authorization, facts *policy.Context) *resolved {
+	if a.who.Kind != KindCertificate {
+		return &resolved{context: facts, err: fmt.Errorf("identity: principal %q (%s) is no certificate", a.who.ID, a.who.Kind)}
 	}
-	if a.clientID != "" {
-		in = append(in, input{inputThing, a.clientID})
+	own, err := s.grants(ctx, a.who.ID)
+	if err != nil {
+		return &resolved{context: facts, err: err}
+	}
+	pctx := new(policy.Context)
+	*pctx = *facts
+	pctx.Thing, pctx.Certificate = nil, own.certificate
+	r := &resolved{set: own.set, context: pctx}
+	r.inputs = append(make([]uint16, 0, len(own.inputs)+4), own.inputs...)
+	if pctx.ClientID != "" {
+		r.inputs = append(r.inputs, s.clock.slot(input{inputThing, pctx.ClientID}))
 	}
 
-	// A certificate that lost its right has no policies, should the connection
-	// still be there: it is about to be cut.
-	fp, ok := ParseFingerprint(a.who.ID)
-	if !ok || a.who.Kind != KindCertificate {
-		return &resolved{err: fmt.Errorf("identity: principal %q (%s) is no certificate", a.who.ID, a.who.Kind)}
-	}
-	c, found, err := s.CertificateByFingerprint(ctx, fp)
+	attached, ok, err := s.thing(ctx, own, a.who.ID, pctx.ClientID)
 	if err != nil {
-		return &resolved{err: err}
+		return &resolved{context: facts, err: err}
 	}
-	var effective registry.Effective
-	if found && c.Status == registry.StatusActive {
-		effective, err = s.registry.EffectivePolicies(ctx, registry.Target{Type: registry.TargetCertificate, Name: a.who.ID}, a.clientID)
-		if err != nil {
-			return &resolved{err: fmt.Errorf("read policies of certificate %s: %w", a.who.ID, err)}
+	var thing *thingGrants
+	if ok {
+		if thing, err = s.thingGrants(ctx, attached.name); err != nil {
+			return &resolved{context: facts, err: err}
 		}
 	}
-	compiled, err := s.compile(effective.Policies)
-	if err != nil {
-		return &resolved{err: err}
-	}
-	pctx.Certificate, err = s.certificateFacts(ctx, a.who.ID, compiled.certificate)
-	if err != nil {
-		return &resolved{err: err}
-	}
-
-	r := &resolved{set: compiled}
-	for _, p := range effective.Policies {
-		in = append(in, input{inputPolicy, p.Name})
-	}
-	switch t := effective.Thing; {
-	case t != nil:
-		pctx.Thing = &policy.Thing{Name: t.Name, Type: t.TypeName, Attributes: t.Attributes, Attached: true, Exclusive: t.Exclusive}
-		r.thing = t.Name
-		in = append(in, input{inputThing, t.Name}, input{inputType, t.TypeName})
-		for _, g := range t.Groups {
-			in = append(in, input{inputGroup, g})
+	if thing != nil {
+		pctx.Thing = new(policy.Thing)
+		*pctx.Thing = thing.facts
+		pctx.Thing.Attached, pctx.Thing.Exclusive = true, attached.exclusive
+		r.inputs = append(r.inputs, thing.inputs...)
+		if thing.set != nil {
+			r.set = s.join(own.set, thing.set)
+			if r.set.certificate && !own.set.certificate {
+				if pctx.Certificate, err = s.certificateFacts(ctx, a.who.ID, true); err != nil {
+					return &resolved{context: facts, err: err}
+				}
+			}
 		}
-	case effective.NamedThing:
-		pctx.Thing = &policy.Thing{Name: a.clientID}
 	}
-	r.bound = compiled.compiled.Bind(pctx)
-	r.cache = policy.NewCache(r.bound, 0)
-	r.inputs = make([]uint16, 0, len(in))
-	for _, i := range in {
-		r.inputs = append(r.inputs, s.clock.slot(i))
-	}
-	slices.Sort(r.inputs)
-	r.inputs = slices.Clip(slices.Compact(r.inputs))
+	r.bound = r.set.compiled.Bind(pctx)
 	return r
 }
 

@@ -21,6 +21,12 @@ type source interface {
 	// EffectivePolicies returns what counts for a connection of principal
 	// under clientID, all of one moment.
 	EffectivePolicies(ctx context.Context, principal registry.Target, clientID string) (registry.Effective, error)
+	// PrincipalGrants returns what decides about a principal whatever its
+	// client ID, with at most so many things, all of one moment.
+	PrincipalGrants(ctx context.Context, principal registry.Target, things int) (registry.Grants, error)
+	// ThingGrants returns the facts of a thing and the policies of its groups,
+	// all of one moment, or a ResourceNotFound *registry.Error.
+	ThingGrants(ctx context.Context, name string) (registry.ConnectionThing, []registry.EffectivePolicy, error)
 	// Watch calls fn for every change after its commit and before the
 	// operation that made it returns to its caller.
 	Watch(fn func(registry.Change)) (stop func())
@@ -34,7 +40,7 @@ type Config struct {
 	Region    string       // required
 	Log       *slog.Logger // default: none
 
-	MaxCertificates int // kept in memory; default 131,072, about 300 bytes each
+	MaxCertificates int // kept in memory, as are things; default 131,072, about 600 bytes each
 	MaxPolicies     int // parsed documents and compiled combinations kept; default 8,192 each
 }
 
@@ -50,11 +56,14 @@ type Service struct {
 	clock     *clock
 	stop      func()
 
-	certificates *bounded[Fingerprint, *Certificate]
-	documents    *bounded[string, *document] // by their text
-	sets         *bounded[string, *set]      // by names, versions and documents
-	generation   atomic.Uint64               // of the newest resolved authorization
-	documentID   atomic.Uint64
+	certificates  *bounded[Fingerprint, *Certificate]
+	granted       *bounded[string, *grants]      // by certificate ID
+	grantedThings *bounded[string, *thingGrants] // by thing name
+	documents     *bounded[string, *document]    // by their text
+	sets          *bounded[string, *set]         // by names, versions and documents
+	joined        *bounded[[2]*set, *set]        // unions of two sets
+	generation    atomic.Uint64                  // of the newest resolved authorization
+	documentID    atomic.Uint64
 }
 
 // New builds a Service on a registry and begins to follow its changes. Close it.
@@ -72,15 +81,19 @@ func New(cfg Config) (*Service, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Service{
-		registry:     cfg.Registry,
-		account:      cfg.AccountID,
-		region:       cfg.Region,
-		partition:    partitionOf(cfg.Region),
-		log:          cfg.Log,
-		clock:        newClock(),
-		certificates: newBounded[Fingerprint, *Certificate](cfg.MaxCertificates),
-		documents:    newBounded[string, *document](cfg.MaxPolicies),
-		sets:         newBounded[string, *set](cfg.MaxPolicies),
+		registry:  cfg.Registry,
+		account:   cfg.AccountID,
+		region:    cfg.Region,
+		partition: partitionOf(cfg.Region),
+		log:       cfg.Log,
+		clock:     newClock(),
+
+		certificates:  newBounded[Fingerprint, *Certificate](cfg.MaxCertificates),
+		granted:       newBounded[string, *grants](cfg.MaxCertificates),
+		grantedThings: newBounded[string, *thingGrants](cfg.MaxCertificates),
+		documents:     newBounded[string, *document](cfg.MaxPolicies),
+		sets:          newBounded[string, *set](cfg.MaxPolicies),
+		joined:        newBounded[[2]*set, *set](cfg.MaxPolicies),
 	}
 	s.stop = cfg.Registry.Watch(s.changed)
 	return s, nil

@@ -59,19 +59,68 @@ func (r *Registry) EffectivePolicies(ctx context.Context, principal Target, clie
 		if e.Policies, err = r.policiesOf(ctx, q, principal); err != nil || e.Thing == nil {
 			return err
 		}
-		for _, group := range e.Thing.Groups {
-			of, err := r.policiesOf(ctx, q, Target{TargetThingGroup, group})
-			if err != nil {
-				return err
-			}
-			e.Policies = append(e.Policies, of...)
-		}
-		return nil
+		of, err := r.policiesOfGroups(ctx, q, e.Thing.Groups)
+		e.Policies = append(e.Policies, of...)
+		return err
 	})
 	if err != nil {
 		return Effective{}, fmt.Errorf("read the effective policies of %s: %w", principal, err)
 	}
 	return e, nil
+}
+
+// Grants is what decides about a principal whatever its client ID.
+type Grants struct {
+	Policies []EffectivePolicy // its own, sorted by name
+	Things   []ThingPrincipal  // that it is attached to, sorted by name
+	More     bool              // it is attached to more things than were asked for
+}
+
+// PrincipalGrants returns the policies of a principal and at most so many of
+// its things, all of one moment. An unknown principal has none.
+func (r *Registry) PrincipalGrants(ctx context.Context, principal Target, things int) (Grants, error) {
+	var g Grants
+	err := r.view(ctx, func(q *registrydb.Queries) error {
+		var err error
+		if g.Policies, err = r.policiesOf(ctx, q, principal); err != nil {
+			return err
+		}
+		rows, err := q.ListThingsOfPrincipal(ctx, registrydb.ListThingsOfPrincipalParams{
+			PrincipalType: string(principal.Type), PrincipalName: principal.Name, Limit: int32(things) + 1})
+		if g.More = len(rows) > things; g.More {
+			rows = rows[:things]
+		}
+		for _, row := range rows {
+			g.Things = append(g.Things, ThingPrincipal{Thing: row.ThingName, Principal: principal, Type: ThingPrincipalType(row.AttachmentType)})
+		}
+		return err
+	})
+	if err != nil {
+		return Grants{}, fmt.Errorf("read the grants of %s: %w", principal, err)
+	}
+	return g, nil
+}
+
+// ThingGrants returns the facts of a thing and the policies of its groups, in
+// the order of [EffectivePolicies], all of one moment. Refusal: ResourceNotFound.
+func (r *Registry) ThingGrants(ctx context.Context, name string) (ConnectionThing, []EffectivePolicy, error) {
+	var thing *ConnectionThing
+	var policies []EffectivePolicy
+	err := r.view(ctx, func(q *registrydb.Queries) error {
+		row, err := q.GetThing(ctx, name)
+		if err != nil {
+			return r.thingError(err, name)
+		}
+		if thing, err = thingOf(ctx, q, row); err != nil {
+			return err
+		}
+		policies, err = r.policiesOfGroups(ctx, q, thing.Groups)
+		return err
+	})
+	if err != nil {
+		return ConnectionThing{}, nil, fmt.Errorf("read the grants of the thing %s: %w", name, err)
+	}
+	return *thing, policies, nil
 }
 
 // connectionThing finds the thing of a connection: the one that is attached to
@@ -103,12 +152,35 @@ func connectionThing(ctx context.Context, q *registrydb.Queries, principal Targe
 	} else if err != nil {
 		return nil, false, err
 	}
-	thing = &ConnectionThing{Name: name, TypeName: row.ThingTypeName.String, Exclusive: exclusive}
-	if err := json.Unmarshal([]byte(row.Attributes), &thing.Attributes); err != nil {
-		return nil, false, fmt.Errorf("read the attributes of the thing %s: %w", name, err)
+	if thing, err = thingOf(ctx, q, row); err != nil {
+		return nil, false, err
 	}
-	thing.Groups, err = q.ListGroupsAboveThing(ctx, name)
-	return thing, false, err
+	thing.Exclusive = exclusive
+	return thing, false, nil
+}
+
+// thingOf reads what connections need to know of a thing.
+func thingOf(ctx context.Context, q *registrydb.Queries, row registrydb.Thing) (*ConnectionThing, error) {
+	thing := &ConnectionThing{Name: row.ThingName, TypeName: row.ThingTypeName.String}
+	if err := json.Unmarshal([]byte(row.Attributes), &thing.Attributes); err != nil {
+		return nil, fmt.Errorf("read the attributes of the thing %s: %w", row.ThingName, err)
+	}
+	var err error
+	thing.Groups, err = q.ListGroupsAboveThing(ctx, row.ThingName)
+	return thing, err
+}
+
+// policiesOfGroups returns the policies of groups, group by group.
+func (r *Registry) policiesOfGroups(ctx context.Context, q *registrydb.Queries, groups []string) ([]EffectivePolicy, error) {
+	var list []EffectivePolicy
+	for _, group := range groups {
+		of, err := r.policiesOf(ctx, q, Target{TargetThingGroup, group})
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, of...)
+	}
+	return list, nil
 }
 
 // policiesOf returns the policies of one target, sorted by name.

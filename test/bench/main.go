@@ -27,6 +27,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -48,8 +49,13 @@ func main() {
 	flag.IntVar(&b.messages, "messages", 20000, "QoS 0 messages of each of 10 pairs a round")
 	flag.IntVar(&b.idle, "idle", 5000, "idle connections")
 	flag.StringVar(&b.binary, "gatehouse", "", "binary to measure, in place of building this tree")
+	only := flag.String("only", "", "regular expression of the lines to measure, by their names")
 	flag.Parse()
-	err := error(nil)
+	var err error
+	if b.only, err = regexp.Compile(*only); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(2)
+	}
 	if *bare != "" {
 		err = serveBare(*bare)
 	} else {
@@ -64,6 +70,7 @@ func main() {
 type bench struct {
 	rounds, connects, messages, idle int
 	binary                           string
+	only                             *regexp.Regexp
 
 	dir       string // temporary folder of the run
 	gatehouse *process
@@ -146,6 +153,9 @@ func (b *bench) run(w io.Writer) (err error) {
 
 // compare runs both in turn, rounds times, and prints medians and their ratio.
 func (b *bench) compare(w io.Writer, name string, ours, theirs func() (time.Duration, error)) error {
+	if !b.only.MatchString(name) {
+		return nil
+	}
 	var a, z []time.Duration
 	for range b.rounds {
 		one, err := ours()
@@ -168,6 +178,10 @@ func (b *bench) compare(w io.Writer, name string, ours, theirs func() (time.Dura
 func micros(d time.Duration) string { return fmt.Sprintf("%.2f us", float64(d)/1e3) }
 
 func (b *bench) compareIdle(w io.Writer, mosquitto *process, ours, theirs device) error {
+	name := fmt.Sprintf("memory of an idle connection, of %d", b.idle)
+	if !b.only.MatchString(name) {
+		return nil
+	}
 	one, err := idle(b.gatehouse, ours, b.idle)
 	if err != nil {
 		return fmt.Errorf("idle: gatehouse: %w", err)
@@ -176,7 +190,7 @@ func (b *bench) compareIdle(w io.Writer, mosquitto *process, ours, theirs device
 	if err != nil {
 		return fmt.Errorf("idle: mosquitto: %w", err)
 	}
-	_, err = fmt.Fprintf(w, "\n%-44s %8.1f KiB %8.1f KiB %8.2f\n", fmt.Sprintf("memory of an idle connection, of %d", b.idle),
+	_, err = fmt.Fprintf(w, "\n%-44s %8.1f KiB %8.1f KiB %8.2f\n", name,
 		float64(one)/1024, float64(other)/1024, float64(one)/float64(other))
 	return err
 }
