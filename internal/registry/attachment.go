@@ -59,9 +59,17 @@ func (r *Registry) checkPolicyLimit(ctx context.Context, t *tx, target Target) e
 }
 
 // DetachPolicy detaches a policy. It reports whether it was attached: that it
-// was not is no refusal, whatever the reason. Source: policy sheet 13.
+// was not, or that there is no such policy, is no refusal. It refuses with
+// InvalidRequest a certificate or a group that does not exist: the API's model
+// has no ResourceNotFound here, and Terraform looks for the text "Invalid Target".
+// Source: policy sheet 13.
 func (r *Registry) DetachPolicy(ctx context.Context, policyName string, target Target) (detached bool, err error) {
 	err = r.write(ctx, func(t *tx) error {
+		if err := r.checkTarget(ctx, t.Queries, target); IsKind(err, ResourceNotFound) {
+			return Errorf(InvalidRequest, "Invalid Target: %s does not exist", r.TargetARN(target))
+		} else if err != nil {
+			return err
+		}
 		n, err := t.DeletePolicyAttachment(ctx, registrydb.DeletePolicyAttachmentParams{
 			TargetType: string(target.Type), TargetName: target.Name, PolicyName: policyName,
 		})
@@ -75,8 +83,12 @@ func (r *Registry) DetachPolicy(ctx context.Context, policyName string, target T
 }
 
 // DetachPrincipalPolicy is the older form of [Registry.DetachPolicy]: it refuses
-// with ResourceNotFound a policy that does not exist or was not attached.
+// with ResourceNotFound a principal or a policy that does not exist, and a
+// policy that was not attached.
 func (r *Registry) DetachPrincipalPolicy(ctx context.Context, policyName string, principal Target) error {
+	if err := r.checkTarget(ctx, r.read(), principal); err != nil {
+		return err
+	}
 	detached, err := r.DetachPolicy(ctx, policyName, principal)
 	if err != nil || detached {
 		return err
@@ -120,7 +132,7 @@ func (r *Registry) checkTarget(ctx context.Context, q *registrydb.Queries, targe
 	case TargetThingGroup:
 		_, err := q.GetThingGroup(ctx, target.Name)
 		if store.IsNotFound(err) {
-			return Errorf(ResourceNotFound, "Thing group %s does not exist", target.Name).About(target.Name, r.TargetARN(target))
+			return Errorf(ResourceNotFound, "The thing group given in the request does not exist (arn: %s)", r.TargetARN(target)).About(target.Name, r.TargetARN(target))
 		}
 		return err
 	case TargetIdentity:

@@ -46,7 +46,7 @@ func TestAttachPolicy(t *testing.T) {
 	unknown := strings.Repeat("0", 64)
 	wantRefusal(t, r.AttachPolicy(ctx, "q", targets[0]), ResourceNotFound, "q")
 	wantRefusal(t, r.AttachPolicy(ctx, "p", Target{TargetCertificate, unknown}), ResourceNotFound, unknown)
-	wantRefusal(t, r.AttachPolicy(ctx, "p", Target{TargetThingGroup, "none"}), ResourceNotFound, "none")
+	wantRefusal(t, r.AttachPolicy(ctx, "p", Target{TargetThingGroup, "none"}), ResourceNotFound, "arn:aws:iot:us-east-1:123456789012:thinggroup/none")
 	for _, list := range []func(Page) (Listing[Target], error){
 		func(p Page) (Listing[Target], error) { return r.ListTargetsOfPolicy(ctx, "q", p) },
 		func(p Page) (Listing[Target], error) { return r.ListPrincipalsOfPolicy(ctx, "q", p) },
@@ -108,6 +108,14 @@ func TestDetachPolicy(t *testing.T) {
 	}
 	wantRefusal(t, r.DetachPrincipalPolicy(ctx, "p", certTarget(cert)), ResourceNotFound, "not attached")
 	wantRefusal(t, r.DetachPrincipalPolicy(ctx, "q", certTarget(cert)), ResourceNotFound, "Policy not found")
+	if got(r.DetachPolicy(ctx, "q", certTarget(cert)))(t) {
+		t.Error("a policy that does not exist was detached")
+	}
+	for _, nobody := range []Target{{TargetCertificate, strings.Repeat("0", 64)}, {TargetThingGroup, "none"}} {
+		_, err := r.DetachPolicy(ctx, "p", nobody)
+		wantRefusal(t, err, InvalidRequest, "Invalid Target: "+r.TargetARN(nobody))
+		wantRefusal(t, r.DetachPrincipalPolicy(ctx, "p", nobody), ResourceNotFound, nobody.Name)
+	}
 	ok(t, r.AttachPolicy(ctx, "p", certTarget(cert)))
 	ok(t, r.DetachPrincipalPolicy(ctx, "p", certTarget(cert)))
 }

@@ -138,6 +138,10 @@ func TestRegisterCertificate(t *testing.T) {
 	}
 	_, err := r.RegisterCertificate(ctx, text, ca.pem(), StatusActive)
 	wantRefusal(t, err, ResourceAlreadyExists, cert.ID)
+	issued := newCert(t, r, "") // no registered CA signed it: that it is here counts first
+	_, err = r.RegisterCertificate(ctx, issued.PEM, "", "")
+	wantRefusal(t, err, ResourceAlreadyExists, "The certificate is already provisioned or registered")
+	wantAbout(t, err, issued.ID, issued.ARN)
 
 	stranger, inactive, impostor := newCA(t, "Stranger"), newCA(t, "Inactive"), newCA(t, "Factory")
 	register(t, r, inactive, false)

@@ -207,7 +207,7 @@ func TestDeleteCertificate(t *testing.T) {
 	ok(t, r.AttachThingPrincipal(ctx, "t1", certTarget(cert), NonExclusiveThing))
 
 	wantRefusal(t, r.DeleteCertificate(ctx, strings.Repeat("0", 64), false), ResourceNotFound, "")
-	wantRefusal(t, r.DeleteCertificate(ctx, cert.ID, true), CertificateState, "Certificate must be deactivated")
+	wantRefusal(t, r.DeleteCertificate(ctx, cert.ID, true), CertificateState, "Certificate must be deactivated (not ACTIVE) before deletion.")
 	ok(t, r.UpdateCertificate(ctx, cert.ID, StatusInactive))
 	wantRefusal(t, r.DeleteCertificate(ctx, cert.ID, true), DeleteConflict, "Things must be detached before deletion (arn: "+cert.ARN+")")
 	ok(t, r.DetachThingPrincipal(ctx, "t1", certTarget(cert)))

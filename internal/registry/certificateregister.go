@@ -36,6 +36,9 @@ func (r *Registry) RegisterCertificate(ctx context.Context, certPEM, caPEM strin
 	}
 	var added Certificate
 	err = r.write(ctx, func(t *tx) error {
+		if err := r.checkNotRegistered(ctx, t, CertificateID(cert.Raw)); err != nil {
+			return err // also one that AWS issued, which no registered CA signed
+		}
 		ca, err := r.signerOf(ctx, t, cert, named)
 		if err != nil {
 			return err

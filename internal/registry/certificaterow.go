@@ -67,13 +67,29 @@ func (r *Registry) insertCertificate(ctx context.Context, t *tx, cert *x509.Cert
 	}
 	err := t.InsertCertificate(ctx, registrydb.InsertCertificateParams(row))
 	if store.IsUnique(err) {
-		return Certificate{}, Errorf(ResourceAlreadyExists, "The certificate is already provisioned or registered (certificateId=%s)", row.CertificateID).
-			About(row.CertificateID, r.ARN("cert", row.CertificateID))
+		return Certificate{}, r.registeredError(row.CertificateID)
 	}
 	if err != nil {
 		return Certificate{}, err
 	}
 	return r.certificate(row), r.noteStatus(ctx, t, row.CertificateID, "", n.status)
+}
+
+// checkNotRegistered refuses with ResourceAlreadyExists a certificate that is registered.
+func (r *Registry) checkNotRegistered(ctx context.Context, t *tx, certificateID string) error {
+	_, err := t.GetCertificate(ctx, certificateID)
+	if err == nil {
+		return r.registeredError(certificateID)
+	}
+	if store.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+func (r *Registry) registeredError(certificateID string) error {
+	return Errorf(ResourceAlreadyExists, "The certificate is already provisioned or registered (certificateId=%s)", certificateID).
+		About(certificateID, r.ARN("cert", certificateID))
 }
 
 // noteStatus appends to the history of a certificate and tells of the change.

@@ -64,7 +64,7 @@ func (r *Registry) DeleteCertificate(ctx context.Context, certificateID string, 
 			return r.certificateError(err, certificateID)
 		}
 		if row.Status == string(StatusActive) {
-			return Errorf(CertificateState, "Certificate must be deactivated (not ACTIVE) before deletion (certificateId=%s)", certificateID).About(certificateID, arn)
+			return Errorf(CertificateState, "Certificate must be deactivated (not ACTIVE) before deletion. (certificateId=%s)", certificateID).About(certificateID, arn)
 		}
 		if row.Status == string(StatusPendingTransfer) {
 			return Errorf(CertificateState, "The certificate is being transferred and can't be deleted (certificateId=%s)", certificateID).About(certificateID, arn)

@@ -104,8 +104,7 @@ func (r *Registry) DeletePolicyVersion(ctx context.Context, name, version string
 			return err
 		}
 		if p.DefaultVersion == v.Version {
-			return Errorf(DeleteConflict, "Cannot delete the default version of a policy (name=%s, version=%s)", name, version).
-				About(name, r.ARN("policy", name))
+			return Errorf(DeleteConflict, "Cannot delete the default version of a policy").About(name, r.ARN("policy", name))
 		}
 		if err := t.DeletePolicyVersion(ctx, registrydb.DeletePolicyVersionParams{PolicyName: name, Version: v.Version}); err != nil {
 			return err
