@@ -53,6 +53,7 @@ type apiServer struct {
 const (
 	apiHeaderTime = 10 * time.Second
 	apiReadTime   = 60 * time.Second
+	apiWriteTime  = 2 * time.Minute // from the end of the header: the body, the work and the answer
 	apiIdleTime   = 2 * time.Minute
 )
 
@@ -83,7 +84,7 @@ func newAPIServer(s *Server) (*apiServer, error) {
 	extra[attempt.Path], extra[attempt.Path+"/"] = attempts, attempts
 
 	server := &http.Server{
-		Handler: aws, ReadHeaderTimeout: apiHeaderTime, ReadTimeout: apiReadTime, IdleTimeout: apiIdleTime,
+		Handler: aws, ReadHeaderTimeout: apiHeaderTime, ReadTimeout: apiReadTime, WriteTimeout: apiWriteTime, IdleTimeout: apiIdleTime,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
 	}
 	a := &apiServer{http: server}

@@ -83,6 +83,54 @@ func TestDataDirIsHeldByOne(t *testing.T) {
 	}
 }
 
+func TestFindRunning(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := FindRunning(t.Context(), dir); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("without a run file: %v, want ErrNotRunning", err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The pid is that of a process that lives: a killed server's may belong to another by now.
+	want := RunFile{PID: os.Getpid(), APIURL: "http://" + ln.Addr().String()}
+	if err := want.write(dir); err != nil {
+		t.Fatal(err)
+	}
+	if rf, err := FindRunning(t.Context(), dir); err != nil || rf != want {
+		t.Errorf("FindRunning = %+v, %v, want %+v", rf, err, want)
+	}
+	ln.Close()
+	if _, err := FindRunning(t.Context(), dir); !errors.Is(err, ErrNotRunning) || !strings.Contains(err.Error(), want.APIURL) {
+		t.Errorf("after a kill: %v, want ErrNotRunning that names %s", err, want.APIURL)
+	}
+	if err := os.WriteFile(filepath.Join(dir, RunFileName), []byte(`{"pid":1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := FindRunning(t.Context(), dir); err == nil || errors.Is(err, ErrNotRunning) {
+		t.Errorf("a run file without address: %v, want an error of its own", err)
+	}
+}
+
+func TestStartForgetsWhatAKilledServerLeft(t *testing.T) {
+	dir, err := openDataDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.close()
+	for range 2 { // also when there is nothing to forget
+		if err := dir.forgetRun(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadRunFile(dir.path); !errors.Is(err, ErrNotRunning) {
+			t.Errorf("run file after forgetRun: %v", err)
+		}
+		if err := (RunFile{PID: 77}).write(dir.path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestDataDirThatIsAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -35,6 +37,15 @@ func openDataDir(path string) (*dataDir, error) {
 		return nil, fmt.Errorf("data folder %s is in use by another Gatehouse: %w", abs, err)
 	}
 	return &dataDir{path: abs, lock: lock}, nil
+}
+
+// forgetRun removes the run file: ours at a stop, or one that a killed server
+// left behind.
+func (d *dataDir) forgetRun() error {
+	if err := os.Remove(d.file(RunFileName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 func (d *dataDir) file(name string) string { return filepath.Join(d.path, name) }

@@ -1,12 +1,17 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
+	"time"
 )
 
 // RunFileName is the file in the data folder by which commands find the running server.
@@ -53,6 +58,34 @@ func ReadRunFile(dataDir string) (RunFile, error) {
 	}
 	return rf, nil
 }
+
+// FindRunning reads the run file of dataDir and proves that its server is there.
+// A server that was killed leaves its file behind: that is ErrNotRunning too,
+// whatever process has its pid by now.
+func FindRunning(ctx context.Context, dataDir string) (RunFile, error) {
+	rf, err := ReadRunFile(dataDir)
+	if err != nil {
+		return RunFile{}, err
+	}
+	path := filepath.Join(dataDir, RunFileName)
+	api, err := url.Parse(rf.APIURL)
+	if err != nil || api.Host == "" {
+		return RunFile{}, fmt.Errorf("%s: apiUrl %q is no URL", path, rf.APIURL)
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	nc, err := (&net.Dialer{}).DialContext(ctx, "tcp", api.Host)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return RunFile{}, fmt.Errorf("%w: nothing listens on %s any more, and %s was left behind", ErrNotRunning, rf.APIURL, path)
+	} else if err != nil {
+		return RunFile{}, fmt.Errorf("%s: %w", path, err)
+	}
+	nc.Close()
+	return rf, nil
+}
+
+// dialTime is how long a running server may take to accept a connection.
+const dialTime = 3 * time.Second
 
 // write puts the run file in place in one step, so that a reader sees all of it or none.
 func (rf RunFile) write(dataDir string) error {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -66,6 +65,9 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	s.opened = append(s.opened, s.dir.close)
+	if err := s.dir.forgetRun(); err != nil {
+		return nil, err
+	}
 	// The ports come before the files: a port that is taken leaves no new data behind.
 	if s.doors, err = openDoors(ctx, &s.cfg); err != nil {
 		return nil, err
@@ -108,14 +110,16 @@ func (s *Server) Wait(ctx context.Context) error {
 // Stop ends every connection in good order, then closes the files. It may be
 // called once; gatehouse.json is gone when it returns.
 func (s *Server) Stop() error {
-	err := os.Remove(filepath.Join(s.dir.path, RunFileName))
-	if errors.Is(err, os.ErrNotExist) {
-		err = nil
-	}
+	err := s.dir.forgetRun()
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 	defer cancel()
-	err = errors.Join(err, s.mqtt.CutAll(ctx))
+	// Both at once: devices that do not read what we send them cost the time of one.
+	cut := make(chan error, 1)
+	go func() { cut <- s.mqtt.CutAll(ctx) }()
 	s.stop()
+	if cutErr := <-cut; !errors.Is(cutErr, context.DeadlineExceeded) { // the gateway closes what is left
+		err = errors.Join(err, cutErr)
+	}
 	if runErr := s.running.Wait(); !errors.Is(runErr, context.Canceled) {
 		err = errors.Join(err, runErr)
 	}
@@ -148,6 +152,7 @@ func (s *Server) openState(ctx context.Context) (err error) {
 		Store: store, Log: s.cfg.Log,
 	})
 	s.opened = append(s.opened, s.attempts.Close)
+	s.attempts.SetPorts(portOf(s.doors.mqtt), portOf(s.doors.https), portOf(s.doors.alpn))
 	return nil
 }
 
@@ -167,7 +172,8 @@ func (s *Server) wire() (err error) {
 		refusals = mqttconn.ExplainRefusals
 	}
 	if s.mqtt, err = mqttconn.New(mqttconn.Config{
-		Broker: broker.New(), Authorize: mqttconn.FromIdentity(s.identity), Log: s.cfg.Log, Limits: limits, Refusals: refusals,
+		Broker: broker.New(), Authorize: mqttconn.FromIdentity(s.identity), Status: mqttconn.StatusFromIdentity(s.identity),
+		Log: s.cfg.Log, Limits: limits, Refusals: refusals,
 	}); err != nil {
 		return err
 	}
