@@ -58,7 +58,7 @@ func (f *serverFlags) connect(ctx context.Context) (*gatehouse, error) {
 	if f.APIURL != "" {
 		return f.connectByURL(ctx)
 	}
-	rf, err := server.ReadRunFile(f.DataDir)
+	rf, err := server.FindRunning(ctx, f.DataDir)
 	if errors.Is(err, server.ErrNotRunning) {
 		return nil, withHint(err, "start it with: gatehouse up%s", dataDirFlag(f.DataDir))
 	} else if err != nil {

@@ -26,7 +26,7 @@ func (c *envCmd) Help() string {
 }
 
 func (c *envCmd) Run(a *app) error {
-	rf, err := server.ReadRunFile(c.DataDir)
+	rf, err := server.FindRunning(a.Ctx, c.DataDir)
 	if err != nil && !c.Unset {
 		return withHint(err, "start it with: gatehouse up%s", dataDirFlag(c.DataDir))
 	}

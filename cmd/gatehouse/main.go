@@ -94,6 +94,7 @@ func helpOf(err error) string {
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // the first signal ends in good order, the second one at once
 	var cli commandLine
 	exited := -1
 	parser, err := kong.New(&cli,
