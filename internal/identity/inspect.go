@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/pem"
@@ -15,15 +14,13 @@ type directory interface {
 	CertificateHistory(ctx context.Context, certificateID string) ([]registry.StatusChange, error)
 	ListThingPrincipals(ctx context.Context, thing string, only registry.ThingPrincipalType, p registry.Page) (registry.Listing[registry.ThingPrincipal], error)
 	ListPrincipalThings(ctx context.Context, principal registry.Target, only registry.ThingPrincipalType, p registry.Page) (registry.Listing[registry.ThingPrincipal], error)
-	ListCACertificates(ctx context.Context, templateName string, page registry.Page) (registry.Listing[registry.CACertificate], error)
-	ListCertificates(ctx context.Context, page registry.Page) (registry.Listing[registry.Certificate], error)
+	CACertificate(ctx context.Context, caID string) (registry.CACertificate, error)
+	CACertificatesOfSubject(ctx context.Context, rawSubject []byte) ([]registry.CACertificate, error)
+	NewestCertificateOfSubject(ctx context.Context, rawSubject []byte) (c registry.Certificate, ok bool, err error)
 }
 
-// Bounds of what an explanation may read: a refused device must cost little.
-const (
-	inspectPage = 250
-	maxThings   = 10
-)
+// maxThings bounds what an explanation reads of things: a refused device must cost little.
+const maxThings = 10
 
 // CertificateARN returns the ARN of a certificate of this account.
 func (s *Service) CertificateARN(certificateID string) string {
@@ -110,34 +107,31 @@ func (s *Service) Relatives(ctx context.Context, leaf *x509.Certificate, fp Fing
 	if n := len(history); n > 0 {
 		rel.Deleted = history[n-1]
 	}
-	cas, err := s.registry.ListCACertificates(ctx, "", registry.Page{Size: inspectPage})
-	if err != nil {
-		return rel, fmt.Errorf("list CA certificates: %w", err)
+	switch ca, err := s.registry.CACertificate(ctx, fp.String()); {
+	case err == nil:
+		rel.IsCA = &ca
+	case !registry.IsKind(err, registry.ResourceNotFound):
+		return rel, fmt.Errorf("look up CA certificate %s: %w", fp, err)
 	}
-	for _, ca := range cas.Items {
-		if ca.ID == fp.String() {
-			rel.IsCA = &ca
-			continue
-		}
+	cas, err := s.registry.CACertificatesOfSubject(ctx, leaf.RawIssuer)
+	if err != nil {
+		return rel, fmt.Errorf("list CA certificates of %s: %w", leaf.Issuer, err)
+	}
+	for _, ca := range cas {
 		cert := parsePEM(ca.PEM)
-		if cert != nil && bytes.Equal(cert.RawSubject, leaf.RawIssuer) && cert.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature) == nil {
+		if ca.ID != fp.String() && cert != nil && cert.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature) == nil {
 			rel.Signer = &ca
 		}
 	}
 	if leaf.Subject.CommonName == issuedName || len(leaf.Subject.Names) == 0 {
 		return rel, nil // AWS gives all that it issues one name
 	}
-	newest, err := s.registry.ListCertificates(ctx, registry.Page{Size: inspectPage, Descending: true})
+	twin, found, err := s.registry.NewestCertificateOfSubject(ctx, leaf.RawSubject)
 	if err != nil {
-		return rel, fmt.Errorf("list certificates: %w", err)
+		return rel, fmt.Errorf("look for certificates of %s: %w", leaf.Subject, err)
 	}
-	for _, c := range newest.Items {
-		if cert := parsePEM(c.PEM); cert != nil && bytes.Equal(cert.RawSubject, leaf.RawSubject) {
-			rel.Twin = &c
-			break
-		}
-	}
-	if rel.Twin != nil {
+	if found {
+		rel.Twin = &twin
 		e, err := s.registry.EffectivePolicies(ctx, registry.Target{Type: registry.TargetCertificate, Name: rel.Twin.ID}, "")
 		if err != nil {
 			return rel, err

@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/json"
 	"time"
 
@@ -115,7 +114,7 @@ func (r *Registry) RegisterCACertificate(ctx context.Context, req CARegistration
 	row := registeredCA{
 		CACertificateID:        CertificateID(ca.Raw),
 		PEM:                    encodePEM(ca.Raw),
-		Subject:                hex.EncodeToString(ca.RawSubject),
+		Subject:                encodeName(ca.RawSubject),
 		Status:                 string(activeOr(req.Active, StatusInactive)),
 		AutoRegistrationStatus: autoRegistrationStatus(req.AutoRegistration),
 		CertificateMode:        ModeDefault,

@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"crypto/x509"
-	"encoding/hex"
 )
 
 // RegisterCertificate registers a device certificate that a registered, ACTIVE
@@ -99,7 +98,7 @@ func (r *Registry) signerOf(ctx context.Context, t *tx, cert, named *x509.Certif
 		}
 		return row, nil
 	}
-	rows, err := t.ListCACertificatesOfSubject(ctx, hex.EncodeToString(cert.RawIssuer))
+	rows, err := t.ListCACertificatesOfSubject(ctx, encodeName(cert.RawIssuer))
 	if err != nil {
 		return registeredCA{}, err
 	}

@@ -64,6 +64,8 @@ func (r *Registry) insertCertificate(ctx context.Context, t *tx, cert *x509.Cert
 		NotAfter:        cert.NotAfter.UnixMilli(),
 		CreatedAt:       t.now,
 		LastModifiedAt:  t.now,
+		Subject:         encodeName(cert.RawSubject),
+		Issuer:          encodeName(cert.RawIssuer),
 	}
 	err := t.InsertCertificate(ctx, registrydb.InsertCertificateParams(row))
 	if store.IsUnique(err) {

@@ -78,10 +78,21 @@ func Open(ctx context.Context, cfg Config) (*Registry, error) {
 
 		typeDeletionWait: max(0, cmp.Or(cfg.ThingTypeDeletionWait, 5*time.Minute)),
 	}
-	if err := r.ensureAccessKey(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("make the first access key: %w", err), db.Close())
+	if err := r.prepare(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
 	return r, nil
+}
+
+// prepare makes what a new database lacks, and brings rows of an older one up to date.
+func (r *Registry) prepare(ctx context.Context) error {
+	if err := r.ensureAccessKey(ctx); err != nil {
+		return fmt.Errorf("make the first access key: %w", err)
+	}
+	if err := r.fillCertificateNames(ctx); err != nil {
+		return fmt.Errorf("read the names of stored certificates: %w", err)
+	}
+	return nil
 }
 
 // Close closes the database. Operations under way must have ended.

@@ -33,7 +33,7 @@ func (q *Queries) ForgetCertificateEvents(ctx context.Context, arg ForgetCertifi
 }
 
 const getCertificate = `-- name: GetCertificate :one
-SELECT certificate_id, ca_certificate_id, pem, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE certificate_id = $1
+SELECT certificate_id, ca_certificate_id, pem, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at, subject, issuer FROM certificates WHERE certificate_id = $1
 `
 
 func (q *Queries) GetCertificate(ctx context.Context, certificateID string) (Certificate, error) {
@@ -52,14 +52,42 @@ func (q *Queries) GetCertificate(ctx context.Context, certificateID string) (Cer
 		&i.NotAfter,
 		&i.CreatedAt,
 		&i.LastModifiedAt,
+		&i.Subject,
+		&i.Issuer,
+	)
+	return i, err
+}
+
+const getNewestCertificateOfSubject = `-- name: GetNewestCertificateOfSubject :one
+SELECT certificate_id, ca_certificate_id, pem, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at, subject, issuer FROM certificates WHERE subject = $1 ORDER BY created_at DESC, certificate_id DESC LIMIT 1
+`
+
+func (q *Queries) GetNewestCertificateOfSubject(ctx context.Context, subject string) (Certificate, error) {
+	row := q.db.QueryRowContext(ctx, getNewestCertificateOfSubject, subject)
+	var i Certificate
+	err := row.Scan(
+		&i.CertificateID,
+		&i.CACertificateID,
+		&i.PEM,
+		&i.Status,
+		&i.CertificateMode,
+		&i.Origin,
+		&i.GenerationID,
+		&i.CustomerVersion,
+		&i.NotBefore,
+		&i.NotAfter,
+		&i.CreatedAt,
+		&i.LastModifiedAt,
+		&i.Subject,
+		&i.Issuer,
 	)
 	return i, err
 }
 
 const insertCertificate = `-- name: InsertCertificate :exec
 INSERT INTO certificates (certificate_id, ca_certificate_id, pem, status, certificate_mode, origin,
-    generation_id, customer_version, not_before, not_after, created_at, last_modified_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    generation_id, customer_version, not_before, not_after, created_at, last_modified_at, subject, issuer)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 `
 
 type InsertCertificateParams struct {
@@ -75,6 +103,8 @@ type InsertCertificateParams struct {
 	NotAfter        int64
 	CreatedAt       int64
 	LastModifiedAt  int64
+	Subject         string
+	Issuer          string
 }
 
 func (q *Queries) InsertCertificate(ctx context.Context, arg InsertCertificateParams) error {
@@ -91,6 +121,8 @@ func (q *Queries) InsertCertificate(ctx context.Context, arg InsertCertificatePa
 		arg.NotAfter,
 		arg.CreatedAt,
 		arg.LastModifiedAt,
+		arg.Subject,
+		arg.Issuer,
 	)
 	return err
 }
@@ -164,7 +196,7 @@ func (q *Queries) ListCertificateEvents(ctx context.Context, certificateID strin
 }
 
 const listCertificates = `-- name: ListCertificates :many
-SELECT certificate_id, ca_certificate_id, pem, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE (created_at, certificate_id) > (CAST($1 AS BIGINT), CAST($2 AS TEXT))
+SELECT certificate_id, ca_certificate_id, pem, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at, subject, issuer FROM certificates WHERE (created_at, certificate_id) > (CAST($1 AS BIGINT), CAST($2 AS TEXT))
 ORDER BY created_at, certificate_id LIMIT $3
 `
 
@@ -196,6 +228,8 @@ func (q *Queries) ListCertificates(ctx context.Context, arg ListCertificatesPara
 			&i.NotAfter,
 			&i.CreatedAt,
 			&i.LastModifiedAt,
+			&i.Subject,
+			&i.Issuer,
 		); err != nil {
 			return nil, err
 		}
@@ -211,7 +245,7 @@ func (q *Queries) ListCertificates(ctx context.Context, arg ListCertificatesPara
 }
 
 const listCertificatesByCA = `-- name: ListCertificatesByCA :many
-SELECT certificate_id, ca_certificate_id, pem, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE ca_certificate_id = $1 AND (created_at, certificate_id) > (CAST($2 AS BIGINT), CAST($3 AS TEXT))
+SELECT certificate_id, ca_certificate_id, pem, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at, subject, issuer FROM certificates WHERE ca_certificate_id = $1 AND (created_at, certificate_id) > (CAST($2 AS BIGINT), CAST($3 AS TEXT))
 ORDER BY created_at, certificate_id LIMIT $4
 `
 
@@ -249,6 +283,8 @@ func (q *Queries) ListCertificatesByCA(ctx context.Context, arg ListCertificates
 			&i.NotAfter,
 			&i.CreatedAt,
 			&i.LastModifiedAt,
+			&i.Subject,
+			&i.Issuer,
 		); err != nil {
 			return nil, err
 		}
@@ -264,7 +300,7 @@ func (q *Queries) ListCertificatesByCA(ctx context.Context, arg ListCertificates
 }
 
 const listCertificatesByCADescending = `-- name: ListCertificatesByCADescending :many
-SELECT certificate_id, ca_certificate_id, pem, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE ca_certificate_id = $1 AND (created_at, certificate_id) < (CAST($2 AS BIGINT), CAST($3 AS TEXT))
+SELECT certificate_id, ca_certificate_id, pem, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at, subject, issuer FROM certificates WHERE ca_certificate_id = $1 AND (created_at, certificate_id) < (CAST($2 AS BIGINT), CAST($3 AS TEXT))
 ORDER BY created_at DESC, certificate_id DESC LIMIT $4
 `
 
@@ -302,6 +338,8 @@ func (q *Queries) ListCertificatesByCADescending(ctx context.Context, arg ListCe
 			&i.NotAfter,
 			&i.CreatedAt,
 			&i.LastModifiedAt,
+			&i.Subject,
+			&i.Issuer,
 		); err != nil {
 			return nil, err
 		}
@@ -317,7 +355,7 @@ func (q *Queries) ListCertificatesByCADescending(ctx context.Context, arg ListCe
 }
 
 const listCertificatesDescending = `-- name: ListCertificatesDescending :many
-SELECT certificate_id, ca_certificate_id, pem, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at FROM certificates WHERE (created_at, certificate_id) < (CAST($1 AS BIGINT), CAST($2 AS TEXT))
+SELECT certificate_id, ca_certificate_id, pem, status, certificate_mode, origin, generation_id, customer_version, not_before, not_after, created_at, last_modified_at, subject, issuer FROM certificates WHERE (created_at, certificate_id) < (CAST($1 AS BIGINT), CAST($2 AS TEXT))
 ORDER BY created_at DESC, certificate_id DESC LIMIT $3
 `
 
@@ -349,6 +387,8 @@ func (q *Queries) ListCertificatesDescending(ctx context.Context, arg ListCertif
 			&i.NotAfter,
 			&i.CreatedAt,
 			&i.LastModifiedAt,
+			&i.Subject,
+			&i.Issuer,
 		); err != nil {
 			return nil, err
 		}
@@ -361,6 +401,53 @@ func (q *Queries) ListCertificatesDescending(ctx context.Context, arg ListCertif
 		return nil, err
 	}
 	return items, nil
+}
+
+const listCertificatesWithoutNames = `-- name: ListCertificatesWithoutNames :many
+SELECT certificate_id, pem FROM certificates WHERE subject = '' ORDER BY created_at, certificate_id LIMIT $1
+`
+
+type ListCertificatesWithoutNamesRow struct {
+	CertificateID string
+	PEM           string
+}
+
+func (q *Queries) ListCertificatesWithoutNames(ctx context.Context, limit int32) ([]ListCertificatesWithoutNamesRow, error) {
+	rows, err := q.db.QueryContext(ctx, listCertificatesWithoutNames, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListCertificatesWithoutNamesRow{}
+	for rows.Next() {
+		var i ListCertificatesWithoutNamesRow
+		if err := rows.Scan(&i.CertificateID, &i.PEM); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const setCertificateNames = `-- name: SetCertificateNames :exec
+UPDATE certificates SET subject = $2, issuer = $3 WHERE certificate_id = $1
+`
+
+type SetCertificateNamesParams struct {
+	CertificateID string
+	Subject       string
+	Issuer        string
+}
+
+func (q *Queries) SetCertificateNames(ctx context.Context, arg SetCertificateNamesParams) error {
+	_, err := q.db.ExecContext(ctx, setCertificateNames, arg.CertificateID, arg.Subject, arg.Issuer)
+	return err
 }
 
 const setCertificateStatus = `-- name: SetCertificateStatus :exec

@@ -46,6 +46,8 @@ type Certificate struct {
 	NotAfter        int64
 	CreatedAt       int64
 	LastModifiedAt  int64
+	Subject         string
+	Issuer          string
 }
 
 type CertificateEvent struct {
