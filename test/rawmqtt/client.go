@@ -21,6 +21,7 @@ import (
 // Options say how to connect. Only Addr is required.
 type Options struct {
 	Addr string // host:port
+	From string // IP address to connect from, such as 127.1.2.3; empty is the system's choice
 
 	Plain        bool             // no TLS at all: the bytes go on the wire as they are
 	TLS          uint16           // the one TLS version to offer, tls.VersionTLS12 or the like; 0 offers 1.2 and 1.3
@@ -93,7 +94,11 @@ func Dial(ctx context.Context, o Options) (*Client, *End, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout())
 	defer cancel()
 	started := time.Now()
-	nc, err := new(net.Dialer).DialContext(ctx, "tcp", o.Addr)
+	dialer := new(net.Dialer)
+	if o.From != "" {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(o.From)}
+	}
+	nc, err := dialer.DialContext(ctx, "tcp", o.Addr)
 	if err != nil {
 		return nil, nil, fmt.Errorf("dial %s: %w", o.Addr, err)
 	}
