@@ -28,6 +28,17 @@ var (
 		Source: "connect sheet 3.3", Example: ev("required", "at most 4096"),
 	})
 
+	// TCPTooManyHandshakesOfSource keeps one source from taking every place.
+	TCPTooManyHandshakesOfSource = register(Check{
+		Code: "tcp.too_many_handshakes_of_source", Stage: StageTCP, Severity: Refusal,
+		Title:  "Too many connections of one source are in their handshake",
+		Cause:  "Connections from {source_ip} that are still in their handshake are limited ({required}), so this one was closed unread after a wait. Other sources are not affected.",
+		Device: closedAtHello,
+		Advice: "A fleet behind one address: let it reconnect with a random delay. Else it is a flood: block the source in front of the gateway.",
+		Fix:    "gatehouse explain --source-ip {source_ip}",
+		Source: "connect sheet 3.3", Example: ev("required", "at most 256"),
+	})
+
 	// NetSlowHandshake is a link that is slower than many devices' patience.
 	NetSlowHandshake = register(Check{
 		Code: "net.slow_handshake", Stage: StageTCP, Severity: Warning,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strconv"
 	"syscall"
 	"time"
@@ -47,21 +48,48 @@ func (s *Server) accept(ctx context.Context, sig conduct, door Door, ln net.List
 			return fmt.Errorf("accept on %s (%s): %w", ln.Addr(), door, err)
 		}
 		s.accepted.Add(1)
-		if !patience.take(ctx, s.handshakes) {
-			if ctx.Err() != nil {
-				nc.Close()
-				return nil
-			}
-			s.turnAway(door, nc, check.TCPTooManyHandshakes, s.cfg.MaxHandshakes)
-			continue
-		}
 		if open := s.open.Add(1); open > int64(s.cfg.MaxConnections) {
-			s.open.Add(-1)
-			<-s.handshakes
 			s.turnAway(door, nc, check.TCPTooManyConnections, s.cfg.MaxConnections)
 			continue
 		}
-		s.serving.run(func() { s.serve(sig, door, nc) })
+		src := sourceOf(nc)
+		ok, turn := s.sources.enter(src)
+		switch {
+		case ok:
+			s.admit(sig, door, nc, src, func() bool { return patience.take(ctx, s.handshakes) })
+		case turn != nil:
+			s.serving.run(func() { s.await(sig, door, nc, src, turn) })
+		default:
+			s.turnAway(door, nc, check.TCPTooManyHandshakesOfSource, s.cfg.MaxHandshakesPerSource)
+		}
+	}
+}
+
+// await admits a connection once another one of its source has finished its handshake.
+func (s *Server) await(sig conduct, door Door, nc net.Conn, src netip.Prefix, turn chan struct{}) {
+	if s.sources.wait(sig, src, turn, s.cfg.HandshakeTimeout/2) {
+		patience := newPatience(handshakeWait)
+		defer patience.stop()
+		s.admit(sig, door, nc, src, func() bool { return patience.take(sig.stop, s.handshakes) })
+	} else if sig.stop.Err() == nil {
+		s.turnAway(door, nc, check.TCPTooManyHandshakesOfSource, s.cfg.MaxHandshakesPerSource)
+	} else {
+		s.forget(nc)
+	}
+}
+
+// admit serves a connection that has a place among those of its source, if take
+// gets it one among all.
+func (s *Server) admit(sig conduct, door Door, nc net.Conn, src netip.Prefix, take func() bool) {
+	if take() {
+		s.serving.run(func() { s.serve(sig, door, nc, src) })
+		return
+	}
+	s.sources.leave(src)
+	if sig.stop.Err() == nil {
+		s.turnAway(door, nc, check.TCPTooManyHandshakes, s.cfg.MaxHandshakes)
+	} else {
+		s.forget(nc)
 	}
 }
 
@@ -70,8 +98,14 @@ func (s *Server) turnAway(door Door, nc net.Conn, c *check.Check, limit int) {
 	s.refused.Add(1)
 	at := s.cfg.Attempts.Begin(door, nc.RemoteAddr(), nc.LocalAddr())
 	at.Fail(c, attempt.F("required", "at most "+strconv.Itoa(limit)))
-	nc.Close()
+	s.forget(nc)
 	at.End()
+}
+
+// forget closes a connection that was accepted and not served.
+func (s *Server) forget(nc net.Conn) {
+	nc.Close()
+	s.open.Add(-1)
 }
 
 // isShortage tells whether accepting failed for want of something that comes back.

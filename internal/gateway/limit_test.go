@@ -59,7 +59,7 @@ func TestTooMany(t *testing.T) {
 		setup func(*Config)
 		want  *check.Check
 	}{
-		"handshakes":  {func(c *Config) { c.MaxHandshakes = 1 }, check.TCPTooManyHandshakes},
+		"handshakes":  {func(c *Config) { c.MaxHandshakes, c.MaxHandshakesPerSource = 1, 9 }, check.TCPTooManyHandshakes},
 		"connections": {func(c *Config) { c.MaxConnections = 1 }, check.TCPTooManyConnections},
 	} {
 		t.Run(name, func(t *testing.T) {

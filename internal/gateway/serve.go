@@ -31,13 +31,14 @@ type session struct {
 
 // serve carries one connection from its first byte to its close. A step that
 // fails has recorded its check in the attempt.
-func (s *Server) serve(sig conduct, door Door, nc net.Conn) {
+func (s *Server) serve(sig conduct, door Door, nc net.Conn, src netip.Prefix) {
 	at := s.cfg.Attempts.Begin(door, nc.RemoteAddr(), nc.LocalAddr())
 	at.Pass(check.TCPAccepted)
 	h := &handshake{s: s, door: door, at: at, wire: newWire(nc)}
 
 	tc, ok := h.run(sig) // SNI, ALPN, version, cipher, client certificate
 	<-s.handshakes
+	s.sources.leave(src)
 	if !ok {
 		s.hangUp(h.wire, nil)
 		s.inspect(sig, h, "")

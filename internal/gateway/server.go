@@ -42,9 +42,15 @@ type Config struct {
 	HandshakeTimeout time.Duration // from the accept to the end of the handshake; default 10 s
 	HeaderTimeout    time.Duration // for the first bytes and the header of an HTTP request; default 10 s
 	MaxHandshakes    int           // connections between accept and the end of their handshake; default 1024
-	MaxConnections   int           // all connections; default 500,000
-	MaxDraining      int           // closing connections that wait for the peer; default 1024
-	ShutdownTimeout  time.Duration // how long connections may take to end after Run's context did; default 5 s
+
+	// MaxHandshakesPerSource bounds the connections of one source address (IPv6:
+	// of its /64) in their handshake; default a quarter of MaxHandshakes. As many
+	// as MaxHandshakes more wait for half of HandshakeTimeout, all sources together.
+	MaxHandshakesPerSource int
+
+	MaxConnections  int           // all connections; default 500,000
+	MaxDraining     int           // closing connections that wait for the peer; default 1024
+	ShutdownTimeout time.Duration // how long connections may take to end after Run's context did; default 5 s
 }
 
 // Defaults. Source: connect sheet 3.3, PROBLEMS 1.2.
@@ -61,6 +67,7 @@ const (
 type Server struct {
 	cfg        Config
 	handshakes chan struct{} // a token for each connection in its handshake
+	sources    *sources      // shares those places among source addresses
 	draining   chan struct{} // a token for each connection that drains
 	inspects   chan struct{} // a token for each inspection of a refusal
 	serving    group         // goroutines of connections
@@ -73,7 +80,7 @@ type Server struct {
 
 // Stats are counters of a Server, for metrics.
 type Stats struct {
-	Open       int    // connections, in their handshake or live
+	Open       int    // connections: waiting for a place, in their handshake or live
 	Handshakes int    // of those, in their handshake
 	Draining   int    // closed by us, waiting for the peer to read its answer
 	Accepted   uint64 // connections since the start
@@ -95,12 +102,14 @@ func New(cfg Config) (*Server, error) {
 	cfg.HandshakeTimeout = cmp.Or(cfg.HandshakeTimeout, defaultHandshakeTimeout)
 	cfg.HeaderTimeout = cmp.Or(cfg.HeaderTimeout, defaultHeaderTimeout)
 	cfg.MaxHandshakes = cmp.Or(cfg.MaxHandshakes, defaultMaxHandshakes)
+	cfg.MaxHandshakesPerSource = cmp.Or(cfg.MaxHandshakesPerSource, max(1, cfg.MaxHandshakes/4))
 	cfg.MaxConnections = cmp.Or(cfg.MaxConnections, defaultMaxConnections)
 	cfg.MaxDraining = cmp.Or(cfg.MaxDraining, defaultMaxDraining)
 	cfg.ShutdownTimeout = cmp.Or(cfg.ShutdownTimeout, defaultShutdownTimeout)
 	return &Server{
 		cfg:        cfg,
 		handshakes: make(chan struct{}, cfg.MaxHandshakes),
+		sources:    newSources(cfg.MaxHandshakesPerSource, cfg.MaxHandshakes),
 		draining:   make(chan struct{}, cfg.MaxDraining),
 		inspects:   make(chan struct{}, maxInspects),
 	}, nil

@@ -140,3 +140,11 @@ func TestDataDirThatIsAFile(t *testing.T) {
 		t.Errorf("openDataDir(%s) = %v, want an error that names it", path, err)
 	}
 }
+
+func TestRoomLeavesDescriptorsForTheRest(t *testing.T) {
+	for descriptors, want := range map[uint64]int{1: 1, 100: 50, 512: 256, 1024: 768, 1 << 20: 500_000, 1<<64 - 1: 500_000} {
+		if got := roomWithin(descriptors); got != want {
+			t.Errorf("roomWithin(%d) = %d, want %d", descriptors, got, want)
+		}
+	}
+}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/gatehouse-iot/gatehouse/internal/registry"
 )
 
 // dataDir is the data folder, held by this process alone.
@@ -51,3 +53,22 @@ func (d *dataDir) forgetRun() error {
 func (d *dataDir) file(name string) string { return filepath.Join(d.path, name) }
 
 func (d *dataDir) close() error { return d.lock.Close() } // closing gives the lock back
+
+// explainHome names the flags behind a registry of another account or Region.
+func explainHome(err error, path string) error {
+	home, ok := errors.AsType[*registry.HomeError](err)
+	if !ok {
+		return fmt.Errorf("open the registry: %w", err)
+	}
+	var faults []error
+	for _, part := range []struct{ what, flag, have, asked string }{
+		{"account", "--account-id", home.Account, home.AskedAccount},
+		{"Region", "--region", home.Region, home.AskedRegion},
+	} {
+		if part.have != part.asked {
+			faults = append(faults, fmt.Errorf("the data folder %s belongs to the %s %s, but %s is %s: every ARN in it names the first; use %s %s, or another --data-dir",
+				path, part.what, part.have, part.flag, part.asked, part.flag, part.have))
+		}
+	}
+	return errors.Join(faults...)
+}

@@ -140,7 +140,7 @@ func (s *Server) openState(ctx context.Context) (err error) {
 		DataDir: s.dir.path, AccountID: s.cfg.AccountID, Region: s.cfg.Region, Endpoint: s.cfg.Endpoint, Issuer: s.ca,
 	})
 	if err != nil {
-		return fmt.Errorf("open the registry: %w", err)
+		return explainHome(err, s.dir.path)
 	}
 	s.opened = append(s.opened, s.registry.Close)
 	store, err := attempt.OpenStore(ctx, s.dir.file("attempts.db"))
@@ -187,6 +187,7 @@ func (s *Server) wire() (err error) {
 	s.gateway, err = gateway.New(gateway.Config{
 		Attempts: s.attempts, Identity: s.identity, MQTT: s.mqtt, Endpoints: endpoints,
 		ServerCertificate: s.ca.ServerCertificate, Log: s.cfg.Log, ShutdownTimeout: shutdownTime,
+		MaxConnections: connectionRoom(),
 	})
 	if err != nil {
 		return err
