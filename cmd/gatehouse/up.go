@@ -84,7 +84,7 @@ func startHint(err error) error {
 	if busy, ok := errors.AsType[*server.PortError](err); ok {
 		return withHint(err, "choose another port with %s N, or let the kernel choose with %s 0", busy.Flag, busy.Flag)
 	}
-	if errors.Is(err, fs.ErrPermission) {
+	if _, unusable := errors.AsType[*fs.PathError](err); unusable {
 		return withHint(err, "choose a folder that you may write with --data-dir DIR")
 	}
 	return err
