@@ -58,12 +58,14 @@ type Registry struct {
 }
 
 // Open opens the registry in cfg.DataDir. The first time, it makes the database
-// and an access key. Errors are those of [store.Open].
+// and an access key, and notes whose it is. Errors are those of [store.Open],
+// and [*HomeError] for the database of another account or Region.
 func Open(ctx context.Context, cfg Config) (*Registry, error) {
 	if cfg.AccountID == "" || cfg.Region == "" || cfg.Issuer == nil {
 		return nil, errors.New("registry: AccountID, Region and Issuer are required")
 	}
-	db, err := store.Open(ctx, filepath.Join(cfg.DataDir, "registry.db"), registrydb.Migrations())
+	path := filepath.Join(cfg.DataDir, "registry.db")
+	db, err := store.Open(ctx, path, registrydb.Migrations())
 	if err != nil {
 		return nil, err
 	}
@@ -78,14 +80,17 @@ func Open(ctx context.Context, cfg Config) (*Registry, error) {
 
 		typeDeletionWait: max(0, cmp.Or(cfg.ThingTypeDeletionWait, 5*time.Minute)),
 	}
-	if err := r.prepare(ctx); err != nil {
+	if err := r.prepare(ctx, path); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return r, nil
 }
 
 // prepare makes what a new database lacks, and brings rows of an older one up to date.
-func (r *Registry) prepare(ctx context.Context) error {
+func (r *Registry) prepare(ctx context.Context, path string) error {
+	if err := r.ensureHome(ctx, path); err != nil {
+		return fmt.Errorf("find out whose registry it is: %w", err)
+	}
 	if err := r.ensureAccessKey(ctx); err != nil {
 		return fmt.Errorf("make the first access key: %w", err)
 	}
@@ -103,6 +108,9 @@ func (r *Registry) AccountID() string { return r.account }
 
 // Region returns the region, such as us-east-1.
 func (r *Registry) Region() string { return r.region }
+
+// Partition returns the AWS partition of the Region: aws, aws-cn or aws-us-gov.
+func (r *Registry) Partition() string { return r.partition }
 
 // tx is a transaction that changes the registry.
 type tx struct {

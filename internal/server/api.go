@@ -38,9 +38,8 @@ func (c credentials) Lookup(ctx context.Context, accessKeyID string) (api.Creden
 		return api.Credential{}, false, err
 	}
 	account := c.registry.AccountID()
-	return api.Credential{
-		SecretAccessKey: key.Secret, Account: account, ARN: "arn:aws:iam::" + account + ":root", UserID: account,
-	}, true, nil
+	root := registry.ARN{Partition: c.registry.Partition(), Service: "iam", Account: account, Resource: "root"} // IAM has no Region
+	return api.Credential{SecretAccessKey: key.Secret, Account: account, ARN: root.String(), UserID: account}, true, nil
 }
 
 // apiServer is the API port: the AWS APIs, /gatehouse/v1/ and the health paths.
