@@ -144,8 +144,12 @@ func (r *Recorder) Close() error {
 
 // addrPort reads a network address; the zero value stands for one that is none.
 func addrPort(a net.Addr) netip.AddrPort {
-	if a == nil {
+	switch a := a.(type) {
+	case nil:
 		return netip.AddrPort{}
+	case *net.TCPAddr: // always, but in tests
+		ap := a.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 	}
 	ap, err := netip.ParseAddrPort(a.String())
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gatehouse-iot/gatehouse/internal/store"
@@ -19,7 +20,15 @@ var migrationFiles embed.FS
 
 // SQLStore is a Store in a database of its own, so that a flood of attempts
 // never waits in front of a write to the registry.
-type SQLStore struct{ db *store.DB }
+//
+// Records of connections that ended well are most of a healthy installation's.
+// In a burst they are written as segments, all others are rows of their own.
+type SQLStore struct {
+	db *store.DB
+
+	mu      sync.Mutex    // one Write at a time
+	segment segmentWriter // guarded by mu
+}
 
 // OpenStore opens, or makes, the database of attempts at path.
 func OpenStore(ctx context.Context, path string) (*SQLStore, error) {
@@ -27,7 +36,10 @@ func OpenStore(ctx context.Context, path string) (*SQLStore, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := store.Open(ctx, path, migrations)
+	// Nobody was promised that an attempt is on disk: a sync for each batch would
+	// cost more than the batch. A crash of the process loses nothing, one of the
+	// machine the last seconds.
+	db, err := store.Open(ctx, path, migrations, store.Relaxed)
 	if err != nil {
 		return nil, err
 	}
@@ -39,34 +51,76 @@ func (s *SQLStore) Close() error { return s.db.Close() }
 
 // Write implements [Store].
 func (s *SQLStore) Write(ctx context.Context, records []Record) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	plain := 0
+	for i := range records {
+		if unremarkable(&records[i]) {
+			plain++
+		}
+	}
+	return s.db.Write(ctx, func(tx *sql.Tx) error {
+		if plain >= segmentLeast {
+			if err := s.writeSegment(ctx, tx, records); err != nil {
+				return err
+			}
+			if plain == len(records) {
+				return nil
+			}
+		}
+		return writeRows(ctx, tx, records, plain >= segmentLeast)
+	})
+}
+
+// writeSegment writes the unremarkable ones of records.
+func (s *SQLStore) writeSegment(ctx context.Context, tx *sql.Tx, records []Record) error {
+	w := &s.segment
+	w.reset()
+	for i := range records {
+		if unremarkable(&records[i]) {
+			w.add(&records[i])
+		}
+	}
+	_, err := tx.ExecContext(ctx, "INSERT INTO segments (first_ms, last_ms, records, keys, body) VALUES ($1, $2, $3, $4, $5)",
+		w.first, w.last, w.count, w.index(), w.body())
+	if err != nil {
+		return fmt.Errorf("write a segment of %d attempts: %w", w.count, err)
+	}
+	return nil
+}
+
+// writeRows writes records, or the remarkable ones of them, as rows.
+func writeRows(ctx context.Context, tx *sql.Tx, records []Record, remarkable bool) error {
 	const upsert = `INSERT INTO attempts (id, last_ms, outcome, client_id, principal, principal_arn, certificate_id, source_ip, codes, body)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (id) DO UPDATE SET last_ms = excluded.last_ms, outcome = excluded.outcome, client_id = excluded.client_id,
 principal = excluded.principal, principal_arn = excluded.principal_arn, certificate_id = excluded.certificate_id,
 source_ip = excluded.source_ip, codes = excluded.codes, body = excluded.body`
-	return s.db.Write(ctx, func(tx *sql.Tx) error {
-		stmt, err := tx.PrepareContext(ctx, upsert)
+	stmt, err := tx.PrepareContext(ctx, upsert)
+	if err != nil {
+		return fmt.Errorf("write attempts: %w", err)
+	}
+	defer stmt.Close()
+	for i := range records {
+		rec := &records[i]
+		if remarkable && unremarkable(rec) {
+			continue
+		}
+		body, err := json.Marshal(rec)
 		if err != nil {
-			return fmt.Errorf("write attempts: %w", err)
+			return fmt.Errorf("encode attempt %s: %w", rec.ID, err)
 		}
-		defer stmt.Close()
-		for _, rec := range records {
-			body, err := json.Marshal(rec)
-			if err != nil {
-				return fmt.Errorf("encode attempt %s: %w", rec.ID, err)
-			}
-			ip := ""
-			if rec.Source.IsValid() {
-				ip = rec.Source.Addr().String()
-			}
-			codes := " " + strings.Join(rec.codes(), " ") + " "
-			if _, err := stmt.ExecContext(ctx, rec.ID, rec.Last.UnixMilli(), string(rec.Outcome), rec.searchName(), rec.Principal,
-				rec.PrincipalARN, rec.CertificateID, ip, codes, string(body)); err != nil {
-				return fmt.Errorf("write attempt %s: %w", rec.ID, err)
-			}
+		ip := ""
+		if rec.Source.IsValid() {
+			ip = rec.Source.Addr().String()
 		}
-		return nil
-	})
+		codes := " " + strings.Join(rec.codes(), " ") + " "
+		if _, err := stmt.ExecContext(ctx, rec.ID, rec.Last.UnixMilli(), string(rec.Outcome), rec.searchName(), rec.Principal,
+			rec.PrincipalARN, rec.CertificateID, ip, codes, string(body)); err != nil {
+			return fmt.Errorf("write attempt %s: %w", rec.ID, err)
+		}
+	}
+	return nil
 }
 
 // where builds the condition of a query, with numbered placeholders.
@@ -88,6 +142,18 @@ var likeEscape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
 // List implements [Store].
 func (s *SQLStore) List(ctx context.Context, f Filter, after Cursor, n int) ([]Record, error) {
+	found, err := s.listRows(ctx, f, after, n)
+	if err != nil {
+		return nil, err
+	}
+	packed, err := s.listSegments(ctx, f, after, n)
+	if err != nil || len(packed) == 0 {
+		return found, err
+	}
+	return firstAfter(append(found, packed...), after, n), nil
+}
+
+func (s *SQLStore) listRows(ctx context.Context, f Filter, after Cursor, n int) ([]Record, error) {
 	w := where{}
 	w.and("1 = 1")
 	if f.ClientID != "" {
@@ -143,7 +209,7 @@ func (s *SQLStore) Get(ctx context.Context, id string) (rec Record, found bool, 
 	var body string
 	err = s.db.Read().QueryRowContext(ctx, "SELECT body FROM attempts WHERE id = $1", id).Scan(&body)
 	if errors.Is(err, sql.ErrNoRows) {
-		return Record{}, false, nil
+		return s.getPacked(ctx, id)
 	} else if err != nil {
 		return Record{}, false, fmt.Errorf("read attempt %s: %w", id, err)
 	}
@@ -156,17 +222,27 @@ func (s *SQLStore) Get(ctx context.Context, id string) (rec Record, found bool, 
 // Prune implements [Store].
 func (s *SQLStore) Prune(ctx context.Context, oldest time.Time, most int) error {
 	return s.db.Write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM attempts WHERE last_ms < $1", oldest.UnixMilli()); err != nil {
-			return fmt.Errorf("remove old attempts: %w", err)
+		for _, table := range []string{"attempts", "segments"} {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE last_ms < $1", oldest.UnixMilli()); err != nil {
+				return fmt.Errorf("remove old attempts: %w", err)
+			}
 		}
-		var count int
-		if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM attempts").Scan(&count); err != nil {
+		var rows, packed int
+		if err := tx.QueryRowContext(ctx, "SELECT (SELECT COUNT(*) FROM attempts), (SELECT COALESCE(SUM(records), 0) FROM segments)").Scan(&rows, &packed); err != nil {
 			return fmt.Errorf("count attempts: %w", err)
 		}
-		if count <= most {
+		surplus := rows + packed - most
+		if surplus <= 0 {
 			return nil
 		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM attempts WHERE id IN (SELECT id FROM attempts ORDER BY last_ms, id LIMIT $1)", count-most); err != nil {
+		removed, err := pruneSegments(ctx, tx, surplus)
+		if err != nil {
+			return err
+		}
+		if surplus -= removed; surplus <= 0 {
+			return nil
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM attempts WHERE id IN (SELECT id FROM attempts ORDER BY last_ms, id LIMIT $1)", surplus); err != nil {
 			return fmt.Errorf("remove surplus attempts: %w", err)
 		}
 		return nil

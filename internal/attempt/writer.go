@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	writeEvery = 100 * time.Millisecond // gather so long, so that a batch shares one sync
-	writeMost  = 512                    // records of a batch
+	writeEvery = 250 * time.Millisecond // gather so long, so that a batch shares one transaction
+	writeMost  = 2048                   // records of a batch
 	writeLimit = 10 * time.Second       // a store that takes longer loses the batch
 	pruneEvery = time.Minute
 )

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
 )
@@ -28,6 +29,14 @@ type DB struct {
 	views  views
 }
 
+// An Option of [Open].
+type Option string
+
+// Relaxed lets a commit return before it is on disk: one survives a crash of the
+// process, and of the machine only if it is some seconds old. The database stays
+// whole in any case. It is for what nobody was told to be kept.
+const Relaxed Option = "relaxed"
+
 // Open opens the SQLite database at path, makes it (mode 0600) when it is
 // absent, and applies the migrations that it lacks, in the order of their
 // names, each in a transaction of its own. migrations holds files named
@@ -37,7 +46,7 @@ type DB struct {
 // newer Gatehouse wrote a [*NewerError]; neither is changed. A file or folder
 // that cannot be written gives an error that matches fs.ErrPermission or says
 // what the system answered.
-func Open(ctx context.Context, path string, migrations fs.FS) (*DB, error) {
+func Open(ctx context.Context, path string, migrations fs.FS, options ...Option) (*DB, error) {
 	if err := prepareFile(path); err != nil {
 		return nil, err
 	}
@@ -46,7 +55,11 @@ func Open(ctx context.Context, path string, migrations fs.FS) (*DB, error) {
 	}
 	db := &DB{path: path}
 	var err error
-	if db.writer, err = sql.Open("sqlite", dsn(path, "immediate", "journal_mode(WAL)", "synchronous(FULL)")); err != nil {
+	sync := "synchronous(FULL)"
+	if slices.Contains(options, Relaxed) {
+		sync = "synchronous(NORMAL)"
+	}
+	if db.writer, err = sql.Open("sqlite", dsn(path, "immediate", "journal_mode(WAL)", sync)); err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	db.writer.SetMaxOpenConns(1)
@@ -78,7 +91,7 @@ func (db *DB) Read() *sql.DB { return db.reader }
 // Write runs fn in a transaction of the one writing connection and commits it
 // when fn returns nil; what fn returns comes back unchanged, so that refusals
 // keep their type. When Write returns nil the change is on disk: it survives a
-// crash of the process and of the machine.
+// crash of the process and of the machine (but see [Relaxed]).
 func (db *DB) Write(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	tx, err := db.writer.BeginTx(ctx, nil)
 	if err != nil {
