@@ -12,6 +12,7 @@ import (
 // directory is the part of the registry that explanations look into.
 type directory interface {
 	CertificateHistory(ctx context.Context, certificateID string) ([]registry.StatusChange, error)
+	ListPolicyVersions(ctx context.Context, name string) ([]registry.PolicyVersion, error)
 	ListThingPrincipals(ctx context.Context, thing string, only registry.ThingPrincipalType, p registry.Page) (registry.Listing[registry.ThingPrincipal], error)
 	ListPrincipalThings(ctx context.Context, principal registry.Target, only registry.ThingPrincipalType, p registry.Page) (registry.Listing[registry.ThingPrincipal], error)
 	CACertificate(ctx context.Context, caID string) (registry.CACertificate, error)

@@ -74,7 +74,10 @@ func (k *conn) decodeConnect(p *mqtt.Connect, header byte, body []byte) *ending 
 		return &ending{reason: clientError}
 	}
 	err := p.Decode(0, header, body)
-	k.version = p.Version
+	k.version, k.in.version = p.Version, p.Version
+	if err == nil {
+		err = mqtt.CheckLength(k.version, header, k.in.frame, len(body))
+	}
 	if err == nil {
 		return nil
 	}
@@ -163,7 +166,7 @@ func checkWill(w *mqtt.Will) connectFault {
 	}
 	if f.found() {
 		f.evidence = append(f.evidence, attempt.F("detector", f.check.Code))
-		return connectFault{fault{check.MQTTWillTopic, f.evidence}, 0, mqtt.TopicNameInvalid, clientError}
+		return connectFault{faultOf(check.MQTTWillTopic, f.evidence...), 0, mqtt.TopicNameInvalid, clientError}
 	}
 	if f := checkForwarded(&w.Props); f.found() {
 		return connectFault{f, 0, mqtt.QuotaExceeded, clientError}
@@ -233,9 +236,10 @@ func (k *conn) authorizeConnect(ctx context.Context, p *mqtt.Connect) (connectFa
 // refuseConnect records all faults and answers the first.
 func (k *conn) refuseConnect(faults []connectFault) *ending {
 	first := faults[0]
-	k.at.Fail(first.check, append(first.evidence, attempt.F("reply", replyText(k.version, first.v3, first.v5)))...)
+	k.refuse(first.fault, attempt.F("reply", replyText(k.version, first.v3, first.v5)))
 	for _, f := range faults[1:] {
 		k.at.Also(f.check, f.evidence...)
+		k.alsoNear(f.fault)
 	}
 	e := &ending{reason: first.reason}
 	if k.version == mqtt.V5 {

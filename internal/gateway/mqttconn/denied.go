@@ -1,11 +1,16 @@
 package mqttconn
 
 import (
+	"context"
+	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/internal/identity"
 	"github.com/gatehouse-iot/gatehouse/policy"
 )
 
@@ -16,7 +21,64 @@ func (k *conn) denied(c *check.Check, action policy.Action, name string, refine 
 	if precise, ok := check.Lookup(d.Code); ok && refine {
 		c = precise
 	}
-	return fault{c, evidence(action, name, &d)}
+	f := fault{check: c, evidence: evidence(action, name, &d)}
+	near := ""
+	if len(d.Near) > 0 {
+		near = d.Near[0].Code
+	}
+	h := k.hint(&d, name)
+	if h.Version != "" {
+		near = check.PolicyNotDefaultVersion.Code
+		f.evidence = slices.DeleteFunc(f.evidence, func(e attempt.Field) bool { return e.Key == "policy" || e.Key == "version" })
+		f.evidence = append(f.evidence, attempt.F("policy", h.Policy), attempt.F("version", h.Version))
+	}
+	if h.Predecessor != "" {
+		f.evidence = append(f.evidence, attempt.F("predecessor", h.Predecessor), attempt.F("predecessor_policies", h.PredecessorPolicy))
+	}
+	if n, ok := check.Lookup(near); ok && slices.Contains(c.HiddenBy, n) {
+		f.near = n
+	}
+	return f
+}
+
+// refuse records a fault as what refused the packet.
+func (k *conn) refuse(f fault, more ...attempt.Field) {
+	k.at.Fail(f.check, append(slices.Clip(f.evidence), more...)...)
+	k.alsoNear(f)
+}
+
+// alsoNear records what explains a denial better than the denial itself.
+func (k *conn) alsoNear(f fault) {
+	if f.near != nil {
+		k.at.Also(f.near, f.evidence...)
+	}
+}
+
+// hintTime bounds how long a refused packet waits for its explanation.
+const hintTime = 2 * time.Second
+
+// hint asks for what explains a denial and stands in no policy. A flood of denials gets few hints:
+// they cost many times a decision.
+func (k *conn) hint(d *policy.Decision, name string) identity.Hint {
+	h, ok := k.auth.(interface {
+		Hint(ctx context.Context, d *policy.Decision, name string) (identity.Hint, error)
+	})
+	if !ok {
+		return identity.Hint{}
+	}
+	select {
+	case k.server.hints <- struct{}{}:
+	default:
+		return identity.Hint{}
+	}
+	defer func() { <-k.server.hints }()
+	ctx, cancel := context.WithTimeout(context.Background(), hintTime)
+	defer cancel()
+	hint, err := h.Hint(ctx, d, name)
+	if err != nil {
+		k.server.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "cannot look for what explains a denial", slog.String("attempt", k.at.ID()), slog.Any("error", err))
+	}
+	return hint
 }
 
 // evidence turns a decision into the fields of a check: what was asked, what decided, what came
@@ -66,7 +128,7 @@ func evidence(action policy.Action, name string, d *policy.Decision) []attempt.F
 			known = append(known, v.Name+"="+v.Value)
 		} else {
 			add("variable", v.Name)
-			add("cause", string(v.Cause))
+			add("cause", v.Why)
 		}
 	}
 	add("variables", strings.Join(known, ", "))

@@ -25,6 +25,7 @@ const (
 	minKeepAlive        = 30 // seconds. Source: mqtt sheet 14
 	maxKeepAlive        = 1200
 	maxTrackedClientIDs = 100_000 // connect rates kept in memory
+	maxHints            = 4       // denials whose explanation is looked up at once
 )
 
 // Limits are the counts and rates of one profile. A zero field limits nothing.

@@ -2,7 +2,6 @@ package mqttconn
 
 import (
 	"encoding/binary"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +36,11 @@ func (k *conn) publish(header byte, body []byte) *ending {
 	p := &w.publish
 	if err := p.Decode(k.version, header, body); err != nil { // #1
 		return k.broken(err, header)
+	}
+	if len(p.Props.SubscriptionIDs) > 0 { // only a server may send one
+		k.at.Fail(check.MQTTProtocolError, attempt.F("packet", "PUBLISH"), attempt.F("reason", "it has a subscription identifier, which only a server may send"),
+			attempt.F("topic", string(p.Topic)), attempt.F("rule", "MQTT-3.3.4-6"))
+		return &ending{code: mqtt.ProtocolError, reason: clientError}
 	}
 	if p.QoS > 1 { // #2: without an answer the client would hang until its own timeout
 		k.at.Fail(check.MQTTQoS2, attempt.F("packet", "PUBLISH"), attempt.F("topic", string(p.Topic)), attempt.F("qos", "2"))
@@ -139,7 +143,7 @@ func (k *conn) refusePublish(p *mqtt.Publish, f fault, code mqtt.ReasonCode, rea
 			reply = "PUBACK 0x" + strconv.FormatUint(uint64(code), 16)
 		}
 	}
-	k.at.Fail(f.check, append(slices.Clip(f.evidence), attempt.F("reply", reply))...)
+	k.refuse(f, attempt.F("reply", reply))
 	if k.version == mqtt.V5 && p.QoS == 1 {
 		k.puback(p, code)
 		return nil

@@ -30,6 +30,9 @@ type reader struct {
 	last   int   // bytes of the last read
 	asked  int   // bytes that it could have taken
 	total  int64 // bytes read since the connection began
+	frame  int   // bytes of the packet split off last
+
+	version mqtt.Version // once the CONNECT has said it; 0 before
 }
 
 var largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
@@ -45,7 +48,11 @@ func (r *reader) next() (header byte, body []byte, err error) {
 		r.need = -n
 		return header, nil, errNeedMore
 	}
+	if err := mqtt.CheckLength(r.version, header, n, len(body)); err != nil {
+		return header, nil, err
+	}
 	r.start += n
+	r.frame = n
 	return header, body, nil
 }
 

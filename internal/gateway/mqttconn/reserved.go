@@ -100,30 +100,30 @@ func checkReserved(name string, op operation) fault {
 			return fault{}
 		}
 		if f.ops&op != 0 && agree > best {
-			nearest, best = f.pattern, agree
+			nearest, best = f.nearest(levels), agree
 		}
 	}
-	verb := "published to"
+	verb, what := "published to", "topic"
 	if op == maySubscribe {
-		verb = "subscribed to"
+		verb, what = "subscribed to", "filter"
 	}
-	ev := []attempt.Field{attempt.F("topic", name), attempt.F("reason", "it can not be "+verb+" by clients")}
+	ev := []attempt.Field{attempt.F(what, name), attempt.F("reason", "it can not be "+verb+" by clients")}
 	if nearest != "" {
 		ev = append(ev, attempt.F("nearest", nearest))
 	}
 	for _, f := range reserved {
 		if _, whole := f.overlap(levels); whole {
-			return fault{check.TopicReserved, ev} // exists, but not for this
+			return faultOf(check.TopicReserved, ev...) // exists, but not for this
 		}
 	}
 	if levels[0] == "$SYS" && op == mayPublish {
 		// What a mosquitto bridge does with its notifications. Source: PROBLEMS G-14.
-		return fault{check.TopicReserved, append(ev, attempt.F("required", "a mosquitto bridge publishes here unless it is configured with: notifications false"))}
+		return faultOf(check.TopicReserved, append(ev, attempt.F("required", "a mosquitto bridge publishes here unless it is configured with: notifications false"))...)
 	}
 	if levels[0] != "$aws" {
-		return fault{check.TopicReservedUnsupported, ev}
+		return faultOf(check.TopicReservedUnsupported, ev...)
 	}
-	return fault{check.TopicReserved, ev}
+	return faultOf(check.TopicReserved, ev...)
 }
 
 // servicesOf names the services behind a reserved topic or filter that checkReserved lets pass, as
@@ -175,4 +175,39 @@ func contains(choices []string, s string) bool {
 		}
 	}
 	return false
+}
+
+// nearest returns the topic of the family that is most like name.
+func (f *family) nearest(name []string) string {
+	topic := make([]string, 0, len(f.levels))
+	for i, choices := range f.levels {
+		offered := ""
+		if i < len(name) {
+			offered = name[i]
+		}
+		switch {
+		case choices[0] == "**":
+		case choices[0] == "*" && offered != "" && offered != "#":
+			topic = append(topic, offered)
+		case choices[0] == "*":
+			topic = append(topic, "NAME")
+		default:
+			best := choices[0]
+			for _, c := range choices[1:] {
+				if commonPrefix(c, offered) > commonPrefix(best, offered) {
+					best = c
+				}
+			}
+			topic = append(topic, best)
+		}
+	}
+	return strings.Join(topic, "/")
+}
+
+func commonPrefix(a, b string) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
 }

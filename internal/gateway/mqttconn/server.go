@@ -106,6 +106,7 @@ type Server struct {
 	accountPublishes gcra.Meter
 	accountSubs      gcra.Meter
 	connectRates     connectRates
+	hints            chan struct{} // one for each denial whose explanation is looked up
 	deadlines        *deadlines
 
 	mu      sync.Mutex
@@ -145,7 +146,8 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{cfg: cfg, conns: map[*conn]struct{}{}, byCert: map[string]map[*conn]struct{}{}}
+	s := &Server{cfg: cfg, conns: map[*conn]struct{}{}, byCert: map[string]map[*conn]struct{}{},
+		hints: make(chan struct{}, maxHints)}
 	s.deadlines = newDeadlines(cfg.Now)
 	return s, nil
 }

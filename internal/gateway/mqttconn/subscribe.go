@@ -135,7 +135,7 @@ func (k *conn) refuseWishes(id uint16, wishes []wish) *ending {
 				}
 			}
 		}
-		k.at.Fail(w.fault.check, append(slices.Clip(w.fault.evidence), attempt.F("reply", reply))...)
+		k.refuse(w.fault, attempt.F("reply", reply))
 	}
 	if end != nil && suback {
 		codes := make([]mqtt.ReasonCode, len(wishes))

@@ -14,11 +14,12 @@ import (
 type fault struct {
 	check    *check.Check
 	evidence []attempt.Field
+	near     *check.Check // what explains it better, with the same evidence; nil mostly
 }
 
 func (f fault) found() bool { return f.check != nil }
 
-func faultOf(c *check.Check, ev ...attempt.Field) fault { return fault{c, ev} }
+func faultOf(c *check.Check, ev ...attempt.Field) fault { return fault{check: c, evidence: ev} }
 
 // checkTopicName makes the checks of a topic to publish on: mqtt sheet 5.1 #5 and #6. UTF-8 and NUL
 // were checked when the packet was decoded.
