@@ -257,29 +257,28 @@ func TestListThings(t *testing.T) {
 	r := openThings(t)
 	ctx := t.Context()
 	_ = got(r.CreateThingType(ctx, "pump", ThingTypeProperties{}, nil))(t)
-	for name, n := range map[string]NewThing{
-		"a": {TypeName: "pump", Attributes: map[string]string{"site": "north"}},
-		"b": {Attributes: map[string]string{"site": "north-2"}},
-		"c": {TypeName: "pump", Attributes: map[string]string{"site": "North"}},
-		"d": {Attributes: map[string]string{"site": "nort"}},
-		"e": {TypeName: "pump", Attributes: map[string]string{"size": "north"}},
-		"B": {},
-		"f": {Attributes: map[string]string{"site": "z_z"}},
+	for _, n := range []NewThing{ // the order of the lists
+		{Name: "f", Attributes: map[string]string{"site": "z_z"}},
+		{Name: "a", TypeName: "pump", Attributes: map[string]string{"site": "north"}},
+		{Name: "b", Attributes: map[string]string{"site": "north-2"}},
+		{Name: "e", TypeName: "pump", Attributes: map[string]string{"size": "north"}},
+		{Name: "c", TypeName: "pump", Attributes: map[string]string{"site": "North"}},
+		{Name: "d", Attributes: map[string]string{"site": "nort"}},
+		{Name: "B"},
 	} {
-		n.Name = name
 		_ = got(r.CreateThing(ctx, n))(t)
 	}
 	for name, tt := range map[string]struct {
 		filter ThingFilter
 		want   string
 	}{
-		"all":              {ThingFilter{}, "B a b c d e f"},
-		"type":             {ThingFilter{TypeName: "pump"}, "a c e"},
+		"all":              {ThingFilter{}, "f a b e c d B"},
+		"type":             {ThingFilter{TypeName: "pump"}, "a e c"},
 		"unknown type":     {ThingFilter{TypeName: "nope"}, ""},
 		"value":            {ThingFilter{AttributeName: "site", AttributeValue: "north"}, "a"},
 		"prefix":           {ThingFilter{AttributeName: "site", AttributeValue: "north", PrefixValue: true}, "a b"},
 		"prefix z":         {ThingFilter{AttributeName: "site", AttributeValue: "z", PrefixValue: true}, "f"},
-		"any value":        {ThingFilter{AttributeName: "site"}, "a b c d f"},
+		"any value":        {ThingFilter{AttributeName: "site"}, "f a b c d"},
 		"value and type":   {ThingFilter{AttributeName: "site", AttributeValue: "north", TypeName: "pump"}, "a"},
 		"prefix and type":  {ThingFilter{AttributeName: "site", AttributeValue: "N", PrefixValue: true, TypeName: "pump"}, "c"},
 		"name of no thing": {ThingFilter{AttributeName: "nope", AttributeValue: "x"}, ""},
@@ -308,6 +307,8 @@ func TestListThings(t *testing.T) {
 	}
 	_, err := r.ListThings(ctx, ThingFilter{AttributeValue: "x"}, Page{})
 	wantRefusal(t, err, InvalidRequest, "attribute name")
+	_, err = r.ListThings(ctx, ThingFilter{}, Page{After: "a"})
+	wantRefusal(t, err, InvalidRequest, "marker")
 }
 
 // watch collects the changes that r tells from now on.

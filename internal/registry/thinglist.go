@@ -14,14 +14,19 @@ type ThingFilter struct {
 	PrefixValue    bool   // the attribute's value starts with AttributeValue
 }
 
-// ListThings returns things by name. A value without an attribute name is
-// refused with InvalidRequest. A thing type that does not exist has no things.
+// ListThings returns things in the order of their creation. A value without an
+// attribute name is refused with InvalidRequest. A thing type that does not
+// exist has no things.
 func (r *Registry) ListThings(ctx context.Context, f ThingFilter, p Page) (Listing[Thing], error) {
 	if f.AttributeName == "" && f.AttributeValue != "" {
 		return Listing[Thing]{}, Errorf(InvalidRequest, "An attribute value needs an attribute name.")
 	}
+	afterTime, afterName, err := p.age()
+	if err != nil {
+		return Listing[Thing]{}, err
+	}
 	limit := p.limit(defaultThingPageSize)
-	rows, err := r.thingRows(ctx, f, p.After, int32(limit+1))
+	rows, err := r.thingRows(ctx, f, afterTime, afterName, int32(limit+1))
 	if err != nil {
 		return Listing[Thing]{}, err
 	}
@@ -31,18 +36,18 @@ func (r *Registry) ListThings(ctx context.Context, f ThingFilter, p Page) (Listi
 			return Listing[Thing]{}, err
 		}
 	}
-	return cut(things, limit, func(t Thing) string { return t.Name }, itself), nil
+	return cut(things, limit, func(t Thing) string { return ageKey(t.CreatedAt.UnixMilli(), t.Name) }, itself), nil
 }
 
 // thingRows runs the query that an index serves best.
-func (r *Registry) thingRows(ctx context.Context, f ThingFilter, after string, limit int32) ([]registrydb.Thing, error) {
+func (r *Registry) thingRows(ctx context.Context, f ThingFilter, afterTime int64, afterName string, size int32) ([]registrydb.Thing, error) {
 	q := r.read()
 	typeName := nullable(f.TypeName)
 	if f.AttributeName == "" {
 		if f.TypeName == "" {
-			return q.ListThings(ctx, registrydb.ListThingsParams{Limit: limit, After: after})
+			return q.ListThings(ctx, registrydb.ListThingsParams{AfterTime: afterTime, AfterName: afterName, Size: size})
 		}
-		return q.ListThingsByType(ctx, registrydb.ListThingsByTypeParams{ThingTypeName: typeName, Limit: limit, After: after})
+		return q.ListThingsByType(ctx, registrydb.ListThingsByTypeParams{ThingTypeName: typeName, AfterTime: afterTime, AfterName: afterName, Size: size})
 	}
 	end := f.AttributeValue + beforeAny
 	if f.PrefixValue || f.AttributeValue == "" {
@@ -50,11 +55,12 @@ func (r *Registry) thingRows(ctx context.Context, f ThingFilter, after string, l
 	}
 	if f.TypeName == "" {
 		return q.ListThingsByAttribute(ctx, registrydb.ListThingsByAttributeParams{
-			Limit: limit, AttributeName: f.AttributeName, FromValue: f.AttributeValue, ToValue: end, After: after,
+			AttributeName: f.AttributeName, FromValue: f.AttributeValue, ToValue: end, AfterTime: afterTime, AfterName: afterName, Size: size,
 		})
 	}
 	return q.ListThingsByAttributeAndType(ctx, registrydb.ListThingsByAttributeAndTypeParams{
-		Limit: limit, AttributeName: f.AttributeName, FromValue: f.AttributeValue, ToValue: end, ThingTypeName: typeName, After: after,
+		AttributeName: f.AttributeName, FromValue: f.AttributeValue, ToValue: end, ThingTypeName: typeName,
+		AfterTime: afterTime, AfterName: afterName, Size: size,
 	})
 }
 

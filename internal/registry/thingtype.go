@@ -134,11 +134,16 @@ func (r *Registry) ThingType(ctx context.Context, name string) (ThingType, error
 	return r.thingType(row)
 }
 
-// ListThingTypes returns the thing types whose names start with prefix, by name.
+// ListThingTypes returns the thing types whose names start with prefix, in the
+// order of their creation.
 func (r *Registry) ListThingTypes(ctx context.Context, prefix string, p Page) (Listing[ThingType], error) {
+	afterTime, afterName, err := p.age()
+	if err != nil {
+		return Listing[ThingType]{}, err
+	}
 	limit := p.limit(defaultThingPageSize)
 	rows, err := r.read().ListThingTypes(ctx, registrydb.ListThingTypesParams{
-		Limit: int32(limit + 1), FromName: prefix, ToName: prefix + afterAny, After: p.After,
+		FromName: prefix, ToName: prefix + afterAny, AfterTime: afterTime, AfterName: afterName, Size: int32(limit + 1),
 	})
 	if err != nil {
 		return Listing[ThingType]{}, err
@@ -149,7 +154,7 @@ func (r *Registry) ListThingTypes(ctx context.Context, prefix string, p Page) (L
 			return Listing[ThingType]{}, err
 		}
 	}
-	return cut(types, limit, func(t ThingType) string { return t.Name }, itself), nil
+	return cut(types, limit, func(t ThingType) string { return ageKey(t.CreatedAt.UnixMilli(), t.Name) }, itself), nil
 }
 
 // A ThingTypeUpdate says what to change of a thing type; nil keeps what is.

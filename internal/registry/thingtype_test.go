@@ -120,7 +120,7 @@ func TestListThingTypes(t *testing.T) {
 	for _, name := range []string{"pump", "pump-2", "pum", "Pump", "valve"} {
 		_ = got(r.CreateThingType(ctx, name, ThingTypeProperties{}, nil))(t)
 	}
-	for prefix, want := range map[string]string{"": "Pump pum pump pump-2 valve", "pump": "pump pump-2", "z": ""} {
+	for prefix, want := range map[string]string{"": "pump pump-2 pum Pump valve", "pump": "pump pump-2", "z": ""} {
 		for size := 1; size < 7; size++ {
 			var names []string
 			p := Page{Size: size}

@@ -42,7 +42,7 @@ func (h Handlers) DescribeThing(ctx context.Context, in *DescribeThingRequest) (
 	}, nil
 }
 
-// ListThings answers a page of things by name.
+// ListThings answers a page of things by their creation.
 func (h Handlers) ListThings(ctx context.Context, in *ListThingsRequest) (*ListThingsResponse, error) {
 	page, err := api.ReadPage(ctx, in.NextToken, in.MaxResults, thingPage,
 		in.AttributeName, in.AttributeValue, in.UsePrefixAttributeValue, in.ThingTypeName)

@@ -113,7 +113,7 @@ func TestThingPages(t *testing.T) {
 		}
 		in.NextToken = out.NextToken
 	}
-	if !slices.Equal(names, []string{"a", "b", "c"}) {
+	if !slices.Equal(names, []string{"c", "a", "b"}) {
 		t.Errorf("pages hold %v", names)
 	}
 	for name, in := range map[string]*ListThingsRequest{

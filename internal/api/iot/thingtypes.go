@@ -37,8 +37,8 @@ func (h Handlers) DescribeThingType(ctx context.Context, in *DescribeThingTypeRe
 	}, nil
 }
 
-// ListThingTypes answers a page of thing types by name. The name in the request
-// is the start of the names.
+// ListThingTypes answers a page of thing types by their creation. The name in
+// the request is the start of the names.
 func (h Handlers) ListThingTypes(ctx context.Context, in *ListThingTypesRequest) (*ListThingTypesResponse, error) {
 	page, err := api.ReadPage(ctx, in.NextToken, in.MaxResults, thingPage, in.ThingTypeName)
 	if err != nil {

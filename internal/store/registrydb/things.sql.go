@@ -88,16 +88,18 @@ func (q *Queries) InsertThingAttribute(ctx context.Context, arg InsertThingAttri
 }
 
 const listThings = `-- name: ListThings :many
-SELECT thing_name, thing_id, thing_type_name, attributes, version, created_at FROM things WHERE thing_name > $2 ORDER BY thing_name LIMIT $1
+SELECT thing_name, thing_id, thing_type_name, attributes, version, created_at FROM things WHERE (created_at, thing_name) > (CAST($1 AS BIGINT), CAST($2 AS TEXT))
+ORDER BY created_at, thing_name LIMIT $3
 `
 
 type ListThingsParams struct {
-	Limit int32
-	After string
+	AfterTime int64
+	AfterName string
+	Size      int32
 }
 
 func (q *Queries) ListThings(ctx context.Context, arg ListThingsParams) ([]Thing, error) {
-	rows, err := q.db.QueryContext(ctx, listThings, arg.Limit, arg.After)
+	rows, err := q.db.QueryContext(ctx, listThings, arg.AfterTime, arg.AfterName, arg.Size)
 	if err != nil {
 		return nil, err
 	}
@@ -128,28 +130,30 @@ func (q *Queries) ListThings(ctx context.Context, arg ListThingsParams) ([]Thing
 
 const listThingsByAttribute = `-- name: ListThingsByAttribute :many
 SELECT t.thing_name, t.thing_id, t.thing_type_name, t.attributes, t.version, t.created_at FROM things t JOIN thing_attributes a ON a.thing_name = t.thing_name
-WHERE a.attribute_name = $2
-  AND a.attribute_value >= $3 AND a.attribute_value < $4
-  AND t.thing_name > $5
-ORDER BY t.thing_name LIMIT $1
+WHERE a.attribute_name = $1
+  AND a.attribute_value >= $2 AND a.attribute_value < $3
+  AND (t.created_at, t.thing_name) > (CAST($4 AS BIGINT), CAST($5 AS TEXT))
+ORDER BY t.created_at, t.thing_name LIMIT $6
 `
 
 type ListThingsByAttributeParams struct {
-	Limit         int32
 	AttributeName string
 	FromValue     string
 	ToValue       string
-	After         string
+	AfterTime     int64
+	AfterName     string
+	Size          int32
 }
 
 // Things whose attribute has a value of at least from_value and below to_value.
 func (q *Queries) ListThingsByAttribute(ctx context.Context, arg ListThingsByAttributeParams) ([]Thing, error) {
 	rows, err := q.db.QueryContext(ctx, listThingsByAttribute,
-		arg.Limit,
 		arg.AttributeName,
 		arg.FromValue,
 		arg.ToValue,
-		arg.After,
+		arg.AfterTime,
+		arg.AfterName,
+		arg.Size,
 	)
 	if err != nil {
 		return nil, err
@@ -181,29 +185,32 @@ func (q *Queries) ListThingsByAttribute(ctx context.Context, arg ListThingsByAtt
 
 const listThingsByAttributeAndType = `-- name: ListThingsByAttributeAndType :many
 SELECT t.thing_name, t.thing_id, t.thing_type_name, t.attributes, t.version, t.created_at FROM things t JOIN thing_attributes a ON a.thing_name = t.thing_name
-WHERE a.attribute_name = $2
-  AND a.attribute_value >= $3 AND a.attribute_value < $4
-  AND t.thing_type_name = $5 AND t.thing_name > $6
-ORDER BY t.thing_name LIMIT $1
+WHERE a.attribute_name = $1
+  AND a.attribute_value >= $2 AND a.attribute_value < $3
+  AND t.thing_type_name = $4
+  AND (t.created_at, t.thing_name) > (CAST($5 AS BIGINT), CAST($6 AS TEXT))
+ORDER BY t.created_at, t.thing_name LIMIT $7
 `
 
 type ListThingsByAttributeAndTypeParams struct {
-	Limit         int32
 	AttributeName string
 	FromValue     string
 	ToValue       string
 	ThingTypeName sql.NullString
-	After         string
+	AfterTime     int64
+	AfterName     string
+	Size          int32
 }
 
 func (q *Queries) ListThingsByAttributeAndType(ctx context.Context, arg ListThingsByAttributeAndTypeParams) ([]Thing, error) {
 	rows, err := q.db.QueryContext(ctx, listThingsByAttributeAndType,
-		arg.Limit,
 		arg.AttributeName,
 		arg.FromValue,
 		arg.ToValue,
 		arg.ThingTypeName,
-		arg.After,
+		arg.AfterTime,
+		arg.AfterName,
+		arg.Size,
 	)
 	if err != nil {
 		return nil, err
@@ -234,17 +241,24 @@ func (q *Queries) ListThingsByAttributeAndType(ctx context.Context, arg ListThin
 }
 
 const listThingsByType = `-- name: ListThingsByType :many
-SELECT thing_name, thing_id, thing_type_name, attributes, version, created_at FROM things WHERE thing_type_name = $1 AND thing_name > $3 ORDER BY thing_name LIMIT $2
+SELECT thing_name, thing_id, thing_type_name, attributes, version, created_at FROM things WHERE thing_type_name = $1 AND (created_at, thing_name) > (CAST($2 AS BIGINT), CAST($3 AS TEXT))
+ORDER BY created_at, thing_name LIMIT $4
 `
 
 type ListThingsByTypeParams struct {
 	ThingTypeName sql.NullString
-	Limit         int32
-	After         string
+	AfterTime     int64
+	AfterName     string
+	Size          int32
 }
 
 func (q *Queries) ListThingsByType(ctx context.Context, arg ListThingsByTypeParams) ([]Thing, error) {
-	rows, err := q.db.QueryContext(ctx, listThingsByType, arg.ThingTypeName, arg.Limit, arg.After)
+	rows, err := q.db.QueryContext(ctx, listThingsByType,
+		arg.ThingTypeName,
+		arg.AfterTime,
+		arg.AfterName,
+		arg.Size,
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -79,24 +79,27 @@ func (q *Queries) InsertThingType(ctx context.Context, arg InsertThingTypeParams
 
 const listThingTypes = `-- name: ListThingTypes :many
 SELECT thing_type_name, thing_type_id, description, searchable_attributes, propagating, created_at, deprecated_at FROM thing_types
-WHERE thing_type_name >= $2 AND thing_type_name < $3 AND thing_type_name > $4
-ORDER BY thing_type_name LIMIT $1
+WHERE thing_type_name >= $1 AND thing_type_name < $2
+  AND (created_at, thing_type_name) > (CAST($3 AS BIGINT), CAST($4 AS TEXT))
+ORDER BY created_at, thing_type_name LIMIT $5
 `
 
 type ListThingTypesParams struct {
-	Limit    int32
-	FromName string
-	ToName   string
-	After    string
+	FromName  string
+	ToName    string
+	AfterTime int64
+	AfterName string
+	Size      int32
 }
 
-// Types whose names are at least from_name, below to_name and after a name.
+// Types whose names are at least from_name and below to_name.
 func (q *Queries) ListThingTypes(ctx context.Context, arg ListThingTypesParams) ([]ThingType, error) {
 	rows, err := q.db.QueryContext(ctx, listThingTypes,
-		arg.Limit,
 		arg.FromName,
 		arg.ToName,
-		arg.After,
+		arg.AfterTime,
+		arg.AfterName,
+		arg.Size,
 	)
 	if err != nil {
 		return nil, err

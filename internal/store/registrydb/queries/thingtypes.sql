@@ -13,10 +13,11 @@ WHERE thing_type_name = $1;
 DELETE FROM thing_types WHERE thing_type_name = $1;
 
 -- name: ListThingTypes :many
--- Types whose names are at least from_name, below to_name and after a name.
+-- Types whose names are at least from_name and below to_name.
 SELECT * FROM thing_types
-WHERE thing_type_name >= sqlc.arg(from_name) AND thing_type_name < sqlc.arg(to_name) AND thing_type_name > sqlc.arg(after)
-ORDER BY thing_type_name LIMIT $1;
+WHERE thing_type_name >= sqlc.arg(from_name) AND thing_type_name < sqlc.arg(to_name)
+  AND (created_at, thing_type_name) > (CAST(sqlc.arg(after_time) AS BIGINT), CAST(sqlc.arg(after_name) AS TEXT))
+ORDER BY created_at, thing_type_name LIMIT sqlc.arg(size);
 
 -- name: CountThingsOfType :one
 SELECT COUNT(*) FROM things WHERE thing_type_name = $1;
