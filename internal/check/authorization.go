@@ -7,15 +7,13 @@ var PolicyNoneAttached = register(Check{
 	Cause: "No policy is attached to {principal_arn}, nor to a thing group of its thing; without a policy everything is denied." +
 		"<< The certificate {predecessor} that it replaced had {predecessor_policies}.>>",
 	Device: closedAfterConnect,
-	Advice: "The command allows what a device of this name usually needs. Attach a policy that exists, if there is one for such devices.",
-	Fix: "<<aws iot attach-policy --policy-name {predecessor_policies} --target {principal_arn}\n>>" +
+	Advice: "<<The command attaches what {predecessor} has.||The command allows what a device of this name usually needs. Attach a policy that exists, if there is one for such devices.>>",
+	Fix: "<<aws iot attach-policy --policy-name {predecessor_policies} --target {principal_arn}||" +
 		grantStatement("{client_id|slug}-policy",
 			`{"Effect":"Allow","Action":"iot:Connect","Resource":"`+iotARN("client", "{client_id|arn}")+`"},`+
 				`{"Effect":"Allow","Action":["iot:Publish","iot:Receive"],"Resource":["`+iotARN("topic", "{client_id|arn}/*")+`","`+iotARN("topic", "*/{client_id|arn}/*")+`"]},`+
-				`{"Effect":"Allow","Action":"iot:Subscribe","Resource":["`+iotARN("topicfilter", "{client_id|arn}/*")+`","`+iotARN("topicfilter", "*/{client_id|arn}/*")+`"]}`),
+				`{"Effect":"Allow","Action":"iot:Subscribe","Resource":["`+iotARN("topicfilter", "{client_id|arn}/*")+`","`+iotARN("topicfilter", "*/{client_id|arn}/*")+`"]}`) + ">>",
 	Source: "policy sheet 16 NO_POLICY; PROBLEMS E-05, D-22, C-10",
-	Example: ev("predecessor", "9b1c2d3e4f5061728394a5b6c7d8e9f00112233445566778899aabbccddeeff0",
-		"predecessor_policies", "sensor-policy"),
 })
 
 // Causes of a denial, wherever it happened. Policy sheet 16.

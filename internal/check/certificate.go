@@ -106,17 +106,6 @@ var (
 		Source: "connect sheet 4.5", Example: ev("subject", "CN=Factory CA"),
 	})
 
-	// CertRegisteredElsewhere is PROBLEMS D-04.
-	CertRegisteredElsewhere = register(Check{
-		Code: "cert.registered_elsewhere", Stage: StageCertificate, Severity: Refusal,
-		Title:  "Certificate is registered in another account or Region",
-		Cause:  "Certificate {certificate_id} is registered in account {other_account}, Region {other_region}; the device connected to account {account}, Region {region}.",
-		Device: refusedCertificate,
-		Advice: "Connect to the endpoint of that account and Region, or register the certificate here too.",
-		Fix:    `aws iot register-certificate-without-ca --status ACTIVE --certificate-pem "$(gatehouse explain --trace {trace} --certificate)"`,
-		Source: "connect sheet 5.1 row 13; PROBLEMS D-04", Example: ev("other_account", "210987654321", "other_region", "eu-west-1"),
-	})
-
 	// CertNotRegistered identifies by the SHA-256 of the whole certificate, never by
 	// its subject. PROBLEMS D-23.
 	CertNotRegistered = register(Check{
@@ -128,7 +117,7 @@ var (
 		Advice: "The command registers what the device presented. Make sure first that it is your device.",
 		Fix: `aws iot register-certificate-without-ca --status ACTIVE --certificate-pem "$(gatehouse explain --trace {trace} --certificate)"` +
 			"<<\naws iot attach-policy --policy-name {twin_policies} --target {principal_arn}>>",
-		HiddenBy: []*Check{CertRegisteredElsewhere, CertRegisteredCAPresented},
+		HiddenBy: []*Check{CertRegisteredCAPresented},
 		Source:   "connect sheet 5.1 row 11; PROBLEMS D-23",
 		Example: ev("subject", "CN=sensor-1", "twin", "9b1c2d3e4f5061728394a5b6c7d8e9f00112233445566778899aabbccddeeff0",
 			"twin_policies", "sensor-policy"),

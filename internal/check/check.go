@@ -18,7 +18,8 @@ import (
 //
 // Cause, Advice and Fix are templates: {name} is replaced by the evidence of
 // that name (see [Evidence]), and a part in << >> disappears when one of its
-// names has no value. [Check.Explain] fills them.
+// names has no value; in <<this||or this>> the first whose names all have
+// values stays, or the last. [Check.CauseWith] and the like fill them.
 type Check struct {
 	Code     string   // stable, dotted, lower case: "cert.not_registered"
 	Stage    Stage    // where on the way it is made

@@ -49,17 +49,6 @@ var (
 		Source:   "PROBLEMS H-16", Example: ev("offered", "600", "topic", "sensors/sensor-1/config"),
 	})
 
-	// ClientTimeoutShort is PROBLEMS H-14.
-	ClientTimeoutShort = register(Check{
-		Code: "client.timeout_short", Stage: StageDelivery, Severity: Warning, Possible: true,
-		Title:  "The device's time limit is probably too short",
-		Cause:  "The device repeated a message or closed, although it was acknowledged after {elapsed}.",
-		Device: Device{MQTT311: "A time-out of its own.", MQTT5: "A time-out of its own.", Clients: []Client{{"embedded C SDK", "-28"}}},
-		Advice: "Raise the command time limit of the device's library, and expect duplicates.",
-		Fix:    watch,
-		Source: "PROBLEMS H-14", Example: ev("elapsed", "7s"),
-	})
-
 	// LoopConnectRefused is a device that does not give up.
 	LoopConnectRefused = register(Check{
 		Code: "loop.connect_refused", Stage: StageDelivery, Severity: Warning,

@@ -56,8 +56,6 @@ var evidence = map[string]string{
 	"algorithm":            "key or signature algorithm",
 	"twin":                 "ID of a registered certificate with the same subject",
 	"twin_policies":        "name of a policy attached to that certificate",
-	"other_account":        "account in which the certificate is registered",
-	"other_region":         "Region in which the certificate is registered",
 	"ca_certificate_id":    "ID of the CA certificate",
 	"predecessor":          "ID of the certificate that this one replaced",
 	"predecessor_policies": "name of a policy attached to that certificate",

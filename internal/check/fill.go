@@ -32,7 +32,8 @@ func (c *Check) FixWith(v Values) (command string, missing []string) { return sh
 // placeholder is {name} or {name|form}. JSON and ${iot:ClientId} do not match it.
 var placeholder = regexp.MustCompile(`\{([a-z][a-z0-9_]*)(?:\|([a-z]+))?\}`)
 
-// optional is a part of a template that needs all its names.
+// optional is a part of a template that needs all its names; "||" divides it
+// into alternatives.
 var optional = regexp.MustCompile(`(?s)<<(.*?)>>`)
 
 // names lists the evidence that a template asks for: in its fixed part and in its optional ones.
@@ -48,16 +49,31 @@ func names(template string) (fixed, inOptional []string) {
 	return fixed, inOptional
 }
 
-// settle drops the optional parts of which a name has no value, and keeps the others.
+// settle drops the optional parts of which a name has no value, and keeps the
+// others. "<<this||or else this>>" is the first alternative of which all names
+// have values, or the last one.
 func settle(template string, v Values) string {
 	return optional.ReplaceAllStringFunc(template, func(part string) string {
-		for _, m := range placeholder.FindAllStringSubmatch(part, -1) {
-			if _, known := v(m[1]); !known {
-				return ""
+		alternatives := strings.Split(part[2:len(part)-2], "||")
+		for _, a := range alternatives {
+			if allKnown(a, v) {
+				return a
 			}
 		}
-		return part[2 : len(part)-2]
+		if len(alternatives) > 1 {
+			return alternatives[len(alternatives)-1]
+		}
+		return ""
 	})
+}
+
+func allKnown(template string, v Values) bool {
+	for _, m := range placeholder.FindAllStringSubmatch(template, -1) {
+		if _, known := v(m[1]); !known {
+			return false
+		}
+	}
+	return true
 }
 
 // text fills a template for people.

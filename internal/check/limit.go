@@ -169,17 +169,6 @@ var (
 		Source: "mqtt sheet 2.1 #8, 19", Example: ev("offered", "501", "required", "500 a second"),
 	})
 
-	// LimitConnections is their number.
-	LimitConnections = register(Check{
-		Code: "limit.connections", Stage: StageSession, Severity: Refusal,
-		Title:  "Too many connections",
-		Cause:  "{offered} connections are open; the limit is {required}.",
-		Device: throttled,
-		Advice: "At AWS the limit can be raised; here: gatehouse up --limits open.",
-		Fix:    "gatehouse explain --last",
-		Source: "mqtt sheet 19", Example: ev("offered", "500001", "required", "500000"),
-	})
-
 	// LimitSubscriptions is 50 on a connection.
 	LimitSubscriptions = register(Check{
 		Code: "limit.subscriptions", Stage: StageSession, Severity: Refusal,
@@ -244,28 +233,6 @@ var (
 		Advice: "At AWS the limit can be raised; here: gatehouse up --limits open.",
 		Fix:    watch,
 		Source: "mqtt sheet 5.1 #9, 19", Example: ev("offered", "20400"),
-	})
-
-	// LimitRetained is the number of retained messages.
-	LimitRetained = register(Check{
-		Code: "limit.retained", Stage: StageSession, Severity: Refusal,
-		Title:  "Too many retained messages",
-		Cause:  "The account has {offered} retained messages; the limit is {required}, and {topic} would be one more.",
-		Device: answered("The connection is closed.", "PUBACK 0x97 (quota exceeded)."),
-		Advice: "Clear retained messages that nobody needs: publish an empty payload with the retain flag.",
-		Fix:    publishAs + " -t {topic} -r -n -q 1",
-		Source: "mqtt sheet 5.1 #11, 19", Example: ev("offered", "5000", "required", "5000", "topic", "sensors/sensor-1/temp"),
-	})
-
-	// LimitRetainedRate is one a second and topic.
-	LimitRetainedRate = register(Check{
-		Code: "limit.retained_rate", Stage: StageSession, Severity: Refusal,
-		Title:  "Too many retained messages per second",
-		Cause:  "{topic} had {offered} retained messages in a second; the limit is {required}.",
-		Device: answered("The connection is closed.", "PUBACK 0x97 (quota exceeded)."),
-		Advice: "Retain only what changes seldom.",
-		Fix:    watch,
-		Source: "mqtt sheet 19", Example: ev("topic", "sensors/sensor-1/temp", "offered", "5", "required", "1"),
 	})
 
 	// LimitPayloadLoop is PROBLEMS H-04: gigabytes of cellular traffic in a day.

@@ -75,19 +75,4 @@ var (
 		Fix:    "openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} -msg </dev/null 2>/dev/null | grep '<<<'",
 		Source: "PROBLEMS B-13", Example: ev("bytes_sent", "2904"),
 	})
-
-	// ClientOutOfMemory is PROBLEMS B-14.
-	ClientOutOfMemory = register(Check{
-		Code: "client.out_of_memory", Stage: StageTLS, Severity: Refusal, Possible: true,
-		Title: "The device probably ran out of memory during the key exchange",
-		Cause: "The device closed without an alert after the key exchange began<<, {elapsed} after its ClientHello>>. Small devices do that when their heap is exhausted.",
-		Device: Device{
-			TLS12: "An error of its own TLS library.", TLS13: "An error of its own TLS library.",
-			Clients: []Client{{"mbedTLS", "-0x0010, -0x2880 or -0x7F00"}},
-		},
-		Advice:   "Free memory before the connection, use ECDSA in place of RSA keys, and take buffers from static memory.",
-		Fix:      "openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} -tls1_2 -cipher ECDHE-ECDSA-AES128-GCM-SHA256 -brief </dev/null",
-		HiddenBy: []*Check{ClientTLSBufferSmall},
-		Source:   "PROBLEMS B-14", Example: ev("elapsed", "1.8s"),
-	})
 )

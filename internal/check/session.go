@@ -102,17 +102,6 @@ var (
 		Source: "mqtt sheet 14", Example: ev("keep_alive", "10", "used", "30"),
 	})
 
-	// SessionMaxLifetime is PROBLEMS H-13.
-	SessionMaxLifetime = register(Check{
-		Code: "session.max_lifetime", Stage: StageSession, Severity: Refusal,
-		Title:  "The connection reached its maximum duration",
-		Cause:  "The connection lasted {connected_for}; the limit is {required}.",
-		Device: answered("The connection is closed.", "DISCONNECT 0xA0 (maximum connect time), then close."),
-		Advice: "Let the device connect again; WebSocket connections last 24 hours at most.",
-		Fix:    watch,
-		Source: "mqtt sheet 13; PROBLEMS H-13", Example: ev("connected_for", "24h0m0s", "required", "24h"),
-	})
-
 	// PrincipalCut ends live connections at once.
 	PrincipalCut = register(Check{
 		Code: "connection.principal_cut", Stage: StageSession, Severity: Refusal,
@@ -122,17 +111,6 @@ var (
 		Advice: "If that was not meant for this device, activate the certificate again.",
 		Fix:    "aws iot update-certificate --certificate-id {certificate_id} --new-status ACTIVE",
 		Source: "connect sheet 4.3; mqtt sheet 13", Example: ev("status", "INACTIVE"),
-	})
-
-	// SessionAPIDisconnect is DeleteConnection.
-	SessionAPIDisconnect = register(Check{
-		Code: "session.api_disconnect", Stage: StageSession, Severity: Refusal,
-		Title:  "An API call ended the connection",
-		Cause:  "DeleteConnection was called for the client ID {client_id}<< by {other_principal}>>.",
-		Device: answered("The connection is closed.", "DISCONNECT 0x98 (administrative action), then close."),
-		Advice: "Nothing to repair: the device may connect again.",
-		Fix:    watch,
-		Source: "mqtt sheet 13, 18", Example: ev("other_principal", "AKIAIOSFODNN7EXAMPLE"),
 	})
 
 	// ServerShuttingDown is our restart.

@@ -179,28 +179,6 @@ var (
 		Source:   "connect sheet 2; PROBLEMS C-11", Example: ev("port", "443"),
 	})
 
-	// TLSALPNMQTTRequired is PROBLEMS J-13.
-	TLSALPNMQTTRequired = register(Check{
-		Code: "tls.alpn.mqtt_required", Stage: StageTLS, Severity: Refusal,
-		Title:  "Custom authentication needs the ALPN protocol mqtt",
-		Cause:  "MQTT with a user name and password on port {port} needs the ALPN protocol mqtt; the device offered {offered}.",
-		Device: alerted("120 (no_application_protocol)", "alert no application protocol", "1029"),
-		Advice: "Let the device offer the ALPN protocol mqtt.",
-		Fix:    "openssl s_client -connect {endpoint}:{alpn_port} -servername {endpoint} -alpn mqtt -CAfile {ca_file} </dev/null",
-		Source: "connect sheet 2; PROBLEMS J-13", Example: ev("offered", "no ALPN protocol", "port", "443"),
-	})
-
-	// TLSALPNUnusable is a list of which this door can serve nothing.
-	TLSALPNUnusable = register(Check{
-		Code: "tls.alpn.unusable", Stage: StageTLS, Severity: Refusal,
-		Title:  "None of the offered ALPN protocols can be used here",
-		Cause:  "The device offers {offered}; port {port} takes {required}.",
-		Device: alerted("120 (no_application_protocol)", "alert no application protocol", "1029"),
-		Advice: "Correct the ALPN list of the device, or leave it out on port {mqtt_port}.",
-		Fix:    "openssl s_client -connect {endpoint}:{port} -servername {endpoint} -alpn x-amzn-mqtt-ca -CAfile {ca_file} </dev/null",
-		Source: "connect sheet 2.1, 5.1 row 5", Example: ev("offered", "x-amzn-mqtt", "required", "x-amzn-mqtt-ca, mqtt, x-amzn-http-ca or http/1.1", "port", "443"),
-	})
-
 	// DomainDisabled is refused after the handshake, as an authentication failure.
 	DomainDisabled = register(Check{
 		Code: "domain.disabled", Stage: StageTLS, Severity: Refusal,
