@@ -85,6 +85,9 @@ func (hc *httpConn) decide(r *http.Request, at *attempt.Attempt) httpAnswer {
 		// No credentials at all: a device with a certificate that TLS did
 		// not ask for. Source: PROBLEMS K-01.
 		at.Fail(check.HTTPPortForCertAuth, method, path, attempt.F("required", "port 8443, or ALPN "+alpnHTTPCert))
+		if c.bare {
+			at.Warn(check.TLSALPNAbsent, attempt.F("required", alpnHTTPCert)) // perhaps it did not reach the TLS library: PROBLEMS C-11
+		}
 		return answerForbidden
 	}
 	operation, a := operationOf(r)

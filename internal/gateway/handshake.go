@@ -31,6 +31,7 @@ type handshake struct {
 	hello    bool      // the ClientHello was read
 	sni      string    // as the client sent it
 	offered  []string  // ALPN protocols
+	bare     bool      // none were offered
 	endpoint *Endpoint // of the server name
 	route    route
 	version  uint16 // agreed or about to be agreed; 0 before
@@ -104,7 +105,7 @@ func (h *handshake) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		required := h.s.cfg.Endpoints.Default().Host
 		return nil, h.refuseHello(alertUnrecognizedName, check.TLSSNIUnknown, attempt.F("offered", hello.ServerName), attempt.F("required", required))
 	}
-	h.endpoint = endpoint
+	h.endpoint, h.bare = endpoint, len(hello.SupportedProtos) == 0
 	if hello.ServerName == "" {
 		at.Warn(check.TLSSNIMissing, attempt.F("required", endpoint.Host))
 	} else {
@@ -127,6 +128,10 @@ func (h *handshake) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		return nil, h.refuseHello(alertHandshakeFailure, check.TLSCipherNoneShared,
 			attempt.F("offered", suiteNames(hello.CipherSuites, 12)), attempt.F("required", suiteNames(security.Suites, 8)),
 			attempt.F("security_policy", security.Name), attempt.F("domain_configuration", endpoint.Name))
+	}
+
+	if weak := weakSuites(hello.CipherSuites); len(weak) > 0 {
+		at.Warn(check.TLSCipherOutsideRecommended, attempt.F("offered", suiteNames(weak, 12)))
 	}
 
 	cfg := &tls.Config{

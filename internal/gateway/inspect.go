@@ -113,9 +113,18 @@ func (s *Server) inspectClient(sig conduct, at *attempt.Attempt, certificateID, 
 			s.inspectFailed(ctx, at, err)
 			return
 		}
-		if !attached {
-			at.Also(check.PolicyNoneAttached, attempt.F("principal", id), attempt.F("principal_arn", s.cfg.Identity.CertificateARN(id)))
+		if attached {
+			continue
 		}
+		evidence := []attempt.Field{attempt.F("principal", id), attempt.F("principal_arn", s.cfg.Identity.CertificateARN(id))}
+		hint, err := s.cfg.Identity.Predecessor(ctx, id, clientID)
+		if err != nil {
+			s.inspectFailed(ctx, at, err)
+		}
+		if hint.Predecessor != "" {
+			evidence = append(evidence, attempt.F("predecessor", hint.Predecessor), attempt.F("predecessor_policies", hint.PredecessorPolicy))
+		}
+		at.Also(check.PolicyNoneAttached, evidence...)
 	}
 }
 

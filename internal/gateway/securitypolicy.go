@@ -108,6 +108,18 @@ func (p *SecurityPolicy) sharesSuite(version uint16, offered []uint16) bool {
 	return slices.ContainsFunc(offered, func(id uint16) bool { return slices.Contains(usable, id) })
 }
 
+// weakSuites returns the offered suites that nobody should offer any more:
+// without encryption, for export, DES, 3DES and RC4. Source: PROBLEMS C-05.
+func weakSuites(offered []uint16) (weak []uint16) {
+	for _, id := range offered {
+		name := tls.CipherSuiteName(id)
+		if id >= 0x0001 && id <= 0x002e || strings.Contains(name, "_3DES_") || strings.Contains(name, "_RC4_") {
+			weak = append(weak, id)
+		}
+	}
+	return weak
+}
+
 // versionNames writes TLS versions for people: "1.2, 1.3". GREASE values
 // (RFC 8701) are noise and left out.
 func versionNames(versions []uint16) string {

@@ -25,6 +25,7 @@ type session struct {
 	route    route
 	endpoint *Endpoint
 	sni      string
+	bare     bool               // the client offered no ALPN protocols
 	who      identity.Principal // nobody where no certificate was asked for
 	deferred *handshake         // not nil when its certificate is refused, and the device not yet told
 }
@@ -47,7 +48,7 @@ func (s *Server) serve(sig conduct, door Door, nc net.Conn, src netip.Prefix) {
 	}
 	c := &session{
 		s: s, sig: sig, door: door, at: at, wire: h.wire, tls: tc,
-		route: h.route, endpoint: h.endpoint, sni: h.sni, who: h.who,
+		route: h.route, endpoint: h.endpoint, sni: h.sni, bare: h.bare, who: h.who,
 	}
 	if len(h.refused) > 0 {
 		c.deferred = h
