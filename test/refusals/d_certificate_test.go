@@ -132,7 +132,7 @@ var certificateRows = []refusal{
 	{
 		id: "D/ca-presented", does: "presents the CA's certificate instead of its own",
 		setup: func(d *device) { ca := d.newCA(true, false); d.own(ca.cert.Raw, ca.key) },
-		sees:  alert("46 certificate_unknown"), code: "cert.registered_ca.presented", proof: map[string]string{"subject": "CN=$client CA"},
+		sees:  alert("46 certificate_unknown"), code: "cert.registered_ca.presented", refused: "cert.not_registered", proof: map[string]string{"subject": "CN=$client CA"},
 	},
 	{
 		id: "D/expired", does: "presents a registered certificate that has expired",

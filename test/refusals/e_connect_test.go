@@ -130,7 +130,7 @@ var connectRows = []refusal{
 			d.name = strings.ToUpper(d.name)
 			d.vars["client"] = d.name
 		},
-		sees: denied, code: "policy.case", fix: "", after: accepted,
+		sees: denied, code: "policy.case", refused: "authz.connect.client_id", fix: "", after: accepted,
 	},
 	{
 		id: "E/deny", does: "connects with a quarantine policy that denies it",
@@ -158,7 +158,7 @@ var connectRows = []refusal{
 			_, err := d.gw.iot.CreatePolicyVersion(d.ctx(), &iot.CreatePolicyVersionInput{PolicyName: &d.policy, PolicyDocument: &document})
 			d.must(err)
 		},
-		sees: denied, code: "policy.not_default_version", after: accepted,
+		sees: denied, code: "policy.not_default_version", refused: "authz.connect.client_id", after: accepted,
 		fix: "aws iot set-default-policy-version --policy-name $policy --policy-version-id 2",
 	},
 	{

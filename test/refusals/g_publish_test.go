@@ -152,7 +152,7 @@ var publishRows = []refusal{
 	{
 		id: "G-07", does: "subscribes to #, as MQTT tools do",
 		setup: allowed(onlyConnect, "iot:Subscribe topicfilter/sensors/*"), act: sends(subscribe("#")),
-		sees: deniedSubscribe, code: "authz.subscribe", proof: map[string]string{"filter": "#"},
+		sees: deniedSubscribe, code: "policy.filter_broader_than_grant", refused: "authz.subscribe", proof: map[string]string{"filter": "#"}, says: "filter # is tested as it is written",
 	},
 	{
 		id: "G-07/sys", does: "subscribes to $SYS/#, as MQTT tools do",
@@ -162,7 +162,7 @@ var publishRows = []refusal{
 	{
 		id: "G-08", does: "subscribes to sensors/# where each of its topics is granted alone",
 		setup: allowed(onlyConnect, "iot:Subscribe topicfilter/sensors/a topicfilter/sensors/b"), act: sends(subscribe("sensors/#")),
-		sees: deniedSubscribe, code: "policy.filter_broader_than_grant", after: "SUBACK 0x01, open",
+		sees: deniedSubscribe, code: "policy.filter_broader_than_grant", refused: "authz.subscribe", after: "SUBACK 0x01, open",
 		proof: map[string]string{"filter": "sensors/#"},
 	},
 	{
@@ -206,18 +206,18 @@ var publishRows = []refusal{
 	{
 		id: "G/case", does: "publishes to sensors/... where the policy has Sensors/...",
 		setup: allowed(onlyConnect, "iot:Publish topic/Sensors/CLIENT/temp"), act: sends(publish("sensors/CLIENT/temp", 1)),
-		sees: deniedPublish, code: "policy.case", after: "PUBACK 0x00, open",
+		sees: deniedPublish, code: "policy.case", refused: "authz.publish", after: "PUBACK 0x00, open",
 		proof: map[string]string{"pattern": "arn:aws:iot:$region:$account:topic/Sensors/$client/temp"},
 	},
 	{
 		id: "G/slash", does: "publishes to /sensors/... where the policy has sensors/...",
 		setup: allowed(onlyConnect, "iot:Publish topic/sensors/CLIENT/temp"), act: sends(publish("/sensors/CLIENT/temp", 1)),
-		sees: deniedPublish, code: "policy.slash", proof: map[string]string{"topic": "/sensors/$client/temp"},
+		sees: deniedPublish, code: "policy.slash", refused: "authz.publish", proof: map[string]string{"topic": "/sensors/$client/temp"},
 	},
 	{
 		id: "G/wildcard", does: "publishes where the policy uses + as a wildcard",
 		setup: allowed(onlyConnect, "iot:Publish topic/sensors/+/temp"), act: sends(publish("sensors/CLIENT/temp", 1)),
-		sees: deniedPublish, code: "policy.mqtt_wildcard", after: "PUBACK 0x00, open",
+		sees: deniedPublish, code: "policy.mqtt_wildcard", refused: "authz.publish", after: "PUBACK 0x00, open",
 		proof: map[string]string{"pattern": "arn:aws:iot:$region:$account:topic/sensors/+/temp"},
 	},
 	{

@@ -246,6 +246,15 @@ var limitRows = []refusal{
 		sees: byMQTT(closed, "DISCONNECT 0x82, "+closed), code: "mqtt.protocol_error", proof: map[string]string{"packet": "PUBLISH", "rule": "~MQTT-2"},
 	},
 	{
+		id: "H/length", does: "writes the length of a packet in more bytes than needed",
+		act: func(d *device) rawmqtt.End {
+			c := d.session()
+			_ = c.Send([]byte{0xC0, 0x80, 0})
+			return d.finish(c)
+		},
+		sees: byMQTT("", "DISCONNECT 0x81, "+closed), code: "mqtt.malformed", proof: map[string]string{"packet": "PINGREQ", "rule": "MQTT-1.5.5-1"},
+	},
+	{
 		id: "H/malformed", does: "sends a PUBLISH whose topic is longer than the packet",
 		act: func(d *device) rawmqtt.End {
 			c := d.session()

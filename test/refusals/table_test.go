@@ -9,6 +9,7 @@
 package refusals
 
 import (
+	"cmp"
 	"crypto/tls"
 	"maps"
 	"slices"
@@ -26,15 +27,16 @@ type refusal struct {
 	does string // what the device does, for the table in the documentation
 	mode *mode  // nil: likeAWS
 
-	setup func(*device)             // nil: an active certificate that may do everything
-	act   func(*device) rawmqtt.End // nil: connect
-	sees  wire                      // how the wire looks to the device
-	code  string                    // of the first finding, or of the warning that is the point of the row
-	also  []string                  // further codes that the report has to name
-	proof map[string]string         // evidence of the check that code names, $name filled in; a value that begins with ~ is contained
-	fix   string                    // whole command, $name filled in; "" is not compared
-	says  string                    // part of the first finding's cause, $name filled in
-	after string                    // for a row that the printed command repairs: what the device sees then
+	setup   func(*device)             // nil: an active certificate that may do everything
+	act     func(*device) rawmqtt.End // nil: connect
+	sees    wire                      // how the wire looks to the device
+	code    string                    // of the first finding, or of the warning that is the point of the row
+	refused string                    // code of the check that refused, where another one explains it; empty: code
+	also    []string                  // further codes that the report has to name
+	proof   map[string]string         // evidence of the check that code names, $name filled in; a value that begins with ~ is contained
+	fix     string                    // whole command, $name filled in; "" is not compared
+	says    string                    // part of the first finding's cause, $name filled in
+	after   string                    // for a row that the printed command repairs: what the device sees then
 }
 
 // wire is how one refusal looks. Either the TLS version or the MQTT version
@@ -156,6 +158,9 @@ func (row *refusal) check(d *device, got attempt.Detail) {
 		return
 	case lead > 0 && got.Report.Refused:
 		t.Errorf("the first finding is %s, want %s", findings[0].Code, row.code)
+	}
+	if refused := cmp.Or(row.refused, row.code); got.Report.Refused && got.Attempt.Code != refused {
+		t.Errorf("the attempt has the code %s, want %s", got.Attempt.Code, refused)
 	}
 	f := findings[lead]
 	for _, code := range row.also {
