@@ -98,7 +98,7 @@ func (c *deviceAddCmd) Run(a *app) error {
 		return fmt.Errorf("--out folder %s can't be written: %w", c.Out, err)
 	} else {
 		probe.Close()
-		os.Remove(probe.Name()) //nolint:errcheck // an empty file of our own
+		os.Remove(probe.Name())
 	}
 	topics := c.Topic
 	if len(topics) == 0 {
@@ -231,7 +231,7 @@ func devicePolicy(thingARN, name string, topics []string) (string, error) {
 func link(dir, thing, suffix, file string) string {
 	short := filepath.Join(dir, strings.ReplaceAll(thing, ":", "_")+suffix)
 	if info, err := os.Lstat(short); err == nil && info.Mode()&os.ModeSymlink != 0 {
-		os.Remove(short) //nolint:errcheck // Symlink says it
+		os.Remove(short) // Symlink says whether it worked
 	}
 	if err := os.Symlink(filepath.Base(file), short); err != nil {
 		return file

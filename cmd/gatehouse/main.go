@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -79,15 +80,15 @@ func main() {
 
 // helpOf is the command that shows the help of whatever was typed.
 func helpOf(err error) string {
-	words := "gatehouse"
+	words := []string{"gatehouse"}
 	if bad, ok := errors.AsType[*kong.ParseError](err); ok {
 		for _, p := range bad.Context.Path {
 			if p.Command != nil {
-				words += " " + p.Command.Name
+				words = append(words, p.Command.Name)
 			}
 		}
 	}
-	return words + " --help"
+	return strings.Join(append(words, "--help"), " ")
 }
 
 // run is the program without its process: arguments in, exit code out.

@@ -207,7 +207,8 @@ func (y yamlResolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (a
 // shellQuote writes s so that a POSIX shell reads it back as one word.
 func shellQuote(s string) string {
 	if s != "" && strings.IndexFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("@%+=:,./_-", r))
+		plain := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("@%+=:,./_-", r)
+		return !plain
 	}) < 0 {
 		return s
 	}

@@ -97,7 +97,7 @@ func (rf RunFile) write(dataDir string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name()) //nolint:errcheck // gone after the rename
+	defer os.Remove(tmp.Name()) // gone after the rename
 	if _, err := tmp.Write(append(raw, '\n')); err != nil {
 		tmp.Close()
 		return err

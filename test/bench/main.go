@@ -87,7 +87,7 @@ func (b *bench) run(w io.Writer) (err error) {
 	if b.dir, err = os.MkdirTemp("", "gatehouse-bench-*"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(b.dir) //nolint:errcheck // a temporary folder
+	defer os.RemoveAll(b.dir)
 	if err := b.startGatehouse(); err != nil {
 		return err
 	}

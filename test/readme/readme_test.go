@@ -21,6 +21,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -68,8 +69,7 @@ func checkDocument(t *testing.T, path string) {
 
 	printed := typeIn(t, gw, folder, script(blocks, false, names)+script(blocks, true, names))
 	text := string(raw)
-	for i := len(blocks) - 1; i >= 0; i-- { // from the end, so that positions stay right
-		b := blocks[i]
+	for i, b := range slices.Backward(blocks) { // from the end, so that positions stay right
 		if !b.console {
 			if failed, _, bad := strings.Cut(section(printed, mark(i, 0)), failure); bad {
 				t.Errorf("%s line %d: a command of this block fails:\n%s\n%s", path, b.line, b.text, failed)
