@@ -280,28 +280,6 @@ var (
 		Fix:    "aws iot list-policy-versions --policy-name {policy}",
 		Source: "policy sheet 1, 16 RECENT_CHANGE", Example: with(policyExample, "changed", "40s"),
 	})
-
-	// PolicyOverlyPermissive is a lint.
-	PolicyOverlyPermissive = register(Check{
-		Code: "policy.overly_permissive", Stage: StageAuthorization, Severity: Warning,
-		Title:  "A policy allows everything",
-		Cause:  "Policy {policy} allows {action} by {pattern}: whoever has one device's key may act as every device.",
-		Device: works,
-		Advice: "Narrow it to the thing name: client/${iot:Connection.Thing.ThingName}, topic/${iot:Connection.Thing.ThingName}/*.",
-		Fix:    readPolicy,
-		Source: "policy sheet 16 OVERLY_PERMISSIVE", Example: with(policyExample, "pattern", "*"),
-	})
-
-	// PolicyClientIDInjection is PROBLEMS E-23.
-	PolicyClientIDInjection = register(Check{
-		Code: "policy.client_id_injection", Stage: StageAuthorization, Severity: Warning,
-		Title:  "A device can choose what it is allowed",
-		Cause:  "Policy {policy} has {pattern} and lets the device choose any client ID, so that it chooses its rights with it.",
-		Device: works,
-		Advice: "Use ${iot:Connection.Thing.ThingName}, which the attachment decides, or list the client IDs.",
-		Fix:    readPolicy,
-		Source: "policy sheet 16 CLIENTID_INJECTION; PROBLEMS E-23", Example: with(policyExample, "pattern", iotExample("topic/${iot:ClientId}/*")),
-	})
 )
 
 // nearMisses are the causes that say more than the denial itself.

@@ -25,29 +25,30 @@ var (
 		Source: "PROBLEMS B-08", Example: ev("alert", "42 bad_certificate", "offered", "192.0.2.1, without a server name", "required", "gw.example.com"),
 	})
 
-	// DeviceClockBehind is PROBLEMS B-10, B-11.
+	// DeviceClockBehind is PROBLEMS B-10, B-11: our certificate is valid, and the device says that it is not.
 	DeviceClockBehind = register(Check{
 		Code: "device.clock.behind", Stage: StageTLS, Severity: Refusal, Possible: true,
 		Title:  "The device's clock is probably wrong",
 		Cause:  "The device ended the handshake with alert {alert}: by its clock our certificate is not valid, but it is valid from {not_before} to {not_after}, and now it is {now}. A clock that starts in 1970 says so.",
 		Device: serverCertificateRefused,
-		Advice: "Set the device's clock (NTP) before it connects, and keep the last known time over a restart.",
+		Advice: "Set the device's clock (NTP) before it connects, and keep the last known time over a restart. The command prints our clock and the certificate's dates.",
 		Fix:    "date -u; openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} </dev/null 2>/dev/null | openssl x509 -noout -dates",
 		Source: "PROBLEMS B-10, B-11",
 		Example: ev("alert", "45 certificate_expired", "not_before", "2026-11-01T00:00:00Z", "not_after", "2027-02-01T00:00:00Z",
 			"now", "2026-11-21T10:02:11Z"),
 	})
 
-	// TLSServerCertExpired is our own fault.
+	// TLSServerCertExpired is our own fault: by our clock too the certificate is not valid.
 	TLSServerCertExpired = register(Check{
 		Code: "tls.server_cert.expired_for_client", Stage: StageTLS, Severity: Refusal,
-		Title:    "The device takes our server certificate for expired",
-		Cause:    "The device ended the handshake with alert {alert}: by its clock our certificate is not valid<< (it is, until {not_after})>>. By our clock it is {now}.",
-		Device:   serverCertificateRefused,
-		Advice:   "Compare the clocks: set the device's (NTP) before it connects. The command prints ours and the certificate's dates.",
-		Fix:      "date -u; openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} </dev/null 2>/dev/null | openssl x509 -noout -dates",
-		HiddenBy: []*Check{DeviceClockBehind},
-		Source:   "connect sheet 8.5", Example: ev("alert", "45 certificate_expired", "not_after", "2027-02-01T00:00:00Z", "now", "2026-11-21T10:02:11Z"),
+		Title:  "Our server certificate is not valid",
+		Cause:  "The device ended the handshake with alert {alert}, and it is right: our certificate is valid from {not_before} to {not_after}; now it is {now}.",
+		Device: serverCertificateRefused,
+		Advice: "Gatehouse renews its certificate in time, so look at the clock of this machine first, then restart Gatehouse: it issues a new one.",
+		Fix:    "date -u; openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} </dev/null 2>/dev/null | openssl x509 -noout -dates",
+		Source: "connect sheet 8.5",
+		Example: ev("alert", "45 certificate_expired", "not_before", "2026-11-01T00:00:00Z", "not_after", "2027-02-01T00:00:00Z",
+			"now", "2027-02-03T08:00:00Z"),
 	})
 
 	// TLSServerCertRefused is an alert that does not say more.

@@ -116,11 +116,15 @@ func (h *handshake) diagnoseAlert(number byte) {
 	case alertUnknownCA:
 		h.at.Fail(check.TLSServerCertUntrusted, alert)
 	case alertCertificateExpired:
-		evidence := []attempt.Field{alert, attempt.F("now", h.now())}
-		if h.served != nil {
-			evidence = append(evidence, attempt.F("not_before", date(h.served.NotBefore)), attempt.F("not_after", date(h.served.NotAfter)))
+		if h.served == nil {
+			h.at.Fail(check.TLSServerCertRefused, alert)
+			return
 		}
-		h.at.Fail(check.TLSServerCertExpired, evidence...)
+		c, now := check.DeviceClockBehind, h.s.cfg.Now()
+		if now.Before(h.served.NotBefore) || now.After(h.served.NotAfter) {
+			c = check.TLSServerCertExpired // the device is right
+		}
+		h.at.Fail(c, alert, attempt.F("now", h.now()), attempt.F("not_before", date(h.served.NotBefore)), attempt.F("not_after", date(h.served.NotAfter)))
 	case alertBadCertificate, alertUnsupportedCertificate, alertCertificateRevoked, alertCertificateUnknown:
 		if required, ok := h.nameMismatch(); ok {
 			h.at.Fail(check.TLSServerCertNameMismatch, alert, attempt.F("offered", h.serverName()), attempt.F("required", required))
