@@ -83,6 +83,7 @@ type Client struct {
 	reader  *mqtt.Reader
 	started time.Time
 	version mqtt.Version
+	seen    int  // TLS records that had come when we sent, or read a packet, last
 	end     *End // once known
 }
 
@@ -155,6 +156,7 @@ func (c *Client) State() tls.ConnectionState {
 // Send writes bytes as they are, in one TLS record if they fit.
 func (c *Client) Send(b []byte) error {
 	c.tap.SetWriteDeadline(time.Now().Add(5 * time.Second))
+	c.seen = c.tap.count
 	var err error
 	if c.tls != nil {
 		_, err = c.tls.Write(b)
@@ -190,6 +192,7 @@ func (c *Client) Next(timeout time.Duration) (mqtt.Packet, *End) {
 	c.tap.SetReadDeadline(deadline)
 	p, err := c.reader.ReadPacket()
 	if err == nil {
+		c.seen = c.tap.count
 		return p, nil
 	}
 	if bad, ok := errors.AsType[*mqtt.Error](err); ok && p != nil {
@@ -202,6 +205,7 @@ func (c *Client) Next(timeout time.Duration) (mqtt.Packet, *End) {
 	if end.Kind != Silence {
 		end.Rest = append(end.Rest, c.reader.Buffered()...)
 		c.follow(&end, deadline)
+		end.Wire = c.tap.since(c.seen)
 		c.end = &end
 	}
 	return nil, &end

@@ -47,6 +47,7 @@ type End struct {
 	Packets   []mqtt.Packet // all that [Client.End] and [Try] read
 	Malformed *mqtt.Error   // the fault of a packet that the decoder refused
 	Rest      []byte        // bytes that make no packet
+	Wire      string        // TLS records that came after our last word and the last packet read, content type and length: "23:19, 21:26"
 	After     time.Duration // from the dial to the end
 	Err       error         // what Go said
 }

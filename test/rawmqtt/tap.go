@@ -2,8 +2,10 @@ package rawmqtt
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 )
 
@@ -25,6 +27,7 @@ type tap struct {
 	record  []byte // header of the record under way, then up to two bytes of its body
 	body    int    // bytes of its body still to come
 	records []record
+	count   int // of all records, also those that are no longer kept
 }
 
 // record is one TLS record that was read.
@@ -77,6 +80,7 @@ func (t *tap) follow(b []byte) {
 }
 
 func (t *tap) add() {
+	t.count++
 	if len(t.records) == 64 { // the last ones matter
 		t.records = append(t.records[:0], t.records[1:]...)
 	}
@@ -84,6 +88,15 @@ func (t *tap) add() {
 	if t.body == 0 {
 		t.record = t.record[:0]
 	}
+}
+
+// since writes the records that came after the first n, as far as they are kept.
+func (t *tap) since(n int) string {
+	var list []string
+	for _, r := range t.records[max(0, len(t.records)-(t.count-n)):] {
+		list = append(list, fmt.Sprintf("%d:%d", r.kind, r.length))
+	}
+	return strings.Join(list, ", ")
 }
 
 // lastAlert tells whether the last record was an alert in plain text, and its

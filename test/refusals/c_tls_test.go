@@ -22,8 +22,8 @@ func over(change func(*device, *rawmqtt.Options)) func(*device) rawmqtt.End {
 	}
 }
 
-// bytes dials as change says and sends text.
-func bytes(text string, change func(*device, *rawmqtt.Options)) func(*device) rawmqtt.End {
+// sendBytes dials as change says and sends text.
+func sendBytes(text string, change func(*device, *rawmqtt.Options)) func(*device) rawmqtt.End {
 	return func(d *device) rawmqtt.End {
 		d.t.Helper()
 		o := d.options()
@@ -43,14 +43,20 @@ const topicsRequest = "POST /topics/a?qos=1 HTTP/1.1\r\nHost: localhost\r\nConte
 // tlsRows is group C: version, cipher, ALPN, SNI, port.
 var tlsRows = []refusal{
 	{
-		id: "C-01", does: "offers TLS 1.1 only",
+		id: "C-01", does: "offers TLS 1.2 only where the security policy requires 1.3", mode: &strict,
+		sees: byTLS("alert 70 protocol_version in the handshake, then FIN", ""), code: "tls.version.below_policy",
+		proof: map[string]string{"offered": "TLS 1.2", "required": "TLS 1.3", "security_policy": "IoTSecurityPolicy_TLS13_1_3_2022_10", "alert": "70 protocol_version"},
+		says:  "The device offers TLS 1.2; the security policy IoTSecurityPolicy_TLS13_1_3_2022_10 requires TLS 1.3.",
+	},
+	{
+		id: "C/tls-1.1", does: "offers TLS 1.1 only",
 		act:   over(func(_ *device, o *rawmqtt.Options) { o.TLS = tls.VersionTLS11 }),
 		sees:  byTLS("alert 70 protocol_version in the handshake, then FIN", ""),
 		code:  "tls.version.below_policy",
 		proof: map[string]string{"offered": "TLS 1.1", "required": "TLS 1.2 or 1.3", "security_policy": "IoTSecurityPolicy_TLS13_1_2_2022_10", "alert": "70 protocol_version"},
 	},
 	{
-		id: "C-02", does: "offers TLS 1.0 only",
+		id: "C/tls-1.0", does: "offers TLS 1.0 only",
 		act:  over(func(_ *device, o *rawmqtt.Options) { o.TLS = tls.VersionTLS10 }),
 		sees: byTLS("alert 70 protocol_version in the handshake, then FIN", ""),
 		code: "tls.version.below_policy", proof: map[string]string{"offered": "TLS 1.0", "required": "TLS 1.2 or 1.3"},
@@ -91,7 +97,7 @@ var tlsRows = []refusal{
 	},
 	{
 		id: "C-11", does: "sends an HTTPS request to port 443 without ALPN, with its certificate at hand",
-		act:  bytes(topicsRequest, func(d *device, o *rawmqtt.Options) { o.Addr = at(d.gw.Ports.ALPN) }),
+		act:  sendBytes(topicsRequest, func(d *device, o *rawmqtt.Options) { o.Addr = at(d.gw.Ports.ALPN) }),
 		sees: byTLS(`malformed [MQTT-2.1.3-1], garbage "HTTP/1.1 403 Forbidden\r\nAccess-Control-A", then FIN`, `malformed [MQTT-2.1.3-1], garbage "HTTP/1.1 403 Forbidden\r\nAccess-Control-A", then FIN`),
 		code: "http.port_for_cert_auth", also: []string{"tls.alpn.absent"},
 		proof: map[string]string{"method": "POST", "path": "/topics/a", "required": "port 8443, or ALPN x-amzn-http-ca"},
@@ -133,12 +139,12 @@ var tlsRows = []refusal{
 	},
 	{
 		id: "C/http-on-mqtt", does: "sends an HTTPS request to port 8883",
-		act:  bytes(topicsRequest, func(*device, *rawmqtt.Options) {}),
+		act:  sendBytes(topicsRequest, func(*device, *rawmqtt.Options) {}),
 		sees: byTLS(closed, closed), code: "protocol.http_on_mqtt_listener", proof: map[string]string{"offered": "POST /topics/a"}, says: "POST /topics/a",
 	},
 	{
 		id: "C/other-protocol", does: "sends neither MQTT nor HTTP",
-		act:  bytes("\x00\x01\x02\x03\x04\x05\x06\x07", func(d *device, o *rawmqtt.Options) { o.Addr = at(d.gw.Ports.HTTPS) }),
+		act:  sendBytes("\x00\x01\x02\x03\x04\x05\x06\x07", func(d *device, o *rawmqtt.Options) { o.Addr = at(d.gw.Ports.HTTPS) }),
 		sees: byTLS(closed, closed), code: "protocol.unrecognized", proof: map[string]string{"bytes": "~00010203"},
 	},
 	{
@@ -148,22 +154,22 @@ var tlsRows = []refusal{
 	},
 	{
 		id: "C/plain-http", does: "sends HTTP without TLS to port 8443",
-		act:  bytes("GET /mqtt HTTP/1.1\r\nHost: x\r\n\r\n", func(d *device, o *rawmqtt.Options) { o.Plain, o.Addr = true, at(d.gw.Ports.HTTPS) }),
+		act:  sendBytes("GET /mqtt HTTP/1.1\r\nHost: x\r\n\r\n", func(d *device, o *rawmqtt.Options) { o.Plain, o.Addr = true, at(d.gw.Ports.HTTPS) }),
 		sees: byTLS("FIN", ""), code: "tls.plaintext_http", proof: map[string]string{"offered": "GET /mqtt HTTP/1.1"},
 	},
 	{
 		id: "C/not-tls", does: "sends something that is no TLS",
-		act:  bytes("\x00\x01\x02\x03\x04\x05\x06\x07\x08", func(_ *device, o *rawmqtt.Options) { o.Plain = true }),
+		act:  sendBytes("\x00\x01\x02\x03\x04\x05\x06\x07\x08", func(_ *device, o *rawmqtt.Options) { o.Plain = true }),
 		sees: byTLS("FIN", ""), code: "tls.not_tls", proof: map[string]string{"bytes": "~000102030405060708"},
 	},
 	{
 		id: "C/hello-malformed", does: "sends a ClientHello that contradicts itself",
-		act:  bytes("\x16\x03\x01\x00\x08\x01\x00\x00\x04\x03\x03\xFF\xFF", func(_ *device, o *rawmqtt.Options) { o.Plain = true }),
+		act:  sendBytes("\x16\x03\x01\x00\x08\x01\x00\x00\x04\x03\x03\xFF\xFF", func(_ *device, o *rawmqtt.Options) { o.Plain = true }),
 		sees: byTLS("malformed [MQTT-2.1.3-1], alert 50 decode_error, then FIN", ""), code: "tls.client_hello.malformed", proof: map[string]string{"reason": "~"},
 	},
 	{
 		id: "C/http-no-auth-8443", does: "sends an HTTPS request to port 8443 that this version does not answer",
-		act:  bytes(topicsRequest, func(d *device, o *rawmqtt.Options) { o.Addr = at(d.gw.Ports.HTTPS) }),
+		act:  sendBytes(topicsRequest, func(d *device, o *rawmqtt.Options) { o.Addr = at(d.gw.Ports.HTTPS) }),
 		sees: byTLS(`malformed [MQTT-2.1.3-1], garbage "HTTP/1.1 501 Not Implemented\r\nAccess-Con", then FIN`, `malformed [MQTT-2.1.3-1], garbage "HTTP/1.1 501 Not Implemented\r\nAccess-Con", then FIN`),
 		code: "http.not_built", proof: map[string]string{"method": "POST", "path": "/topics/a"},
 	},

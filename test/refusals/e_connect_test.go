@@ -35,7 +35,7 @@ func changed(change func(*device, *mqtt.Connect)) func(*device) rawmqtt.End {
 }
 
 // raw sends bytes as the first packet.
-func raw(b string) func(*device) rawmqtt.End { return bytes(b, func(*device, *rawmqtt.Options) {}) }
+func raw(b string) func(*device) rawmqtt.End { return sendBytes(b, func(*device, *rawmqtt.Options) {}) }
 
 func willOn(topic string, qos mqtt.QoS, retain bool) func(*device) rawmqtt.End {
 	return changed(func(d *device, p *mqtt.Connect) {

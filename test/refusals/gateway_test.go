@@ -36,6 +36,8 @@ var (
 	// helpful answers where AWS closes in silence, refuses certificates only after
 	// the CONNECT, and lifts the rates.
 	helpful = lazily("helpful", "--refusals", "explain", "--certificate-rejection", "afterConnect", "--limits", "open")
+	// strict takes TLS 1.3 only.
+	strict = lazily("strict", "--security-policy", "IoTSecurityPolicy_TLS13_1_3_2022_10")
 )
 
 // A mode is a gateway and how the table in the documentation names it.
