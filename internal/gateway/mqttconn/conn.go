@@ -306,10 +306,10 @@ func (k *conn) part(e ending) {
 		}
 		k.client.Finish(last)
 	} else if len(last) > 0 {
-		k.nc.Write(last) // an error means that the device is gone already
+		_, _ = k.nc.Write(last) // an error means that the device is gone already
 	}
 	if c, ok := k.nc.(interface{ CloseWrite() error }); ok {
-		c.CloseWrite()
+		_ = c.CloseWrite() // likewise
 	}
 	k.in.release()
 	k.nc.SetReadDeadline(time.Time{}) // the caller drains what is still under way

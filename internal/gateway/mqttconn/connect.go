@@ -115,14 +115,30 @@ func (k *conn) noteConnect(p *mqtt.Connect) {
 	k.wantsSession = k.version == mqtt.V311 && !p.CleanStart || p.Props.SessionExpiry > 0
 	k.at.SetProtocol(k.version.String())
 	k.at.SetClientID(k.clientID)
-	user := string(p.UserName)
-	if _, params, ok := strings.Cut(user, "?"); ok && strings.HasPrefix(params, "SDK=") {
-		k.sdk = "?" + params
+	if k.sdk = sdkOf(string(p.UserName)); k.sdk != "" {
 		k.at.SetSDK(k.sdk)
 	} else if p.HasUserName || p.HasPassword {
 		k.at.Warn(check.MQTTUserNameIgnored)
 	}
 	k.at.Pass(check.MQTTConnect, attempt.F("packet", "CONNECT"), attempt.F("keep_alive", strconv.Itoa(int(p.KeepAlive))))
+}
+
+// sdkOf takes what the AWS SDKs say about themselves out of a user name, such as
+// "?SDK=NodeJSv2&Version=1.21.0", and nothing else: credentials travel there too. Source: mqtt sheet 2.3.
+func sdkOf(user string) string {
+	const most = 256 // bytes: it is kept as long as the connection lives
+	_, params, _ := strings.Cut(user, "?")
+	if !strings.HasPrefix(params, "SDK=") {
+		return ""
+	}
+	var known []string
+	for param := range strings.SplitSeq(params[:min(len(params), most)], "&") {
+		switch name, _, _ := strings.Cut(param, "="); name {
+		case "SDK", "Version", "Platform", "MQTTLib":
+			known = append(known, param)
+		}
+	}
+	return "?" + strings.Join(known, "&")
 }
 
 // checkClientID: mqtt sheet 2.2. An empty one is replaced where the client can do with that.

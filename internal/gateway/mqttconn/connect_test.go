@@ -226,3 +226,20 @@ func TestDeactivatedSinceTheHandshake(t *testing.T) {
 		})
 	}
 }
+
+func TestSDKName(t *testing.T) {
+	for user, want := range map[string]string{
+		"?SDK=NodeJSv2&Version=1.21.0":                        "?SDK=NodeJSv2&Version=1.21.0",
+		"name?SDK=FreeRTOS&Version=1&Platform=p&MQTTLib=core": "?SDK=FreeRTOS&Version=1&Platform=p&MQTTLib=core",
+		"?SDK=Go&token=s3cret&Version=1&x-amz-other=s3cret":   "?SDK=Go&Version=1",
+		"name?x-amz-customauthorizer-name=a&token=s3cret":     "",
+		"?token=s3cret&SDK=Go":                                "",
+		"name":                                                "",
+		"?SDK=" + strings.Repeat("x", 65000):                  "?SDK=" + strings.Repeat("x", 252),
+		"":                                                    "",
+	} {
+		if got := sdkOf(user); got != want {
+			t.Errorf("sdkOf(%q) = %q, want %q", user, got, want)
+		}
+	}
+}

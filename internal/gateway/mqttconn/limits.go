@@ -67,6 +67,7 @@ type Refusals struct {
 // ConnectDenied is the switch v3ConnectDenied.
 type ConnectDenied int
 
+// What a denied CONNECT is answered.
 const (
 	ConnectClose    ConnectDenied = iota // close without CONNACK, as AWS does
 	ConnectConnack5                      // CONNACK 5, then close
@@ -75,6 +76,7 @@ const (
 // SubscribeDenied is the switch v3SubscribeDenied.
 type SubscribeDenied int
 
+// What a denied SUBSCRIBE is answered.
 const (
 	SubscribeClose           SubscribeDenied = iota // close without SUBACK
 	SubscribeSuback                                 // SUBACK 0x80 for the denied filters, grant the rest
@@ -84,6 +86,7 @@ const (
 // SubscribeQoS2 is the switch v3SubscribeQoS2.
 type SubscribeQoS2 int
 
+// What a SUBSCRIBE with QoS 2 is answered.
 const (
 	SubscribeQoS2Close     SubscribeQoS2 = iota // close
 	SubscribeQoS2Downgrade                      // grant QoS 1

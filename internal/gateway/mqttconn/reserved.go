@@ -169,12 +169,7 @@ func (f *family) overlap(name []string) (agree int, whole bool) {
 }
 
 func contains(choices []string, s string) bool {
-	for _, c := range choices {
-		if c == s {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(choices, s)
 }
 
 // nearest returns the topic of the family that is most like name.

@@ -122,7 +122,7 @@ func TestOverTLS(t *testing.T) {
 			go func() {
 				for range n {
 					if p, err := acks.ReadPacket(); err != nil || p.Type() != mqtt.TypePuback {
-						done <- fmt.Errorf("PUBACK: %v, %v", p, err)
+						done <- fmt.Errorf("PUBACK: %v, %w", p, err)
 						return
 					}
 					<-window
