@@ -29,7 +29,7 @@ var (
 	DeviceClockBehind = register(Check{
 		Code: "device.clock.behind", Stage: StageTLS, Severity: Refusal, Possible: true,
 		Title:  "The device's clock is probably wrong",
-		Cause:  "The device ended the handshake with alert {alert}: by its clock our certificate is not valid, but it is valid from {not_before} to {not_after}, and now it is {now}. A clock that starts in 1970 says so.",
+		Cause:  "The device ended the handshake with alert {alert}: by its clock our certificate is not valid, but it is valid from {not_before} to {not_after}, and now it is {now}. Its clock is ahead or, where its TLS library has one alert for both, behind: in 1970, for example.",
 		Device: serverCertificateRefused,
 		Advice: "Set the device's clock (NTP) before it connects, and keep the last known time over a restart. The command prints our clock and the certificate's dates.",
 		Fix:    "date -u; openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} </dev/null 2>/dev/null | openssl x509 -noout -dates",

@@ -84,6 +84,10 @@ func TestOpenSSL(t *testing.T) {
 		"inactive":   {device: func(t *testing.T) device { return issued(t, registry.StatusInactive) }, want12: "alert number 46", want13: "alert number 42", code: check.CertInactive},
 		"no cert":    {device: nil, want12: "alert number 40", want13: "alert number 116", code: check.CertNoneSent},
 		"unknown ca": {device: func(t *testing.T) device { return issued(t, registry.StatusActive) }, args: []string{"-CAfile", stranger, "-verify_return_error"}, want12: "unable to get local issuer certificate", want13: "unable to get local issuer certificate", code: check.TLSServerCertUntrusted},
+		"clock far ahead": {
+			device: func(t *testing.T) device { return issued(t, registry.StatusActive) }, args: []string{"-CAfile", world.authority.RootFile(), "-verify_return_error", "-attime", "4102444800"},
+			want12: "certificate has expired", want13: "certificate has expired", code: check.DeviceClockBehind,
+		},
 		"wrong name": {device: func(t *testing.T) device { return issued(t, registry.StatusActive) }, args: []string{"-servername", "nobody.example"}, want12: "alert number 112", want13: "alert number 112", code: check.TLSSNIUnknown},
 		"old version": {device: func(t *testing.T) device { return issued(t, registry.StatusActive) }, setup: func(c *Config) {
 			c.Endpoints, _ = NewEndpoints(Endpoint{Name: "iot:Data-ATS", Host: endpointHost, SecurityPolicy: "IoTSecurityPolicy_TLS13_1_3_2022_10"})
