@@ -5,6 +5,8 @@ import (
 	"net"
 	"sync/atomic"
 	"syscall"
+
+	"github.com/gatehouse-iot/gatehouse/internal/broker/nonblock"
 )
 
 // errNotTLS ends a handshake whose first byte can't begin a TLS record.
@@ -34,6 +36,7 @@ type wire struct {
 	// What follows belongs to the goroutine of the handshake, and is not
 	// touched once sealed.
 	sealed      bool   // the handshake is over: bytes pass through unread
+	hurry       bool   // the next read acknowledges before it waits
 	alert       byte   // number that the next outgoing alert shall have; 0 leaves it
 	sent        byte   // number of the plaintext alert that went out, 0 for none
 	received    byte   // number of the plaintext alert that came in, 0 for none
@@ -43,12 +46,19 @@ type wire struct {
 	track       recordTracker
 }
 
-func newWire(nc net.Conn) *wire { return &wire{Conn: nc} }
+// newWire puts a wire on an accepted connection. Whoever delivers a message
+// writes it to the socket itself, if the socket takes it at once.
+func newWire(nc net.Conn) *wire { return &wire{Conn: nonblock.New(nc)} }
 
 // Read reads from the connection. Until the handshake is over it looks at
 // what passes.
 func (w *wire) Read(p []byte) (int, error) {
-	n, err := w.Conn.Read(p)
+	read := w.Conn.Read
+	if w.hurry {
+		w.hurry = false
+		read = w.readHurried
+	}
+	n, err := read(p)
 	if n == 0 {
 		return n, err
 	}
@@ -106,9 +116,12 @@ func isPlainAlert(p []byte) bool {
 // alert 70, so it is let through.
 func isSSLv2Hello(p []byte) bool { return len(p) >= 3 && p[0] == 0x80 && p[2] == 1 }
 
-// seal ends the watching: the handshake is over.
+// seal ends the watching: the handshake is over. A client with Nagle's algorithm
+// holds its CONNECT back until we have acknowledged the end of the handshake,
+// and without session tickets we have nothing to send with it: the first read
+// that has to wait acknowledges at once, not after the 40 ms of the kernel.
 func (w *wire) seal() {
-	w.sealed = true
+	w.sealed, w.hurry = true, true
 	w.first = nil
 }
 
@@ -124,8 +137,7 @@ func (w *wire) CloseWrite() error {
 // NetConn returns the connection underneath.
 func (w *wire) NetConn() net.Conn { return w.Conn }
 
-// SyscallConn gives access to the socket, for writes that must not block.
-// What is written there is not counted.
+// SyscallConn gives access to the socket. What is read and written there is not counted.
 func (w *wire) SyscallConn() (syscall.RawConn, error) {
 	if c, ok := w.Conn.(syscall.Conn); ok {
 		return c.SyscallConn()

@@ -61,6 +61,9 @@ func (c *Conn) Congested() bool {
 // NetConn returns the wrapped connection. Bytes written to it directly get mixed up with the backlog.
 func (c *Conn) NetConn() net.Conn { return c.Conn }
 
+// SyscallConn implements [syscall.Conn]. Bytes written by it get mixed up with the backlog.
+func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.raw, nil }
+
 // Write implements [net.Conn].
 func (c *Conn) Write(p []byte) (int, error) {
 	c.mu.Lock()
