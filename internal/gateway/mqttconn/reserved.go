@@ -1,6 +1,7 @@
 package mqttconn
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
