@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -10,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 	"github.com/gatehouse-iot/gatehouse/internal/registry"
 )
@@ -48,6 +52,32 @@ func TestFirstPacketTimeout(t *testing.T) {
 			}
 			if rec := r.record(); rec.Code != want.Code {
 				t.Errorf("record failed by %q, want %q", rec.Code, want.Code)
+			}
+		})
+	}
+}
+
+// TestSilentWithoutALPN is PROBLEMS C-11: a device whose ALPN option did not
+// reach its TLS library waits on port 443 in vain. One that did offer something
+// is not suspected.
+func TestSilentWithoutALPN(t *testing.T) {
+	for name, tt := range map[string]struct {
+		door    Door
+		offered []string
+		warned  []string
+	}{
+		"443, none":     {DoorALPN, nil, []string{check.TLSALPNAbsent.Code}},
+		"443, http/1.1": {DoorALPN, []string{"http/1.1"}, nil},
+		"443, MQTT":     {DoorALPN, []string{"x-amzn-mqtt-ca"}, nil},
+		"8443, none":    {DoorHTTPS, nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(c *Config) { c.HeaderTimeout = 50 * time.Millisecond })
+			cfg := clientConfig(tls.VersionTLS13, endpointHost, issued(t, registry.StatusActive).cert)
+			cfg.NextProtos = tt.offered
+			r.talk(tt.door, cfg, nil)
+			if diff := cmp.Diff(tt.warned, codesOf(r.record(), attempt.Warned)); diff != "" {
+				t.Errorf("warnings (-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -121,7 +151,7 @@ func TestShutdown(t *testing.T) {
 	read := make(chan error, 1)
 	go func() { _, err := tc.Read(make([]byte, 1)); tc.Close(); web.Close(); read <- err }()
 	r.stop()
-	if err := <-read; err != io.EOF {
+	if err := <-read; !errors.Is(err, io.EOF) {
 		t.Errorf("the live connection read %v, want EOF by close_notify", err)
 	}
 	if s := r.server.Stats(); s.Open != 0 || s.Handshakes != 0 || s.Draining != 0 {

@@ -30,6 +30,7 @@ func (c *session) carryMQTT() {
 	case speechTLS:
 		c.at.Fail(check.ProtocolUnrecognized, attempt.F("bytes", hex.EncodeToString(first)), attempt.F("offered", "TLS within TLS"))
 		return
+	default: // MQTT, or for mqttconn to refuse
 	}
 	if c.deferred != nil || c.endpoint.Disabled || !c.route.wantsCertificate() {
 		hello := parseConnect(c.more(first))
@@ -85,6 +86,10 @@ func (c *session) noFirst(have []byte, err error) {
 			timeout = check.HTTPHeaderTimeout
 		}
 		c.at.Fail(timeout, attempt.F("waited", c.s.cfg.HeaderTimeout.String()), attempt.F("bytes", hex.EncodeToString(have)))
+		if c.bare && c.door == DoorALPN && c.route.transport == transportHTTP {
+			// Perhaps it waits for MQTT, and its ALPN list did not reach its TLS library: PROBLEMS C-11.
+			c.at.Warn(check.TLSALPNAbsent, attempt.F("required", alpnMQTTCert))
+		}
 	default:
 		c.closedBeforeData(err)
 	}
