@@ -48,7 +48,7 @@ func TestEncode(t *testing.T) {
 		"raw payload":                   {info(t, dataService, "GetThingShadow"), &iotdata.GetThingShadowResponse{Payload: []byte(`{"state":{}}`)}, 200, "application/octet-stream", `{"state":{}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			resp := api.EncodeForTest(tt.op, tt.out) //nolint:bodyclose // recorded, there is no connection
+			resp := api.EncodeForTest(tt.op, tt.out)
 			body, err := io.ReadAll(resp.Body)
 			if err != nil {
 				t.Fatal(err)

@@ -243,7 +243,7 @@ func TestSDKReadsOutputs(t *testing.T) {
 				if op.Output != nil {
 					api.FillForTest(rnd, out.Elem(), op.Output, round == 0)
 				}
-				resp := api.EncodeForTest(op, out.Interface()) //nolint:bodyclose // recorded, there is no connection
+				resp := api.EncodeForTest(op, out.Interface())
 				body, _ := io.ReadAll(resp.Body)
 				resp.Body = io.NopCloser(bytes.NewReader(body))
 				got, err := call(t, svc, op.Name, resp)
@@ -356,7 +356,7 @@ func TestResponseSnapshots(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		resp := api.EncodeForTest(op, out.Interface()) //nolint:bodyclose // recorded, there is no connection
+		resp := api.EncodeForTest(op, out.Interface())
 		if status, _ := strconv.Atoi(first); status != resp.StatusCode {
 			t.Errorf("%s: status %d, want %s", name, resp.StatusCode, first)
 		}
@@ -385,7 +385,7 @@ func TestSDKReadsErrors(t *testing.T) {
 		if e.Status != code {
 			t.Errorf("%s: status %d, want %d", name, e.Status, code)
 		}
-		_, err := call(t, iotService, operationWith(name), api.RenderForTest(iotService, e)) //nolint:bodyclose // recorded, there is no connection
+		_, err := call(t, iotService, operationWith(name), api.RenderForTest(iotService, e))
 		typed := err
 		for typed != nil && !strings.HasSuffix(reflect.TypeOf(typed).String(), "types."+name) {
 			u, ok := typed.(interface{ Unwrap() error })
