@@ -1,6 +1,7 @@
 package attempt
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,8 +12,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"context"
 
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 )

@@ -131,8 +131,10 @@ func (w *segmentWriter) add(rec *Record) {
 	for _, name := range rec.ALPNOffered {
 		w.text(name)
 	}
-	for _, s := range [...]string{rec.ALPN, rec.TLSVersion, rec.Cipher, rec.CertificateID, string(rec.Certificate), rec.Principal,
-		rec.PrincipalARN, rec.Protocol, rec.ClientID, rec.Thing, rec.SDK} {
+	for _, s := range [...]string{
+		rec.ALPN, rec.TLSVersion, rec.Cipher, rec.CertificateID, string(rec.Certificate), rec.Principal,
+		rec.PrincipalARN, rec.Protocol, rec.ClientID, rec.Thing, rec.SDK,
+	} {
 		w.text(s)
 	}
 	w.fields(rec.Facts)

@@ -77,6 +77,7 @@ func (t *textWriter) ladder(rec Record) {
 			mark, colour = "also", t.paint.Bad
 		case Warned:
 			mark, colour = "warn", t.paint.Doubt
+		default:
 		}
 		at := clock(s.At)
 		if s.Outcome == Also {
@@ -163,6 +164,7 @@ func (t *textWriter) finding(f Finding, titled bool) {
 			if f.Severity == check.Note.String() {
 				word, colour = "NOTE", t.paint.Strong
 			}
+		default:
 		}
 		for i, line := range wrap(fmt.Sprintf("%s: %s (%s)", word, f.Title, f.Code), width) {
 			if i == 0 {
@@ -191,7 +193,7 @@ func (t *textWriter) finding(f Finding, titled bool) {
 	}
 	t.fixes = append(t.fixes, f.Fix)
 	t.b.WriteString(use(t.paint.Strong, "Fix") + "\n")
-	for _, line := range strings.Split(f.Fix, "\n") {
+	for line := range strings.SplitSeq(f.Fix, "\n") {
 		t.b.WriteString("  " + line + "\n")
 	}
 	if len(f.Missing) > 0 {
@@ -216,7 +218,7 @@ func (t *textWriter) part(label, text string) {
 func wrap(text string, n int) []string {
 	var lines []string
 	line, used := "", 0
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		runes := []rune(word)
 		if used > 0 && used+1+len(runes) > n {
 			lines = append(lines, line)

@@ -105,7 +105,7 @@ func TestText(t *testing.T) {
 				t.Errorf("%s (-want +got):\n%s", path, diff)
 			}
 			inFix := false
-			for _, line := range strings.Split(got, "\n") {
+			for line := range strings.SplitSeq(got, "\n") {
 				if strings.ContainsRune(line, '\x1b') {
 					t.Errorf("a device's bytes reach the terminal: %q", line)
 				}
