@@ -24,6 +24,7 @@ type Peer interface {
 // A Drop is a reason for which a message does not reach a client that subscribed to it.
 type Drop int
 
+// The reasons.
 const (
 	DropDenied   Drop = iota // iot:Receive is not allowed
 	DropSlow                 // QoS 0, and the client does not read what waits for it

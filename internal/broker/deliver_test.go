@@ -143,9 +143,10 @@ func TestWindow(t *testing.T) {
 		var list []*Message
 		for i := range 9 {
 			m := &Message{QoS: 1, Payload: fmt.Append(nil, i)}
-			if i == 4 {
+			switch i {
+			case 4:
 				m.Expires = time.Now().Add(time.Second)
-			} else if i == 5 {
+			case 5:
 				m.Expires = time.Now().Add(time.Minute)
 			}
 			list = append(list, m)

@@ -234,10 +234,7 @@ func (o *output) finish(last []byte) {
 		o.closed = true
 		o.appendLocked(last)
 	}
-	for {
-		if o.err != nil || len(o.list) == 0 && !o.writing {
-			break
-		}
+	for o.err == nil && (len(o.list) > 0 || o.writing) {
 		if o.writing {
 			o.room.Wait()
 			continue

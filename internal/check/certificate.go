@@ -20,8 +20,10 @@ var (
 			TLS12: "The handshake fails with alert 40 (handshake_failure).",
 			TLS13: "The handshake seems to succeed, then the first read fails with alert 116 (certificate_required).",
 			Clients: []Client{
-				{"mbedTLS", "-0x7780"}, {"AWS SDK v2", "1178 AWS_IO_TLS_ERROR_READ_FAILURE (TLS 1.2: 1029)"},
-				{"mosquitto", "exit 7 (TLS 1.2: exit 8)"}, {"OpenSSL", "tlsv13 alert certificate required"},
+				{"mbedTLS", "-0x7780"},
+				{"AWS SDK v2", "1178 AWS_IO_TLS_ERROR_READ_FAILURE (TLS 1.2: 1029)"},
+				{"mosquitto", "exit 7 (TLS 1.2: exit 8)"},
+				{"OpenSSL", "tlsv13 alert certificate required"},
 			},
 		},
 		Advice: "The certificate option of the device's library is not set, or names a file that it could not load: look for both certificate and key.",

@@ -72,6 +72,7 @@ func (s Stage) String() string {
 // A Severity says what a check does to an attempt.
 type Severity uint8
 
+// The severities, from harmless to final.
 const (
 	Step    Severity = iota + 1 // a milestone: it is only ever recorded as passed
 	Note                        // worth knowing, nothing is wrong

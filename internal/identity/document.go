@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -91,8 +92,9 @@ func sourceOf(t registry.Target) string {
 		return policy.SourceGroup + t.Name
 	case registry.TargetIdentity:
 		return policy.SourceCognito
+	default:
+		return policy.SourceCertificate
 	}
-	return policy.SourceCertificate
 }
 
 // asksForCertificate tells whether doc uses facts of the certificate beyond its
@@ -100,19 +102,12 @@ func sourceOf(t registry.Target) string {
 func asksForCertificate(doc *policy.Document) bool {
 	asks := func(s string) bool { return strings.Contains(strings.ToLower(s), "iot:certificate.") }
 	for _, st := range doc.Statements {
-		for _, r := range st.Resources {
-			if asks(r) {
-				return true
-			}
+		if slices.ContainsFunc(st.Resources, asks) {
+			return true
 		}
 		for _, c := range st.Conditions {
-			if asks(c.Key) {
+			if asks(c.Key) || slices.ContainsFunc(c.Values, asks) {
 				return true
-			}
-			for _, v := range c.Values {
-				if asks(v) {
-					return true
-				}
 			}
 		}
 	}

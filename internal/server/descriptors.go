@@ -15,7 +15,7 @@ func connectionRoom() int {
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
 		return 0
 	}
-	return roomWithin(uint64(limit.Cur))
+	return roomWithin(uint64(limit.Cur)) //nolint:unconvert // it is an int64 on FreeBSD
 }
 
 func roomWithin(descriptors uint64) int {
