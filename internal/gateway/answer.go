@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -109,12 +110,7 @@ func operationOf(r *http.Request) (operation string, a httpAnswer) {
 	// The escaped path tells "a%2Fb" (one label) from "a/b".
 	labels := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
 	is := func(methods ...string) bool {
-		for _, m := range methods {
-			if r.Method == m {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(methods, r.Method)
 	}
 	methods := func(table map[string]string) (string, httpAnswer) {
 		if op := table[r.Method]; op != "" {
@@ -189,5 +185,5 @@ func (a httpAnswer) write(w http.ResponseWriter, traceID string) {
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(a.status)
-	w.Write(body)
+	_, _ = w.Write(body) // a device that went away needs no answer
 }

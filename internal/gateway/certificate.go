@@ -83,8 +83,9 @@ func statusCheck(status registry.CertificateStatus) *check.Check {
 		return check.CertPendingActivation
 	case registry.StatusPendingTransfer:
 		return check.CertPendingTransfer
+	default:
+		return check.CertInactive
 	}
-	return check.CertInactive
 }
 
 // keyAlgorithm names the key of a certificate, and tells whether AWS takes it.
@@ -115,8 +116,9 @@ func supportedSignature(a x509.SignatureAlgorithm) bool {
 		x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS,
 		x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512, x509.DSAWithSHA256:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // clipText shortens what a hostile certificate may make long.

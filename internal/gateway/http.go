@@ -56,9 +56,9 @@ func (c *session) carryHTTP() {
 		ErrorLog:                     log.New(io.Discard, "", 0), // what peers do wrong is in their attempt
 		DisableGeneralOptionsHandler: true,
 	}
-	stop := afterStop(c.sig, func() { srv.Shutdown(context.Background()); hc.Close() })
+	stop := afterStop(c.sig, func() { _ = srv.Shutdown(context.Background()); hc.Close() })
 	defer stop()
-	srv.Serve(&oneConn{conn: hc, done: hc.closed})
+	_ = srv.Serve(&oneConn{conn: hc, done: hc.closed})
 	<-hc.closed
 }
 

@@ -116,7 +116,7 @@ func (s *Server) hangUp(w *wire, tc *tls.Conn) {
 	if tc != nil {
 		tc.CloseWrite()
 	}
-	w.CloseWrite()
+	_ = w.CloseWrite() // the peer may be gone already
 }
 
 // close reads and forgets what the peer still sends, so that closing does not
@@ -127,7 +127,7 @@ func (s *Server) close(sig conduct, w *wire, at *attempt.Attempt) {
 	case s.draining <- struct{}{}:
 		if sig.cut.Err() == nil {
 			w.Conn.SetReadDeadline(time.Now().Add(drainTime))
-			io.CopyN(io.Discard, w.Conn, drainBytes)
+			_, _ = io.CopyN(io.Discard, w.Conn, drainBytes)
 		}
 		<-s.draining
 	default:

@@ -68,7 +68,8 @@ func TestRefusals(t *testing.T) {
 		"row 3: TLS 1.2 where the policy wants 1.3": {
 			setup: policy("TLS13_1_3_2022_10"), skip13: true,
 			want: want{alert12: 70, code: check.TLSVersionBelowPolicy, evidence: map[string]string{
-				"offered": "TLS 1.2", "required": "TLS 1.3", "security_policy": "IoTSecurityPolicy_TLS13_1_3_2022_10", "alert": "70 protocol_version"}},
+				"offered": "TLS 1.2", "required": "TLS 1.3", "security_policy": "IoTSecurityPolicy_TLS13_1_3_2022_10", "alert": "70 protocol_version",
+			}},
 		},
 		"row 3: TLS 1.3 where the policy wants 1.2": {
 			setup: policy("TLS12_1_2_2022_10"), skip12: true,
@@ -106,13 +107,17 @@ func TestRefusals(t *testing.T) {
 		},
 		"row 9: Ed25519": {
 			device: func(t *testing.T) device { return selfSigned(t, edKey, nil) },
-			want: want{alert12: 43, alert13: 42, code: check.CertAlgorithm, evidence: map[string]string{"algorithm": "Ed25519"},
-				also: []*check.Check{check.CertAlgorithm, check.CertNotRegistered}},
+			want: want{
+				alert12: 43, alert13: 42, code: check.CertAlgorithm, evidence: map[string]string{"algorithm": "Ed25519"},
+				also: []*check.Check{check.CertAlgorithm, check.CertNotRegistered},
+			},
 		},
 		"row 9: RSA 1024": {
 			device: func(t *testing.T) device { return selfSigned(t, rsaKey, nil) },
-			want: want{alert12: 43, alert13: 42, code: check.CertAlgorithm, evidence: map[string]string{"algorithm": "RSA 1024"},
-				also: []*check.Check{check.CertNotRegistered}},
+			want: want{
+				alert12: 43, alert13: 42, code: check.CertAlgorithm, evidence: map[string]string{"algorithm": "RSA 1024"},
+				also: []*check.Check{check.CertNotRegistered},
+			},
 		},
 		"row 10: expired": {
 			device: func(t *testing.T) device {
@@ -120,8 +125,10 @@ func TestRefusals(t *testing.T) {
 					c.NotBefore, c.NotAfter = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2021, 1, 1, 0, 0, 0, 0, time.UTC)
 				}).registered(t)
 			},
-			want: want{alert12: 45, alert13: 42, code: check.CertExpired, also: []*check.Check{check.PolicyNoneAttached},
-				evidence: map[string]string{"not_before": "2020-01-01T00:00:00Z", "not_after": "2021-01-01T00:00:00Z", "now": "2026-11-21T12:00:00Z"}},
+			want: want{
+				alert12: 45, alert13: 42, code: check.CertExpired, also: []*check.Check{check.PolicyNoneAttached},
+				evidence: map[string]string{"not_before": "2020-01-01T00:00:00Z", "not_after": "2021-01-01T00:00:00Z", "now": "2026-11-21T12:00:00Z"},
+			},
 			setup: func(c *Config) {
 				c.Now = func() time.Time { return time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC) }
 			},
@@ -131,8 +138,10 @@ func TestRefusals(t *testing.T) {
 			setup: func(c *Config) {
 				c.Now = func() time.Time { return time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC) }
 			},
-			want: want{alert12: 45, alert13: 42, code: check.CertNotYetValid, also: []*check.Check{check.PolicyNoneAttached},
-				evidence: map[string]string{"now": "1970-01-01T00:00:00Z"}},
+			want: want{
+				alert12: 45, alert13: 42, code: check.CertNotYetValid, also: []*check.Check{check.PolicyNoneAttached},
+				evidence: map[string]string{"now": "1970-01-01T00:00:00Z"},
+			},
 		},
 		"row 11: not registered": {
 			device: func(t *testing.T) device {
@@ -159,8 +168,10 @@ func TestRefusals(t *testing.T) {
 		"row 13: SNI_ONLY without SNI": {
 			sni:    "-",
 			device: func(t *testing.T) device { return selfSigned(t, newKey(t), nil).registered(t) },
-			want: want{alert12: 46, alert13: 42, code: check.TLSSNIRequiredForCert, also: []*check.Check{check.PolicyNoneAttached},
-				evidence: map[string]string{"required": endpointHost}},
+			want: want{
+				alert12: 46, alert13: 42, code: check.TLSSNIRequiredForCert, also: []*check.Check{check.PolicyNoneAttached},
+				evidence: map[string]string{"required": endpointHost},
+			},
 		},
 	} {
 		for version, label := range map[uint16]string{tls.VersionTLS12: "TLS 1.2", tls.VersionTLS13: "TLS 1.3"} {
