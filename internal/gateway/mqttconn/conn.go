@@ -111,7 +111,8 @@ func (k *conn) stillActive(ctx context.Context) *ending {
 		return nil
 	}
 	return &ending{reason: authError, check: check.PrincipalCut, evidence: []attempt.Field{
-		attempt.F("certificate", k.who.ID), attempt.F("status", string(status)), attempt.F("required", string(registry.StatusActive))}}
+		attempt.F("certificate", k.who.ID), attempt.F("status", string(status)), attempt.F("required", string(registry.StatusActive)),
+	}}
 }
 
 // forget takes k out of the server's books.
@@ -267,7 +268,8 @@ func (k *conn) due(now time.Time) time.Time {
 		return next
 	}
 	k.end(ending{code: mqtt.KeepAliveTimeout, reason: keepAliveOver, check: check.SessionKeepaliveExpired, evidence: []attempt.Field{
-		attempt.F("keep_alive", strconv.Itoa(int(k.keepAliveAsk))), attempt.F("waited", k.keepAlive.String()), k.lastPacketField()}})
+		attempt.F("keep_alive", strconv.Itoa(int(k.keepAliveAsk))), attempt.F("waited", k.keepAlive.String()), k.lastPacketField(),
+	}})
 	return time.Time{}
 }
 

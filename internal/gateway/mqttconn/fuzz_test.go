@@ -10,8 +10,10 @@ import (
 // FuzzServe sends any bytes after a CONNECT, and as a first packet. Whatever comes, the server
 // neither panics nor leaks, and whoever was cut off left a record of why.
 func FuzzServe(f *testing.F) {
-	for _, p := range []mqtt.Packet{publishOf("t", "x", 1), publishOf("$aws/rules/r/x", "", 0), subscribeTo(1, "t", "$share/g/+", "#"), &mqtt.Pingreq{},
-		&mqtt.Unsubscribe{PacketID: 1, Filters: [][]byte{[]byte("t")}}, &mqtt.Disconnect{}, &mqtt.Puback{PacketID: 1}, &mqtt.Connect{ClientID: []byte("b"), CleanStart: true}} {
+	for _, p := range []mqtt.Packet{
+		publishOf("t", "x", 1), publishOf("$aws/rules/r/x", "", 0), subscribeTo(1, "t", "$share/g/+", "#"), &mqtt.Pingreq{},
+		&mqtt.Unsubscribe{PacketID: 1, Filters: [][]byte{[]byte("t")}}, &mqtt.Disconnect{}, &mqtt.Puback{PacketID: 1}, &mqtt.Connect{ClientID: []byte("b"), CleanStart: true},
+	} {
 		for _, v := range []mqtt.Version{mqtt.V311, mqtt.V5} {
 			b, err := p.Append(nil, v)
 			if err != nil {

@@ -81,6 +81,8 @@ func (k *conn) disconnect(header byte, body []byte) *ending {
 		k.at.Fail(check.MQTTProtocolError, attempt.F("packet", "DISCONNECT"), attempt.F("reason", "a session expiry interval above 0, after a CONNECT with 0"))
 		return &ending{code: mqtt.ProtocolError, reason: clientError}
 	}
-	return &ending{reason: clientInitiated, noWill: p.Reason != mqtt.DisconnectWithWill, check: check.SessionClosed,
-		evidence: []attempt.Field{attempt.F("offered", p.Reason.Name(k.version, mqtt.TypeDisconnect))}}
+	return &ending{
+		reason: clientInitiated, noWill: p.Reason != mqtt.DisconnectWithWill, check: check.SessionClosed,
+		evidence: []attempt.Field{attempt.F("offered", p.Reason.Name(k.version, mqtt.TypeDisconnect))},
+	}
 }

@@ -146,8 +146,10 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{cfg: cfg, conns: map[*conn]struct{}{}, byCert: map[string]map[*conn]struct{}{},
-		hints: make(chan struct{}, maxHints)}
+	s := &Server{
+		cfg: cfg, conns: map[*conn]struct{}{}, byCert: map[string]map[*conn]struct{}{},
+		hints: make(chan struct{}, maxHints),
+	}
 	s.deadlines = newDeadlines(cfg.Now)
 	return s, nil
 }

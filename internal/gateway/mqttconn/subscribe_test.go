@@ -210,17 +210,21 @@ func TestWill(t *testing.T) {
 		want   []string
 		codes  string
 	}{
-		"disconnect with will": {end: func(_ *world, d *device) { d.send(&mqtt.Disconnect{Reason: mqtt.DisconnectWithWill}) },
-			want: []string{"will/a gone 1"}, codes: "CLIENT_INITIATED_DISCONNECT"},
+		"disconnect with will": {
+			end:  func(_ *world, d *device) { d.send(&mqtt.Disconnect{Reason: mqtt.DisconnectWithWill}) },
+			want: []string{"will/a gone 1"}, codes: "CLIENT_INITIATED_DISCONNECT",
+		},
 		"no longer allowed": {end: func(w *world, d *device) {
 			w.policy(allow("iot:Connect", "client/*"), allow("iot:Receive", "topic/*"))
 			d.hangUp()
 		}, codes: "warned authz.will.publish, warned session.connection_lost, CONNECTION_LOST"},
-		"with properties": {change: func(p *mqtt.Connect) {
-			p.Will.Props.SetMessageExpiry(10)
-			p.Will.Props.SetWillDelay(60) // the session ends with the connection, and the delay with it
-		}, end: func(_ *world, d *device) { time.Sleep(time.Minute); d.hangUp() },
-			want: []string{"will/a gone 1"}, codes: "warned session.connection_lost, CONNECTION_LOST"},
+		"with properties": {
+			change: func(p *mqtt.Connect) {
+				p.Will.Props.SetMessageExpiry(10)
+				p.Will.Props.SetWillDelay(60) // the session ends with the connection, and the delay with it
+			}, end: func(_ *world, d *device) { time.Sleep(time.Minute); d.hangUp() },
+			want: []string{"will/a gone 1"}, codes: "warned session.connection_lost, CONNECTION_LOST",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, Config{}, func(w *world) {

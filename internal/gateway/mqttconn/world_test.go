@@ -83,8 +83,10 @@ func (w *world) authorize(_ context.Context, who identity.Principal, clientID st
 	if w.broken.Load() {
 		return nil, errors.New("the registry is on fire")
 	}
-	return &grants{w: w, ctx: &policy.Context{Region: "us-east-1", Account: "123456789012", ClientID: clientID,
-		ConnectAttributes: facts.ConnectAttributes, LastWillTopic: facts.LastWillTopic, SourceIP: facts.SourceIP}}, nil
+	return &grants{w: w, ctx: &policy.Context{
+		Region: "us-east-1", Account: "123456789012", ClientID: clientID,
+		ConnectAttributes: facts.ConnectAttributes, LastWillTopic: facts.LastWillTopic, SourceIP: facts.SourceIP,
+	}}, nil
 }
 
 // grants answers from the policies that the world has at the moment.
@@ -106,6 +108,7 @@ func (g *grants) now() *policy.Bound {
 }
 
 func (g *grants) Decide(a policy.Action, name string) policy.Effect { return g.now().Decide(a, name) }
+
 func (g *grants) Explain(a policy.Action, name string) policy.Decision {
 	return g.now().Explain(a, name)
 }
