@@ -4,10 +4,9 @@ import (
 	"testing"
 	"time"
 
-	paho "github.com/eclipse/paho.mqtt.golang"
-
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 	"github.com/aws/aws-sdk-go-v2/service/iot/types"
+	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/gatehouse-iot/gatehouse/gatehousetest"
 )

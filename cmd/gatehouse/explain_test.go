@@ -81,8 +81,12 @@ func TestExplain(t *testing.T) {
 		t.Error("colours in a buffer")
 	}
 	for _, args := range [][]string{
-		{"--client-id", "sensor-1"}, {"--principal", "abc"}, {"--principal", "arn:aws:iot:us-east-1:123456789012:cert/abc"},
-		{"--source-ip", "192.0.2.17"}, {"--trace", refused.ID()}, {"--last", "--client-id", "sensor-1"},
+		{"--client-id", "sensor-1"},
+		{"--principal", "abc"},
+		{"--principal", "arn:aws:iot:us-east-1:123456789012:cert/abc"},
+		{"--source-ip", "192.0.2.17"},
+		{"--trace", refused.ID()},
+		{"--last", "--client-id", "sensor-1"},
 	} {
 		expect(1, "cert.inactive", "", args...)
 	}

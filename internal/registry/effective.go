@@ -86,7 +86,8 @@ func (r *Registry) PrincipalGrants(ctx context.Context, principal Target, things
 			return err
 		}
 		rows, err := q.ListThingsOfPrincipal(ctx, registrydb.ListThingsOfPrincipalParams{
-			PrincipalType: string(principal.Type), PrincipalName: principal.Name, Limit: int32(things) + 1})
+			PrincipalType: string(principal.Type), PrincipalName: principal.Name, Limit: int32(things) + 1,
+		})
 		if g.More = len(rows) > things; g.More {
 			rows = rows[:things]
 		}
@@ -146,7 +147,8 @@ func connectionThing(ctx context.Context, q *registrydb.Queries, principal Targe
 		return nil, false, err
 	}
 	_, err = q.GetThingPrincipal(ctx, registrydb.GetThingPrincipalParams{
-		ThingName: name, PrincipalType: string(principal.Type), PrincipalName: principal.Name})
+		ThingName: name, PrincipalType: string(principal.Type), PrincipalName: principal.Name,
+	})
 	if store.IsNotFound(err) {
 		return nil, true, nil
 	} else if err != nil {

@@ -70,8 +70,10 @@ func newKey() *ecdsa.PrivateKey {
 func newDevice(t *testing.T, gw *gateway, id string, version uint16, v mqtt.Version) *device {
 	t.Helper()
 	n := devices.Add(1)
-	d := &device{t: t, gw: gw, name: fmt.Sprintf("%s-%d", strings.ToLower(strings.ReplaceAll(id, "/", "-")), n), version: version, mqtt: v,
-		from: fmt.Sprintf("127.%d.%d.%d", 10+n>>16, n>>8&255, n&255)}
+	d := &device{
+		t: t, gw: gw, name: fmt.Sprintf("%s-%d", strings.ToLower(strings.ReplaceAll(id, "/", "-")), n), version: version, mqtt: v,
+		from: fmt.Sprintf("127.%d.%d.%d", 10+n>>16, n>>8&255, n&255),
+	}
 	d.vars = map[string]string{
 		"client": d.name, "thing": d.name, "account": gw.AccountID, "region": gw.Region, "endpoint": gw.Endpoint, "ca": gw.CAFile, "from": d.from,
 		"mqtt_port": strconv.Itoa(gw.Ports.MQTT), "https_port": strconv.Itoa(gw.Ports.HTTPS), "alpn_port": strconv.Itoa(gw.Ports.ALPN),
@@ -187,7 +189,8 @@ func (d *device) newCA(active, autoRegister bool) *signer {
 	d.must(err)
 	text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	out, err := d.gw.iot.RegisterCACertificate(d.ctx(), &iot.RegisterCACertificateInput{
-		CaCertificate: &text, CertificateMode: types.CertificateModeSniOnly, SetAsActive: active, AllowAutoRegistration: autoRegister})
+		CaCertificate: &text, CertificateMode: types.CertificateModeSniOnly, SetAsActive: active, AllowAutoRegistration: autoRegister,
+	})
 	d.must(err)
 	d.vars["caid"] = *out.CertificateId
 	return &signer{cert, key}

@@ -119,6 +119,7 @@ func (h Handlers) factsOf(ctx context.Context, principal registry.Target, facts 
 		if facts.Certificate, err = h.certificateFacts(ctx, principal.Name); err != nil {
 			return nil, err
 		}
+	default:
 	}
 	effective, err := h.Registry.EffectivePolicies(ctx, principal, facts.ClientID)
 	if err != nil {

@@ -78,33 +78,64 @@ func TestTestAuthorization(t *testing.T) {
 		nobody    bool
 		want      result
 	}{
-		{name: "client ID", clientID: "t1", action: ActionTypeConnect, resources: []string{"client/t1"},
-			want: result{AuthDecisionAllowed, []string{"connect"}, []string{}, []string{"cn", "group", "thing"}, nil}},
-		{name: "another client ID, without the group", clientID: "t2", action: ActionTypeConnect, resources: []string{"client/t1"},
-			want: result{AuthDecisionImplicitDeny, []string{}, []string{}, []string{"cn", "connect", "thing"}, nil}},
-		{name: "no client ID", action: ActionTypeConnect, resources: []string{"client/t1"},
-			want: result{AuthDecisionImplicitDeny, []string{}, []string{}, []string{"cn", "connect", "thing"}, []string{"iot:ClientId"}}},
-		{name: "thing variables", clientID: "t1", action: ActionTypePublish, resources: []string{"topic/north/t1"},
-			want: result{AuthDecisionAllowed, []string{"thing"}, []string{}, []string{"cn", "connect", "group"}, nil}},
-		{name: "no thing", clientID: "x", action: ActionTypePublish, resources: []string{"topic/north/t1"},
-			want: result{AuthDecisionImplicitDeny, []string{}, []string{}, []string{"cn", "connect", "thing"},
-				[]string{"iot:Connection.Thing.Attributes[site]", "iot:Connection.Thing.ThingName"}}},
-		{name: "certificate variables", clientID: "t1", action: ActionTypeSubscribe, resources: []string{"topicfilter/device 7"},
-			want: result{AuthDecisionAllowed, []string{"cn"}, []string{}, []string{"connect", "group", "thing"}, nil}},
-		{name: "a group denies", clientID: "t1", action: ActionTypePublish, resources: []string{"topic/secret"}, add: []string{"everything"},
-			want: result{AuthDecisionExplicitDeny, []string{"everything"}, []string{"group"}, []string{"cn", "connect", "thing"}, nil}},
-		{name: "a skipped deny", clientID: "t1", action: ActionTypePublish, resources: []string{"topic/secret"}, add: []string{"everything"}, skip: []string{"group"},
-			want: result{AuthDecisionAllowed, []string{"everything"}, []string{}, []string{"cn", "connect", "thing"}, nil}},
-		{name: "the worst resource counts", clientID: "t1", action: ActionTypePublish, resources: []string{"topic/north/t1", "topic/other"},
-			want: result{AuthDecisionImplicitDeny, []string{"thing"}, []string{}, []string{"cn", "connect", "group"}, nil}},
-		{name: "a deny is worse", clientID: "t1", action: ActionTypePublish, resources: []string{"topic/secret", "topic/other"},
-			want: result{AuthDecisionExplicitDeny, []string{}, []string{"group"}, []string{"cn", "connect", "thing"}, nil}},
-		{name: "only added policies", action: ActionTypeReceive, resources: []string{"topic/a"}, add: []string{"extra"}, nobody: true,
-			want: result{AuthDecisionAllowed, []string{"extra"}, []string{}, []string{}, nil}},
-		{name: "nothing", action: ActionTypeReceive, resources: []string{"topic/a"}, nobody: true,
-			want: result{AuthDecisionImplicitDeny, []string{}, []string{}, []string{}, nil}},
-		{name: "added although attached", clientID: "t1", action: ActionTypeConnect, resources: []string{"client/t1"}, add: []string{"connect"},
-			want: result{AuthDecisionAllowed, []string{"connect"}, []string{}, []string{"cn", "group", "thing"}, nil}},
+		{
+			name: "client ID", clientID: "t1", action: ActionTypeConnect, resources: []string{"client/t1"},
+			want: result{AuthDecisionAllowed, []string{"connect"}, []string{}, []string{"cn", "group", "thing"}, nil},
+		},
+		{
+			name: "another client ID, without the group", clientID: "t2", action: ActionTypeConnect, resources: []string{"client/t1"},
+			want: result{AuthDecisionImplicitDeny, []string{}, []string{}, []string{"cn", "connect", "thing"}, nil},
+		},
+		{
+			name: "no client ID", action: ActionTypeConnect, resources: []string{"client/t1"},
+			want: result{AuthDecisionImplicitDeny, []string{}, []string{}, []string{"cn", "connect", "thing"}, []string{"iot:ClientId"}},
+		},
+		{
+			name: "thing variables", clientID: "t1", action: ActionTypePublish, resources: []string{"topic/north/t1"},
+			want: result{AuthDecisionAllowed, []string{"thing"}, []string{}, []string{"cn", "connect", "group"}, nil},
+		},
+		{
+			name: "no thing", clientID: "x", action: ActionTypePublish, resources: []string{"topic/north/t1"},
+			want: result{
+				AuthDecisionImplicitDeny,
+				[]string{},
+				[]string{},
+				[]string{"cn", "connect", "thing"},
+				[]string{"iot:Connection.Thing.Attributes[site]", "iot:Connection.Thing.ThingName"},
+			},
+		},
+		{
+			name: "certificate variables", clientID: "t1", action: ActionTypeSubscribe, resources: []string{"topicfilter/device 7"},
+			want: result{AuthDecisionAllowed, []string{"cn"}, []string{}, []string{"connect", "group", "thing"}, nil},
+		},
+		{
+			name: "a group denies", clientID: "t1", action: ActionTypePublish, resources: []string{"topic/secret"}, add: []string{"everything"},
+			want: result{AuthDecisionExplicitDeny, []string{"everything"}, []string{"group"}, []string{"cn", "connect", "thing"}, nil},
+		},
+		{
+			name: "a skipped deny", clientID: "t1", action: ActionTypePublish, resources: []string{"topic/secret"}, add: []string{"everything"}, skip: []string{"group"},
+			want: result{AuthDecisionAllowed, []string{"everything"}, []string{}, []string{"cn", "connect", "thing"}, nil},
+		},
+		{
+			name: "the worst resource counts", clientID: "t1", action: ActionTypePublish, resources: []string{"topic/north/t1", "topic/other"},
+			want: result{AuthDecisionImplicitDeny, []string{"thing"}, []string{}, []string{"cn", "connect", "group"}, nil},
+		},
+		{
+			name: "a deny is worse", clientID: "t1", action: ActionTypePublish, resources: []string{"topic/secret", "topic/other"},
+			want: result{AuthDecisionExplicitDeny, []string{}, []string{"group"}, []string{"cn", "connect", "thing"}, nil},
+		},
+		{
+			name: "only added policies", action: ActionTypeReceive, resources: []string{"topic/a"}, add: []string{"extra"}, nobody: true,
+			want: result{AuthDecisionAllowed, []string{"extra"}, []string{}, []string{}, nil},
+		},
+		{
+			name: "nothing", action: ActionTypeReceive, resources: []string{"topic/a"}, nobody: true,
+			want: result{AuthDecisionImplicitDeny, []string{}, []string{}, []string{}, nil},
+		},
+		{
+			name: "added although attached", clientID: "t1", action: ActionTypeConnect, resources: []string{"client/t1"}, add: []string{"connect"},
+			want: result{AuthDecisionAllowed, []string{"connect"}, []string{}, []string{"cn", "group", "thing"}, nil},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			in := &TestAuthorizationRequest{PolicyNamesToAdd: tt.add, PolicyNamesToSkip: tt.skip, AuthInfos: []AuthInfo{{ActionType: &tt.action}}}

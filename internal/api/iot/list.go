@@ -23,7 +23,8 @@ func deref[T any](p *T) T {
 // list reads one page of a list with markers, and returns its items, converted,
 // and the marker of the next page. filters choose and order the items.
 func list[T, U any](ctx context.Context, marker *string, size *int32, ascending bool, filters []any,
-	read func(registry.Page) (registry.Listing[T], error), convert func(T) U) ([]U, *string, error) {
+	read func(registry.Page) (registry.Listing[T], error), convert func(T) U,
+) ([]U, *string, error) {
 	page, err := api.ReadPage(ctx, marker, size, markerPageSize, append(filters, ascending)...)
 	if err != nil {
 		return nil, nil, err

@@ -69,8 +69,10 @@ func TestThingHandlers(t *testing.T) {
 		t.Errorf("DescribeThingType: dates %+v", gotType.ThingTypeMetadata)
 	}
 
-	must(h.UpdateThing(ctx, &UpdateThingRequest{ThingName: "p1", RemoveThingType: new(true), ExpectedVersion: new(int64(1)),
-		AttributePayload: &AttributePayload{Attributes: map[string]string{"floor": "2"}, Merge: new(true)}}))(t)
+	must(h.UpdateThing(ctx, &UpdateThingRequest{
+		ThingName: "p1", RemoveThingType: new(true), ExpectedVersion: new(int64(1)),
+		AttributePayload: &AttributePayload{Attributes: map[string]string{"floor": "2"}, Merge: new(true)},
+	}))(t)
 	listed := must(h.ListThings(ctx, &ListThingsRequest{AttributeName: new("floor"), AttributeValue: new("2")}))(t)
 	wantListed := []ThingAttribute{{
 		Attributes: map[string]string{"site": "north", "floor": "2"}, ThingArn: new(arns + "thing/p1"), ThingName: new("p1"), Version: new(int64(2)),
