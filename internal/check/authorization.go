@@ -21,11 +21,12 @@ var (
 	// PolicyVarUndefined is PROBLEMS E-13, K-02.
 	PolicyVarUndefined = register(Check{
 		Code: "policy.var.undefined", Stage: StageAuthorization, Severity: Refusal,
-		Title:    "A policy variable has no value",
-		Cause:    "Policy {policy} would allow {action}<< with {pattern}>>, but its variable {variable} has no value: {cause}. A statement with such a variable never applies.",
-		Device:   closedAfterConnect,
-		Advice:   "Thing variables need three things: MQTT, a thing whose name is the client ID, and this certificate attached to it.",
-		Fix:      "aws iot create-thing --thing-name {client_id}\naws iot attach-thing-principal --thing-name {client_id} --principal {principal_arn}",
+		Title:  "A policy variable has no value",
+		Cause:  "Policy {policy} would allow {action}<< with {pattern}>>, but its variable {variable} has no value: {cause}.<< The certificate is attached to the thing {attached_thing}.>> A statement with such a variable never applies.",
+		Device: closedAfterConnect,
+		Advice: "<<Give the device the name of its thing as client ID: {attached_thing}.||Thing variables need three things: MQTT, a thing whose name is the client ID, and this certificate attached to it.>>",
+		Fix: "<<mosquitto_pub -h {endpoint} -p {mqtt_port} " + asDevice + " -i {attached_thing} -t {attached_thing}/hello -m hello -q 1||" +
+			"aws iot create-thing --thing-name {client_id}\naws iot attach-thing-principal --thing-name {client_id} --principal {principal_arn}>>",
 		HiddenBy: []*Check{PolicyNoneAttached},
 		Source:   "policy sheet 7, 16 UNRESOLVED_VARIABLE; PROBLEMS E-13, K-02",
 		Example: ev("policy", "sensor-policy", "action", "iot:Connect", "pattern", iotExample("client/${iot:Connection.Thing.ThingName}"),
@@ -131,7 +132,7 @@ var (
 		Title:    "The filter is broader than what is granted",
 		Cause:    "The filter<< {filter}>> is tested as it is written, against {pattern} of policy {policy}: a wildcard filter is a question of its own, not the sum of the topics that are allowed.",
 		Device:   refusedSubscribe,
-		Advice:   "Subscribe to the narrower filter, or grant exactly this one with the command.",
+		Advice:   "Subscribe to the narrower filter, or grant exactly this one with the command. MQTT tools subscribe to # by default: take it out of their settings.",
 		Fix:      grantTested,
 		HiddenBy: []*Check{PolicyNoneAttached},
 		Source:   "policy sheet 6.2, 16 FILTER_BROADER_THAN_GRANT; PROBLEMS G-08",
@@ -274,7 +275,7 @@ var (
 	PolicyRecentChange = register(Check{
 		Code: "policy.recent_change", Stage: StageAuthorization, Severity: Note,
 		Title:  "A policy changed a moment ago",
-		Cause:  "Policy {policy} or its attachment changed {changed} ago. Here that counts at once; AWS may use the former state for up to 8 minutes.",
+		Cause:  "Policy {policy} or its attachment changed {changed} ago; before that it did not refuse this. Here that counts at once; AWS may use the former state for up to 8 minutes.",
 		Device: works,
 		Advice: "At AWS, wait some minutes before you draw conclusions.",
 		Fix:    "aws iot list-policy-versions --policy-name {policy}",

@@ -113,7 +113,7 @@ var (
 	CertNotRegistered = register(Check{
 		Code: "cert.not_registered", Stage: StageCertificate, Severity: Refusal,
 		Title: "Certificate is not registered",
-		Cause: "Certificate {certificate_id}<< ({subject})>> is not registered in account {account}, Region {region}." +
+		Cause: "Certificate {certificate_id}<< ({subject})>> is not registered in account {account}, Region {region}.<< It was, and was deleted at {deleted_at}.>>" +
 			"<< Certificate {twin} is registered with the same subject, but AWS IoT knows a certificate by its fingerprint: a certificate that was issued again is another one.>>",
 		Device: refusedCertificate,
 		Advice: "The command registers what the device presented. Make sure first that it is your device.",

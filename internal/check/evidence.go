@@ -57,6 +57,8 @@ var evidence = map[string]string{
 	"twin":                 "ID of a registered certificate with the same subject",
 	"twin_policies":        "name of a policy attached to that certificate",
 	"ca_certificate_id":    "ID of the CA certificate",
+	"deleted_at":           "when the certificate's registration was deleted",
+	"attached_thing":       "the one thing that the certificate is attached to, where the connection belongs to none",
 	"predecessor":          "ID of the certificate that this one replaced",
 	"predecessor_policies": "name of a policy attached to that certificate",
 

@@ -143,7 +143,13 @@ func form(value, how string) string {
 		// topic can't grant more than itself. Policy sheet 7.4.
 		return strings.NewReplacer("${", "${$}{", "*", "${*}", "?", "${?}").Replace(value)
 	case "slug":
+		if parts := strings.SplitN(value, ":", 6); len(parts) == 6 && parts[0] == "arn" {
+			value = parts[5] // partition, Region and account are the same for all
+		}
 		return slug(value)
+	case "verb":
+		_, verb, _ := strings.Cut(value, ":")
+		return slug(strings.ToLower(verb))
 	case "short":
 		if len(value) > 12 {
 			return value[:12]

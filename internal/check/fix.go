@@ -13,7 +13,7 @@ const (
 	tlsToMQTT = "openssl s_client -connect {endpoint}:{mqtt_port} -servername {endpoint} -CAfile {ca_file} -brief </dev/null"
 
 	// watch is for faults that only time can show.
-	watch = "gatehouse explain --client-id {client_id}"
+	watch = "<<gatehouse explain --client-id {client_id}||gatehouse explain --source-ip {source_ip}>>"
 
 	// newCertificate makes a certificate and gives it the thing's policies by hand.
 	newCertificate = "aws iot create-keys-and-certificate --set-as-active --certificate-pem-outfile new-certificate.pem.crt --private-key-outfile new-private.pem.key"
@@ -37,7 +37,7 @@ func grantStatement(name, statement string) string {
 func iotARN(kind, name string) string { return "arn:aws:iot:{region}:{account}:" + kind + "/" + name }
 
 // grantTested allows exactly what was tested, whatever it was.
-var grantTested = grant("allow-{resource|slug}", "{action}", "{resource|arn}")
+var grantTested = grant("allow-{action|verb}-{resource|slug}", "{action}", "{resource|arn}")
 
 // Statements of the usual kinds.
 var (

@@ -120,7 +120,7 @@ var (
 	LimitResponseTopic = register(Check{
 		Code: "limit.response_topic", Stage: StageProtocol, Severity: Refusal,
 		Title:  "The response topic can't be used",
-		Cause:  "The response topic can't be used: it is {offered}; the limit is {required}.",
+		Cause:  "The response topic can't be used: it has {offered}; the limit is {required}.",
 		Device: Device{MQTT5: "DISCONNECT 0x82 (protocol error) or 0x97 (quota exceeded), then close."},
 		Advice: "A response topic is a topic name: no wildcards, 256 bytes at most.",
 		Fix:    watch,
@@ -206,7 +206,7 @@ var (
 	LimitThroughput = register(Check{
 		Code: "limit.throughput", Stage: StageSession, Severity: Warning,
 		Title:  "The connection is at its throughput limit",
-		Cause:  "<<The connection moved {offered} in a second; >>the limit is {required}, and what is above is delayed.",
+		Cause:  "<<The connection moved {offered} in a second. >>The limit is {required}, and what is above is delayed.",
 		Device: Device{MQTT311: "Slowness: acknowledgements come late.", MQTT5: "Slowness: acknowledgements come late.", Clients: []Client{{"AWS SDK v2", "5129 AWS_ERROR_MQTT_TIMEOUT"}}},
 		Advice: "Send less, or divide the load over several connections.",
 		Fix:    watch,
@@ -217,7 +217,7 @@ var (
 	LimitPublishRate = register(Check{
 		Code: "limit.publish_rate", Stage: StageSession, Severity: Warning,
 		Title:  "Too many publishes per second on one connection",
-		Cause:  "<<The connection had {offered} publishes in a second; >>the limit is 100, both directions together. What is above is dropped (QoS 0) or not acknowledged (QoS 1).",
+		Cause:  "<<The connection had {offered} publishes in a second. >>The limit is 100, both directions together. What is above is dropped (QoS 0) or not acknowledged (QoS 1).",
 		Device: answered("No PUBACK for some messages.", "PUBACK 0x97 (quota exceeded) for some messages."),
 		Advice: "Put several values into one message.",
 		Fix:    watch,

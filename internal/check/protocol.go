@@ -185,7 +185,7 @@ var (
 	MQTTProtocolLevel = register(Check{
 		Code: "mqtt.protocol_level", Stage: StageProtocol, Severity: Refusal,
 		Title:  "The MQTT version is not supported",
-		Cause:  "The device speaks {offered}; supported are {required}.",
+		Cause:  "The device speaks another MQTT: {offered}. Supported are {required}.",
 		Device: Device{MQTT311: "CONNACK 1 (unacceptable protocol version), then close.", MQTT5: "CONNACK 0x84 (unsupported protocol version), then close.", Clients: []Client{{"mosquitto", "exit 1, unacceptable protocol version"}, {"paho", "rc=1"}, {"AWS SDK v2", "5130 AWS_ERROR_MQTT_PROTOCOL_ERROR"}}},
 		Advice: "Set the MQTT version of the device's library to 3.1.1 or 5.",
 		Fix:    publishAs + " -V mqttv311 -t {client_id}/hello -m hello -q 1",

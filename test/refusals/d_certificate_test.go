@@ -112,7 +112,7 @@ var certificateRows = []refusal{
 			_, err := d.gw.iot.DeleteCertificate(d.ctx(), &iot.DeleteCertificateInput{CertificateId: &id})
 			d.must(err)
 		},
-		sees: alert("46 certificate_unknown"), code: "cert.not_registered",
+		sees: alert("46 certificate_unknown"), code: "cert.not_registered", says: "It was, and was deleted at 20",
 	},
 	{
 		id: "D-17", does: "sends its certificate alone, signed by a registered CA that registers automatically",

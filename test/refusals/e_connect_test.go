@@ -49,7 +49,7 @@ var connectRows = []refusal{
 		id: "E-01", does: "connects with a policy that has iot:* on a topic only",
 		setup: allowed("iot:* topic/test"),
 		sees:  denied, code: "authz.connect.resource_type", fix: grantConnect, after: accepted,
-		proof: map[string]string{"action": "iot:Connect", "resource": "arn:aws:iot:$region:$account:client/$client", "policy": "$policy", "version": "1", "statement": "1", "pattern": "arn:aws:iot:$region:$account:topic/test"},
+		proof: map[string]string{"action": "iot:Connect", "resource": "arn:aws:iot:$region:$account:client/$client", "policy": "$policy", "policies": "$policy (version 1)", "version": "1", "statement": "1", "pattern": "arn:aws:iot:$region:$account:topic/test"},
 	},
 	{
 		id: "E-02", does: "connects with a policy that has no iot:Connect",
@@ -120,7 +120,9 @@ var connectRows = []refusal{
 			d.name += "-console"
 			d.vars["client"] = d.name
 		},
-		sees: denied, code: "policy.var.undefined", proof: map[string]string{"variable": "iot:Connection.Thing.ThingName"},
+		sees: denied, code: "policy.var.undefined", proof: map[string]string{"variable": "iot:Connection.Thing.ThingName", "attached_thing": "$thing"},
+		says: "The certificate is attached to the thing $thing.",
+		fix:  "mosquitto_pub -h $endpoint -p $mqtt_port --cafile $ca --cert $cert-certificate.pem.crt --key $cert-private.pem.key -i $thing -t $thing/hello -m hello -q 1",
 	},
 	{
 		id: "E/case", does: "connects as Name where the policy has name",

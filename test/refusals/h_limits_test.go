@@ -78,7 +78,7 @@ var limitRows = []refusal{
 	{
 		id: "H-04/packet", does: "publishes a packet larger than any that is taken",
 		act:  sends(of(160000, 1)),
-		sees: byMQTT(closed, "DISCONNECT 0x95, "+closed), code: "limit.payload", proof: map[string]string{"required": "131072"},
+		sees: byMQTT(closed, "DISCONNECT 0x95, "+closed), code: "limit.packet", proof: map[string]string{"packet": "PUBLISH", "offered": "~ bytes", "required": "149504"},
 	},
 	{
 		id: "H-05", does: "unsubscribes from 9 filters in one packet",
@@ -200,7 +200,7 @@ var limitRows = []refusal{
 	{
 		id: "H/response-topic-length", does: "publishes with a response topic of 257 bytes",
 		act:  sends(with(func(p *mqtt.Publish) { p.Props.SetResponseTopic([]byte(strings.Repeat("r", 257))) })),
-		sees: byMQTT("", "DISCONNECT 0x82, "+closed), code: "limit.response_topic", proof: map[string]string{"offered": "257", "required": "256"},
+		sees: byMQTT("", "DISCONNECT 0x82, "+closed), code: "limit.response_topic", proof: map[string]string{"offered": "257 bytes", "required": "256 bytes"},
 	},
 	{
 		id: "H/subscription-id", does: "subscribes with a subscription identifier",

@@ -167,7 +167,7 @@ func (k *conn) noFirstPacket(err error, wait time.Duration) *ending {
 	var timeout net.Error
 	switch {
 	case errors.As(err, &bad) && bad.Code == mqtt.PacketTooLarge:
-		k.at.Fail(check.LimitPacket, attempt.F("packet", bad.Packet.String()), attempt.F("offered", bad.Message), attempt.F("required", strconv.Itoa(maxPacket)))
+		k.packetTooLarge(bad)
 	case errors.As(err, &bad):
 		k.at.Fail(check.MQTTFirstNotConnect, attempt.F("bytes", hex.EncodeToString(k.in.first(16))), attempt.F("reason", bad.Message))
 	case errors.As(err, &timeout) && timeout.Timeout():

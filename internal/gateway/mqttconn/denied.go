@@ -32,8 +32,19 @@ func (k *conn) denied(c *check.Check, action policy.Action, name string, refine 
 		f.evidence = slices.DeleteFunc(f.evidence, func(e attempt.Field) bool { return e.Key == "policy" || e.Key == "version" })
 		f.evidence = append(f.evidence, attempt.F("policy", h.Policy), attempt.F("version", h.Version))
 	}
+	if h.RecentPolicy != "" {
+		k.at.Warn(check.PolicyRecentChange, attempt.F("policy", h.RecentPolicy), attempt.F("changed", h.Changed.Round(time.Second).String()))
+	}
 	if h.Predecessor != "" {
 		f.evidence = append(f.evidence, attempt.F("predecessor", h.Predecessor), attempt.F("predecessor_policies", h.PredecessorPolicy))
+	}
+	if d.Code == policy.CodeVarUndefined {
+		if thing := k.attachedThing(); thing != "" {
+			f.evidence = append(f.evidence, attempt.F("attached_thing", thing))
+		}
+	}
+	if p := k.policies(); p != "" {
+		f.evidence = append(f.evidence, attempt.F("policies", p))
 	}
 	if n, ok := check.Lookup(near); ok && slices.Contains(c.HiddenBy, n) {
 		f.near = n
@@ -138,4 +149,44 @@ func evidence(action policy.Action, name string, d *policy.Decision) []attempt.F
 		add("fix_statement", d.Fix.Statement)
 	}
 	return ev
+}
+
+// maxNamed bounds how many policies a record names; AWS attaches at most 10 to a target.
+const maxNamed = 20
+
+// policies names the policies that were evaluated, with their versions.
+func (k *conn) policies() string {
+	p, ok := k.auth.(interface{ Policies() []policy.Named })
+	if !ok {
+		return ""
+	}
+	var b strings.Builder
+	for i, n := range p.Policies() {
+		if i == maxNamed {
+			b.WriteString(", ...")
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(n.Name + " (version " + n.Version + ")")
+	}
+	return b.String()
+}
+
+// attachedThing names the thing of the certificate under whose name the device does not connect.
+func (k *conn) attachedThing() string {
+	a, ok := k.auth.(interface {
+		AttachedThing(ctx context.Context) (string, error)
+	})
+	if !ok {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), hintTime)
+	defer cancel()
+	thing, err := a.AttachedThing(ctx)
+	if err != nil {
+		k.server.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "cannot look for the thing of a certificate", slog.String("attempt", k.at.ID()), slog.Any("error", err))
+	}
+	return thing
 }

@@ -3,6 +3,7 @@ package mqttconn
 import (
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
@@ -53,11 +54,7 @@ func (k *conn) broken(err error, header byte) *ending {
 	e := &ending{code: bad.Code, reason: clientError}
 	switch bad.Code {
 	case mqtt.PacketTooLarge:
-		if mqtt.TypeOf(header) == mqtt.TypePublish {
-			k.payloadTooLarge("", bad.Message)
-		} else {
-			k.at.Fail(check.LimitPacket, attempt.F("packet", bad.Packet.String()), attempt.F("offered", bad.Message), attempt.F("required", strconv.Itoa(maxPacket)))
-		}
+		k.packetTooLarge(bad)
 	case mqtt.TopicAliasInvalid:
 		k.at.Fail(check.LimitTopicAlias, append(malformedEvidence(bad), attempt.F("required", strconv.Itoa(maxTopicAlias)))...)
 	case mqtt.ProtocolError:
@@ -85,4 +82,13 @@ func (k *conn) disconnect(header byte, body []byte) *ending {
 		reason: clientInitiated, noWill: p.Reason != mqtt.DisconnectWithWill, check: check.SessionClosed,
 		evidence: []attempt.Field{attempt.F("offered", p.Reason.Name(k.version, mqtt.TypeDisconnect))},
 	}
+}
+
+// packetTooLarge records a packet above the maximum that CONNACK tells MQTT 5 clients.
+func (k *conn) packetTooLarge(bad *mqtt.Error) {
+	offered := bad.Message
+	if _, size, ok := strings.Cut(offered, " has "); ok { // "packet has 160038 bytes, at most ..."
+		offered, _, _ = strings.Cut(size, ",")
+	}
+	k.at.Fail(check.LimitPacket, attempt.F("packet", bad.Packet.String()), attempt.F("offered", offered), attempt.F("required", strconv.Itoa(maxPacket)))
 }

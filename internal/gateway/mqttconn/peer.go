@@ -75,6 +75,11 @@ func (k *conn) warnDrop(key dropKey, more ...attempt.Field) {
 	}
 }
 
+// PassedOver implements [broker.Peer]: PROBLEMS H-16.
+func (k *conn) PassedOver(topic string, size int) {
+	k.at.Warn(check.ClientRxBuffer, attempt.F("topic", topic), attempt.F("offered", strconv.Itoa(size)))
+}
+
 // recordDrops records how many messages were dropped, where it was more than one.
 func (k *conn) recordDrops() {
 	k.dropM.Lock()

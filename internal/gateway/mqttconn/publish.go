@@ -245,9 +245,9 @@ func checkForwarded(p *mqtt.Properties) fault {
 		return faultOf(c, attempt.F("offered", strconv.Itoa(n)), attempt.F("required", strconv.Itoa(limit)))
 	}
 	if n := len(p.ResponseTopic); n > maxResponseTopic {
-		return over(check.LimitResponseTopic, n, maxResponseTopic)
+		return faultOf(check.LimitResponseTopic, attempt.F("offered", strconv.Itoa(n)+" bytes"), attempt.F("required", strconv.Itoa(maxResponseTopic)+" bytes"))
 	} else if strings.ContainsAny(string(p.ResponseTopic), "+#") {
-		return faultOf(check.LimitResponseTopic, attempt.F("offered", string(p.ResponseTopic)), attempt.F("required", "no wildcard"))
+		return faultOf(check.LimitResponseTopic, attempt.F("offered", "a wildcard"), attempt.F("required", "no wildcard"))
 	}
 	if n := len(p.ContentType); n > maxContentType {
 		return over(check.LimitContentType, n, maxContentType)

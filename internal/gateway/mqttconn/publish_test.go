@@ -39,7 +39,7 @@ func TestPublishRefused(t *testing.T) {
 		"1 QoS 3":                    {packet: []byte("\x36\x05\x00\x01t\x00\x01"), v3: closed, v5: "E0 01 81", codes: "failed mqtt.malformed, CLIENT_ERROR"},
 		"2 QoS 2":                    {packet: publishOf("ok", "x", 2), v3: closed, v5: "E0 01 9B", codes: "failed mqtt.qos2, CLIENT_ERROR"},
 		"3 payload":                  {packet: publishOf("ok", strings.Repeat("x", 131073), 1), v3: closed, v5: "E0 01 97", codes: "failed limit.payload, CLIENT_ERROR"},
-		"3 packet":                   {packet: publishOf("ok", strings.Repeat("x", 150000), 1), v3: closed, v5: "E0 01 95", codes: "failed limit.payload, CLIENT_ERROR"},
+		"3 packet":                   {packet: publishOf("ok", strings.Repeat("x", 150000), 1), v3: closed, v5: "E0 01 95", codes: "failed limit.packet, CLIENT_ERROR"},
 		"4 alias 9":                  {packet: props("ok", 0, func(p *mqtt.Properties) { p.SetTopicAlias(9) }), v3: "-", v5: "E0 01 94", codes: "failed limit.topic_alias, CLIENT_ERROR"},
 		"4 alias unknown":            {packet: props("", 0, func(p *mqtt.Properties) { p.SetTopicAlias(8) }), v3: "-", v5: "E0 01 94", codes: "failed limit.topic_alias, CLIENT_ERROR"},
 		"5 empty":                    {packet: publishOf("", "x", 0), v3: closed, v5: "-", codes: "failed topic.invalid, CLIENT_ERROR"},

@@ -119,7 +119,7 @@ func checkReserved(name string, op operation) fault {
 	}
 	if levels[0] == "$SYS" && op == mayPublish {
 		// What a mosquitto bridge does with its notifications. Source: PROBLEMS G-14.
-		return faultOf(check.TopicReserved, append(ev, attempt.F("required", "a mosquitto bridge publishes here unless it is configured with: notifications false"))...)
+		return faultOf(check.TopicReserved, append(ev, attempt.F("required", "A mosquitto bridge publishes here unless it is configured with: notifications false"))...)
 	}
 	if levels[0] != "$aws" {
 		return faultOf(check.TopicReservedUnsupported, ev...)
