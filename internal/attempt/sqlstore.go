@@ -24,11 +24,16 @@ var migrationFiles embed.FS
 // Records of connections that ended well are most of a healthy installation's.
 // In a burst they are written as segments, all others are rows of their own.
 type SQLStore struct {
-	db *store.DB
+	db        *store.DB
+	mostBytes int64 // what records may take; beyond, the oldest ones go
 
 	mu      sync.Mutex    // one Write at a time
 	segment segmentWriter // guarded by mu
 }
+
+// mostBytes bounds the database: records are small, yet a hostile device makes
+// its own as large as an attempt may be.
+const mostBytes = 512 << 20
 
 // OpenStore opens, or makes, the database of attempts at path.
 func OpenStore(ctx context.Context, path string) (*SQLStore, error) {
@@ -43,7 +48,7 @@ func OpenStore(ctx context.Context, path string) (*SQLStore, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &SQLStore{db: db}, nil
+	return &SQLStore{db: db, mostBytes: mostBytes}, nil
 }
 
 // Close implements [Store].
@@ -231,7 +236,14 @@ func (s *SQLStore) Prune(ctx context.Context, oldest time.Time, most int) error 
 		if err := tx.QueryRowContext(ctx, "SELECT (SELECT COUNT(*) FROM attempts), (SELECT COALESCE(SUM(records), 0) FROM segments)").Scan(&rows, &packed); err != nil {
 			return fmt.Errorf("count attempts: %w", err)
 		}
+		used, err := usedBytes(ctx, tx)
+		if err != nil {
+			return err
+		}
 		surplus := rows + packed - most
+		if used > s.mostBytes { // as if they all had the same size; the next time sees what is left
+			surplus = max(surplus, int(float64(rows+packed)*float64(used-s.mostBytes)/float64(used))+1)
+		}
 		if surplus <= 0 {
 			return nil
 		}
@@ -247,4 +259,15 @@ func (s *SQLStore) Prune(ctx context.Context, oldest time.Time, most int) error 
 		}
 		return nil
 	})
+}
+
+// usedBytes is the size of the database without the space that deleted records
+// left, which the next ones take.
+func usedBytes(ctx context.Context, tx *sql.Tx) (n int64, err error) {
+	const query = `SELECT (pages.page_count - free.freelist_count) * size.page_size
+FROM pragma_page_count AS pages, pragma_freelist_count AS free, pragma_page_size AS size`
+	if err := tx.QueryRowContext(ctx, query).Scan(&n); err != nil {
+		return 0, fmt.Errorf("measure the database of attempts: %w", err)
+	}
+	return n, nil
 }

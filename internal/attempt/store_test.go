@@ -1,6 +1,7 @@
 package attempt
 
 import (
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -119,6 +120,39 @@ func TestStore(t *testing.T) {
 				t.Errorf("after pruning: %d records, %v", len(left), err)
 			}
 		})
+	}
+}
+
+// TestPruneBySize: large records go before there are too many of them.
+func TestPruneBySize(t *testing.T) {
+	s, err := OpenStore(t.Context(), filepath.Join(t.TempDir(), "attempts.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.mostBytes = 2 << 20
+	var batch []Record
+	for i := range 200 {
+		rec := sample(i)
+		rec.Certificate = make([]byte, maxCertificate)
+		batch = append(batch, rec)
+	}
+	if err := s.Write(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // the estimate may need more than one step
+		if err := s.Prune(t.Context(), time.Time{}, 1000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left, err := s.List(t.Context(), Filter{}, Cursor{}, 1000)
+	if err != nil || len(left) == 0 || len(left) >= 150 || left[0].ID != batch[199].ID {
+		t.Errorf("%d of 200 records of %d bytes are left in %d bytes, %v; want the latest ones", len(left), maxCertificate, s.mostBytes, err)
+	}
+	var used int64
+	err = s.db.Write(t.Context(), func(tx *sql.Tx) error { used, err = usedBytes(t.Context(), tx); return err })
+	if err != nil || used > s.mostBytes {
+		t.Errorf("%d bytes are used, %v; want at most %d", used, err, s.mostBytes)
 	}
 }
 

@@ -13,12 +13,14 @@ const (
 	writeMost  = 2048                   // records of a batch
 	writeLimit = 10 * time.Second       // a store that takes longer loses the batch
 	pruneEvery = time.Minute
+	pruneAfter = 10_000 // records, or sooner: a flood of large ones must not fill the disk within a minute
 )
 
 // write is the writer goroutine: it carries what has ended to the store.
 func (r *Recorder) write() {
 	defer close(r.done)
 	var pruned time.Time
+	written := 0 // since then
 	for {
 		stopping := false
 		select {
@@ -33,11 +35,12 @@ func (r *Recorder) write() {
 		case <-r.stop:
 			stopping = true
 		}
-		for r.writeBatch() {
-		}
-		if now := time.Now(); now.Sub(pruned) >= pruneEvery && !stopping {
-			pruned = now
-			r.prune(now)
+		for n := r.writeBatch(); n > 0; n = r.writeBatch() { // a flood never lets it end
+			written += n
+			if now := time.Now(); !stopping && (now.Sub(pruned) >= pruneEvery || written >= pruneAfter) {
+				pruned, written = now, 0
+				r.prune(now)
+			}
 		}
 		if stopping {
 			return
@@ -45,8 +48,8 @@ func (r *Recorder) write() {
 	}
 }
 
-// writeBatch writes some of what waits and says whether there may be more.
-func (r *Recorder) writeBatch() bool {
+// writeBatch writes some of what waits, and counts it; 0: nothing waits.
+func (r *Recorder) writeBatch() int {
 	r.mu.Lock()
 	batch := make(map[string]Record, min(len(r.pending), writeMost))
 	for id, rec := range r.pending {
@@ -59,7 +62,7 @@ func (r *Recorder) writeBatch() bool {
 	r.writing = batch // queries see it meanwhile
 	r.mu.Unlock()
 	if len(batch) == 0 {
-		return false
+		return 0
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), writeLimit)
 	defer cancel()
@@ -72,7 +75,7 @@ func (r *Recorder) writeBatch() bool {
 	r.mu.Lock()
 	r.writing = nil
 	r.mu.Unlock()
-	return true
+	return len(batch)
 }
 
 // prune keeps the store within its bounds.
