@@ -19,6 +19,9 @@ type Peer interface {
 	MaySend(now time.Time) bool
 	// Dropped tells that a message on topic was not delivered, and why.
 	Dropped(why Drop, topic string)
+	// PassedOver tells that the client acknowledged later messages, and not this one on topic, whose
+	// packet of size bytes is larger than all that it ever acknowledged. It is told once.
+	PassedOver(topic string, size int)
 }
 
 // A Drop is a reason for which a message does not reach a client that subscribed to it.

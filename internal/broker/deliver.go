@@ -223,7 +223,7 @@ func (c *Client) passLocked(f *frame, now time.Time) bool {
 		c.retryLocked()
 		return false
 	}
-	c.out.appendPatchedLocked(f.data, f.id, c.window.take(now))
+	c.out.appendPatchedLocked(f.data, f.id, c.window.take(now, len(f.data), f.topic))
 	return true
 }
 
@@ -277,10 +277,17 @@ func (c *Client) wroteLocked() {
 // An unknown identifier is ignored (mqtt sheet 7). Only the connection's own goroutine calls it.
 func (bt *Batch) Ack(c *Client, id uint16) (known bool) {
 	c.out.mu.Lock()
-	if known = c.window != nil && c.window.release(id); known && c.pending.len() > 0 {
-		c.refillLocked(bt.Now)
+	topic, size, over := "", 0, false
+	if known = c.window != nil && c.window.release(id); known {
+		topic, size, over = c.window.passedOver(id, bt.Now)
+		if c.pending.len() > 0 {
+			c.refillLocked(bt.Now)
+		}
 	}
 	bt.touchLocked(c)
+	if over {
+		c.peer.PassedOver(topic, size)
+	}
 	return known
 }
 
@@ -302,15 +309,16 @@ func (c *Client) Sweep(now time.Time) {
 	}
 }
 
-// Flush writes to every client that got something: from this goroutine if they are few and their
-// sockets take it, else from others. own is the connection whose goroutine this is, or nil; its
+// Flush writes to every client that got something: from this goroutine if they are few, not busy,
+// and their sockets take it, else from others. own is the connection whose goroutine this is, or nil; its
 // turn comes last, because it may have to wait for its own socket. control are encoded packets that
 // answer own: they are copied.
 func (bt *Batch) Flush(own *Client, control []byte) {
+	now := bt.Now.UnixNano()
 	if len(bt.dirty) <= inlineReceivers {
 		for _, c := range bt.dirty {
 			if c != own {
-				c.out.flush(byOther)
+				c.out.deliver(now)
 			}
 		}
 	} else {

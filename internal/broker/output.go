@@ -45,6 +45,7 @@ type output struct {
 	closed   bool // nothing is accepted any more
 	err      error
 	sent     int64 // bytes written since the connection began
+	given    int64 // when somebody else last gave something, in Unix nanoseconds
 }
 
 // A refiller adds to the output when there is room again. It is called with the lock held.
@@ -148,6 +149,25 @@ func (o *output) flush(w writer) {
 		o.write(w)
 	} else {
 		go o.write(byItself)
+	}
+}
+
+// busyPeriod is how soon after the last delivery another one tells that a client is busy.
+const busyPeriod = 500 * time.Microsecond
+
+// deliver makes sure that somebody writes what another connection gave at now. Writing it at once
+// is the cheapest for a client that gets something now and then: nobody has to be woken. One that
+// gets much is better served by a goroutine, which takes along what comes until it runs: one TLS
+// record and one system call for many messages.
+func (o *output) deliver(now int64) {
+	o.mu.Lock()
+	busy := now-o.given < int64(busyPeriod)
+	o.given = now
+	o.mu.Unlock()
+	if busy {
+		o.flush(byItself)
+	} else {
+		o.flush(byOther)
 	}
 }
 

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,7 @@ type device struct {
 	got     bytes.Buffer
 	writes  int
 	drops   []Drop
+	passed  []string // "topic size"
 	decided int
 }
 
@@ -58,6 +60,12 @@ func (d *device) Dropped(why Drop, _ string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.drops = append(d.drops, why)
+}
+
+func (d *device) PassedOver(topic string, size int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.passed = append(d.passed, fmt.Sprintf("%s %d", topic, size))
 }
 
 func (d *device) received() []byte {

@@ -10,22 +10,41 @@ const (
 // A window knows the QoS 1 messages that a client has not acknowledged. A packet identifier lives
 // in the slot of its low bits, so that identifiers count up and are not used again at once.
 type window struct {
-	ids  [slots]uint16 // 0: free
-	sent [slots]uint32 // Unix seconds
-	n    int
-	next uint16
+	ids   [slots]uint16 // 0: free
+	sent  [slots]uint32 // Unix seconds
+	sizes [slots]uint32 // of the packet, in bytes
+	n     int
+	next  uint16
+
+	acked  uint32 // size of the largest packet that was acknowledged
+	passed passed // what the client may have passed over; its id is 0 without one
+	told   bool   // it was reported: once for a connection
 }
 
-// take returns a free packet identifier. The caller made sure that fewer than maxWindow are in use.
-func (w *window) take(now time.Time) uint16 {
+// passed is the largest of the messages that are larger than every one that was acknowledged.
+type passed struct {
+	id    uint16
+	topic string
+}
+
+// patience is how long a message may be under way before an acknowledgement of
+// a later one says that the client has passed it over.
+const patience = 10 * time.Second
+
+// take returns a free packet identifier for a packet of so many bytes. The caller made sure that
+// fewer than maxWindow are in use.
+func (w *window) take(now time.Time, size int, topic string) uint16 {
 	for {
 		w.next++
 		if w.next == 0 {
 			w.next = 1
 		}
 		if i := w.next % slots; w.ids[i] == 0 {
-			w.ids[i], w.sent[i] = w.next, uint32(now.Unix())
+			w.ids[i], w.sent[i], w.sizes[i] = w.next, uint32(now.Unix()), uint32(size)
 			w.n++
+			if uint32(size) > w.acked && !w.told && (w.passed.id == 0 || uint32(size) > w.sizes[w.passed.id%slots]) {
+				w.passed = passed{w.next, topic}
+			}
 			return w.next
 		}
 	}
@@ -36,15 +55,43 @@ func (w *window) release(id uint16) bool {
 	if i := id % slots; w.ids[i] == id && id != 0 {
 		w.ids[i] = 0
 		w.n--
+		w.acked = max(w.acked, w.sizes[i])
+		if id == w.passed.id {
+			w.passed = passed{}
+		}
 		return true
 	}
 	return false
+}
+
+// passedOver tells whether a client that has just acknowledged id passed over an earlier message that
+// is larger than all that it ever acknowledged, and its topic and size. MQTT has clients acknowledge
+// in order (MQTT-4.6.0-2), so that an answer to a later one says that this one did not arrive in the
+// device's program. It tells so once.
+func (w *window) passedOver(id uint16, now time.Time) (topic string, size int, ok bool) {
+	p := w.passed
+	if p.id == 0 || int16(id-p.id) < 0 {
+		return "", 0, false
+	}
+	i := p.id % slots
+	if w.sizes[i] <= w.acked {
+		w.passed = passed{} // its size is not what keeps it
+		return "", 0, false
+	}
+	if now.Unix()-int64(w.sent[i]) < int64(patience/time.Second) {
+		return "", 0, false
+	}
+	w.passed, w.told = passed{}, true
+	return p.topic, int(w.sizes[i]), true
 }
 
 // expire frees the slots of messages sent before t and counts them.
 func (w *window) expire(t time.Time) (n int) {
 	for i, id := range w.ids {
 		if id != 0 && int64(w.sent[i]) < t.Unix() {
+			if id == w.passed.id {
+				w.passed = passed{}
+			}
 			w.ids[i] = 0
 			w.n--
 			n++
