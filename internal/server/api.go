@@ -48,8 +48,11 @@ type apiServer struct {
 	tls  *tls.Config // nil: plain HTTP
 }
 
-// Time limits of the API port, so that no client can hold a connection for nothing.
+// Bounds of the API port, so that no client can hold a connection for nothing,
+// and none can hold all descriptors.
 const (
+	maxAPIConnections = 512
+
 	apiHeaderTime = 10 * time.Second
 	apiReadTime   = 60 * time.Second
 	apiWriteTime  = 2 * time.Minute // from the end of the header: the body, the work and the answer

@@ -142,7 +142,7 @@ func TestDataDirThatIsAFile(t *testing.T) {
 }
 
 func TestRoomLeavesDescriptorsForTheRest(t *testing.T) {
-	for descriptors, want := range map[uint64]int{1: 1, 100: 50, 512: 256, 1024: 768, 1 << 20: 500_000, 1<<64 - 1: 500_000} {
+	for descriptors, want := range map[uint64]int{1: 1, 100: 50, 1024: 512, 4096: 3328, 1 << 20: 500_000, 1<<64 - 1: 500_000} {
 		if got := roomWithin(descriptors); got != want {
 			t.Errorf("roomWithin(%d) = %d, want %d", descriptors, got, want)
 		}

@@ -6,7 +6,7 @@ import "syscall"
 
 // spareDescriptors are kept from the devices' connections, so that a flood of
 // them never stops the databases and the API.
-const spareDescriptors = 256
+const spareDescriptors = maxAPIConnections + 256
 
 // connectionRoom is how many connections the doors may hold: what the process
 // may open less what it needs itself. 0 leaves it to the gateway's default.

@@ -40,7 +40,7 @@ func listen(ctx context.Context, host string, port int, flag string) (net.Listen
 	if err != nil {
 		return nil, &PortError{Flag: flag, Port: port, Owner: portOwner(port), Err: err}
 	}
-	return ln, nil
+	return patient(ln, 0), nil
 }
 
 // doors are the four listening sockets of a Gatehouse.
@@ -85,6 +85,7 @@ func openDoors(ctx context.Context, cfg *Config) (_ *doors, err error) {
 	if d.api, err = listen(ctx, cfg.Host, cfg.APIPort, "--api-port"); err != nil {
 		return nil, err
 	}
+	d.api = patient(d.api, maxAPIConnections)
 	return d, nil
 }
 
