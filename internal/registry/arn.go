@@ -121,11 +121,13 @@ func (r *Registry) ParseTarget(s string) (Target, error) {
 // ParsePrincipal reads the principal of a thing: the ARN of a certificate of
 // this account and region, or an Amazon Cognito identity ID.
 func (r *Registry) ParsePrincipal(s string) (Target, error) {
-	t, err := r.ParseTarget(s)
-	if err == nil && t.Type == TargetThingGroup {
-		return Target{}, Errorf(InvalidRequest, "The given ARN does not represent a cert")
+	if a, ok := ParseARN(s); ok {
+		if resourceType, _ := a.Type(); resourceType != string(TargetCertificate) {
+			// AWS's words; what follows says why.
+			return Target{}, Errorf(InvalidRequest, "The given ARN does not represent a cert: %s is of the type %q.", s, resourceType)
+		}
 	}
-	return t, err
+	return r.ParseTarget(s)
 }
 
 // TargetARN writes t as the API does: an ARN, or the bare identity ID.

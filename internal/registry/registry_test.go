@@ -247,8 +247,12 @@ func TestParseTarget(t *testing.T) {
 			t.Errorf("ParseTarget(%q) = %v, written as %q; want %v", tt.in, target, r.TargetARN(target), tt.want)
 		}
 	}
-	_, err := r.ParsePrincipal("arn:aws:iot:us-east-1:123456789012:thinggroup/g")
-	wantRefusal(t, err, InvalidRequest, "The given ARN does not represent a cert")
+	for _, resource := range []string{"thinggroup/g", "thing/t", "cacert/" + id} {
+		_, err := r.ParsePrincipal("arn:aws:iot:us-east-1:123456789012:" + resource)
+		wantRefusal(t, err, InvalidRequest, "The given ARN does not represent a cert: arn:aws:iot:us-east-1:123456789012:"+resource)
+	}
+	_, err := r.ParsePrincipal("arn:aws:iot:us-east-1:999999999999:cert/" + id)
+	wantRefusal(t, err, InvalidRequest, `account "999999999999"`)
 }
 
 func TestPartition(t *testing.T) {
