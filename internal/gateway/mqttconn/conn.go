@@ -51,6 +51,7 @@ type conn struct {
 
 	rate       gcra.Meter // publishes, inbound and outbound
 	throughput gcra.Meter
+	explained  gcra.Meter    // denials that were explained in full
 	lastHeard  atomic.Int64  // Unix nanoseconds
 	lastPacket atomic.Uint32 // its type
 	slot       int64         // guarded by deadlines.mu

@@ -9,14 +9,24 @@ import (
 	"time"
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
+	"github.com/gatehouse-iot/gatehouse/internal/broker/gcra"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 	"github.com/gatehouse-iot/gatehouse/internal/identity"
 	"github.com/gatehouse-iot/gatehouse/policy"
 )
 
+// explainRate is how often the denials of one connection are explained.
+var explainRate = gcra.Rate{Every: 100 * time.Millisecond, Burst: 64}
+
 // denied explains why the policies do not allow action on name. The code of the decision names the
 // check if refine is set; else it is the detector of c.
+//
+// An explanation costs hundreds of decisions, and an attempt keeps some dozens of them: a device that
+// is denied without end is told so by less.
 func (k *conn) denied(c *check.Check, action policy.Action, name string, refine bool) fault {
+	if !k.explained.Allow(explainRate, k.server.cfg.Now(), 1) {
+		return fault{check: c, evidence: evidence(action, name, &policy.Decision{Reason: "Earlier denials of this connection are explained in full."})}
+	}
 	d := k.auth.Explain(action, name)
 	if precise, ok := check.Lookup(d.Code); ok && refine {
 		c = precise
@@ -95,12 +105,14 @@ func (k *conn) hint(d *policy.Decision, name string) identity.Hint {
 // evidence turns a decision into the fields of a check: what was asked, what decided, what came
 // closest and why it did not apply.
 func evidence(action policy.Action, name string, d *policy.Decision) []attempt.Field {
-	ev := []attempt.Field{attempt.F("action", string(action)), attempt.F("resource", d.Resource), attempt.F("offered", name)}
+	ev := []attempt.Field{attempt.F("action", string(action))}
 	add := func(key, value string) {
 		if value != "" {
 			ev = append(ev, attempt.F(key, value))
 		}
 	}
+	add("resource", d.Resource)
+	ev = append(ev, attempt.F("offered", name))
 	switch action {
 	case policy.Connect:
 	case policy.Subscribe:

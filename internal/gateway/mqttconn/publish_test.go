@@ -1,15 +1,19 @@
 package mqttconn
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatehouse-iot/gatehouse/internal/identity"
 	"github.com/gatehouse-iot/gatehouse/mqtt"
+	"github.com/gatehouse-iot/gatehouse/policy"
 )
 
 // TestPublishRefused goes through mqtt sheet 5.1, row by row, for both versions and QoS.
@@ -108,6 +112,49 @@ func TestPublishRefused(t *testing.T) {
 			})
 		}
 	}
+}
+
+// counting counts the explanations of an authorization.
+type counting struct {
+	Authorization
+	explained atomic.Int64
+}
+
+func (c *counting) Explain(a policy.Action, name string) policy.Decision {
+	c.explained.Add(1)
+	return c.Authorization.Explain(a, name)
+}
+
+// TestDeniedWithoutEnd: a device that is denied again and again gets its answers, and some dozens of
+// full explanations; the others cost little.
+func TestDeniedWithoutEnd(t *testing.T) {
+	inWorld(t, Config{Limits: OpenLimits}, func(w *world) {
+		w.policy(allow("iot:Connect", "client/*"))
+		auth := new(counting)
+		w.server.cfg.Authorize = func(ctx context.Context, who identity.Principal, clientID string, facts identity.Facts) (Authorization, error) {
+			a, err := w.authorize(ctx, who, clientID, facts)
+			auth.Authorization = a
+			return auth, err
+		}
+		d := w.dial(mqtt.V5).connect("c")
+		const denials = 500
+		answers := 0
+		for i := range denials {
+			d.send(subscribeTo(1, fmt.Sprintf("t/%d", i)))
+			if s, ok := d.next().(*mqtt.Suback); ok && s.Codes[0] == mqtt.NotAuthorized {
+				answers++
+			}
+		}
+		if n := auth.explained.Load(); answers != denials || n != int64(explainRate.Burst) {
+			t.Errorf("%d of %d were answered, %d explained; want %d explained", answers, denials, n, explainRate.Burst)
+		}
+		time.Sleep(time.Second) // of bent time
+		d.send(subscribeTo(1, "after"))
+		if n := auth.explained.Load(); n != int64(explainRate.Burst)+1 {
+			t.Errorf("%d explained after a rest, want one more", n)
+		}
+		d.codes() // every text has its evidence
+	})
 }
 
 // TestServiceNotBuilt: a message that nobody answers is acknowledged as AWS does, and not passed off
