@@ -19,7 +19,7 @@ var (
 	DeliveryNotAcked = register(Check{
 		Code: "delivery.not_acked", Stage: StageDelivery, Severity: Warning,
 		Title:  "The device does not acknowledge a message",
-		Cause:  "A QoS 1 message on {topic} was sent<< {waited} ago>> and has no PUBACK<<; {count} messages are waiting>>.",
+		Cause:  "A QoS 1 message<< on {topic}>> was sent<< {waited} ago>> and has no PUBACK<<; {count} messages are waiting>>.",
 		Device: silent,
 		Advice: "Let the device's callback return, so that its library sends PUBACK; a callback that blocks stops everything behind it.",
 		Fix:    watch,

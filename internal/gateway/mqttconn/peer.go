@@ -70,7 +70,7 @@ func (k *conn) warnDrop(key dropKey, more ...attempt.Field) {
 	case broker.DropRate:
 		k.at.Warn(check.LimitPublishRate, ev...)
 	case broker.DropNotAcked:
-		k.at.Warn(check.DeliveryNotAcked, ev...)
+		k.at.Warn(check.DeliveryNotAcked, append(ev, attempt.F("waited", time.Hour.String()))...) // mqtt sheet 7
 	case broker.DropExpired: // what the publisher asked for
 	}
 }

@@ -154,9 +154,34 @@ func (k *conn) noteSubscribed(w wish) {
 	if service := servicesOf(plain, maySubscribe); service != "" {
 		k.at.Warn(check.TopicServiceNotBuilt, attempt.F("filter", w.filter), attempt.F("service", service))
 	}
-	if !wild(plain) && k.auth.Decide(policy.Receive, plain) != policy.Allow {
+	if wild(plain) {
+		k.noteDoubts(w.filter)
+		return
+	}
+	if k.auth.Decide(policy.Receive, plain) != policy.Allow {
 		f := k.denied(check.AuthzReceiveMissing, policy.Receive, plain, false)
 		k.at.Warn(f.check, append(f.evidence, attempt.F("filter", w.filter))...)
+	}
+}
+
+// noteDoubts records what is doubtful about a granted filter with wildcards: a Deny that it steps
+// around or that has no value to apply with. Source: policy sheet 6.3, 7.7.
+func (k *conn) noteDoubts(filter string) {
+	d := k.auth.Explain(policy.Subscribe, filter)
+	for _, n := range d.Warnings {
+		c, ok := check.Lookup(n.Code)
+		if !ok || c.Severity != check.Warning {
+			continue
+		}
+		ev := []attempt.Field{attempt.F("action", string(policy.Subscribe)), attempt.F("filter", filter), attempt.F("resource", d.Resource),
+			attempt.F("policy", n.Policy), attempt.F("version", n.Version), attempt.F("pattern", n.Pattern), attempt.F("reason", n.Cause)}
+		for _, v := range d.Variables {
+			if !v.Known {
+				ev = append(ev, attempt.F("variable", v.Name))
+				break
+			}
+		}
+		k.at.Warn(c, ev...)
 	}
 }
 

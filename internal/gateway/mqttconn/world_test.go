@@ -125,9 +125,10 @@ type device struct {
 
 	mu       sync.Mutex
 	got      bytes.Buffer
-	read     int  // bytes of got that were looked at
-	notified bool // the server ended its side with CloseWrite
-	closed   bool // nothing more will come
+	read     int           // bytes of got that were looked at
+	notified bool          // the server ended its side with CloseWrite
+	closed   bool          // nothing more will come
+	stalled  chan struct{} // not nil: the device reads nothing before it is closed
 }
 
 // serverSide is the server's end of the pipe; it notes the half-close.
@@ -167,6 +168,12 @@ func (w *world) dial(v mqtt.Version, o ...dialOptions) *device {
 		w.serving.Go(func() {
 			buf := make([]byte, 4096)
 			for {
+				d.mu.Lock()
+				stalled := d.stalled
+				d.mu.Unlock()
+				if stalled != nil {
+					<-stalled
+				}
 				n, err := client.Read(buf)
 				d.mu.Lock()
 				d.got.Write(buf[:n])
@@ -322,6 +329,20 @@ func (d *device) evidence(code, key string) string {
 		}
 	}
 	return ""
+}
+
+// stall makes the device stop reading, after what it may be reading already.
+func (d *device) stall() (resume func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	stalled := make(chan struct{})
+	d.stalled = stalled
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.stalled = nil
+		close(stalled)
+	}
 }
 
 // hangUp ends the connection from the device's side.
