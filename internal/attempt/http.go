@@ -134,7 +134,7 @@ type query struct {
 func parseQuery(raw string, now time.Time) (query, error) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
-		return query{}, fmt.Errorf("The query string can't be read: %w.", err) //nolint:staticcheck // an AWS message is a sentence
+		return query{}, fmt.Errorf("The query string can't be read: %w.", err) // a sentence, as AWS writes them
 	}
 	q := query{n: defaultResults}
 	token := ""

@@ -27,7 +27,7 @@ func TestDiskFull(t *testing.T) {
 		if err := syscall.Mount("tmpfs", mount, "tmpfs", 0, "size=8m"); err != nil {
 			t.Skipf("SKIPPED: a small file system needs root: %v", err)
 		}
-		defer syscall.Unmount(mount, syscall.MNT_DETACH)
+		defer func() { _ = syscall.Unmount(mount, syscall.MNT_DETACH) }()
 		filler := filepath.Join(mount, "filler")
 		diskFull(t, filepath.Join(mount, "data"), func(*gatehouseproc.Process) error {
 			f, err := os.Create(filler)

@@ -33,7 +33,7 @@ func TestSilenceTellsNothing(t *testing.T) {
 				for _, id := range ids {
 					row := rowOf(t, id)
 					d := row.prepare(t, variant{version, mqtt.V311, ""})
-					end := rawmqtt.End{}
+					var end rawmqtt.End
 					if row.act == nil {
 						end = d.connect(nil)
 					} else {
