@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"net"
 	"strconv"
-	"time"
 
 	"github.com/gatehouse-iot/gatehouse/test/rawmqtt"
 )
@@ -34,7 +33,7 @@ func sendBytes(text string, change func(*device, *rawmqtt.Options)) func(*device
 		}
 		defer func() { _ = c.Reset() }()
 		_ = c.Send([]byte(text))
-		return c.End(8 * time.Second)
+		return c.End(patience)
 	}
 }
 
@@ -181,7 +180,7 @@ var tlsRows = []refusal{
 				return *end
 			}
 			_ = c.CloseWrite()
-			return c.End(8 * time.Second)
+			return c.End(patience)
 		},
 		sees: byTLS(closed, closed), code: "protocol.closed_before_data",
 	},

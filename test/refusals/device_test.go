@@ -277,7 +277,7 @@ func (d *device) twin(name string) *device {
 func (d *device) options() rawmqtt.Options {
 	return rawmqtt.Options{
 		Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(d.gw.Ports.MQTT)), From: d.from, ServerName: d.gw.Endpoint,
-		TLS: d.version, Certificate: d.cert, MQTT: d.mqtt, Timeout: 8 * time.Second,
+		TLS: d.version, Certificate: d.cert, MQTT: d.mqtt, Timeout: patience,
 	}
 }
 
@@ -301,6 +301,10 @@ func (d *device) encode(packets ...mqtt.Packet) []byte {
 	}
 	return b
 }
+
+// patience is how long a device waits for the server, and a test for a record:
+// only what goes wrong takes so long.
+const patience = 20 * time.Second
 
 // try dials as o says, sends bytes and returns how it ended; when the server
 // answers a PINGREQ that is sent last, it is open.
@@ -335,7 +339,7 @@ func (d *device) finish(c *rawmqtt.Client) rawmqtt.End {
 	defer func() { _ = c.Reset() }()
 	var packets []mqtt.Packet
 	for {
-		p, end := c.Next(8 * time.Second)
+		p, end := c.Next(patience)
 		if p == nil {
 			end.Packets = packets
 			return *end
@@ -365,7 +369,7 @@ func (d *device) session() *rawmqtt.Client {
 		d.t.Fatalf("%s can't connect: %s", d.name, end)
 	}
 	d.must(c.SendPacket(d.hello()))
-	p, end := c.Next(8 * time.Second)
+	p, end := c.Next(patience)
 	if ack, ok := p.(*mqtt.Connack); !ok || ack.Reason != 0 {
 		d.t.Fatalf("%s can't connect: %v %v", d.name, p, end)
 	}
@@ -403,7 +407,7 @@ func subscribe(filters ...string) *mqtt.Subscribe {
 func (d *device) record(code string) attempt.Detail {
 	d.t.Helper()
 	filter := url.Values{"sourceIp": {d.from}, "code": {code}}
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		list, err := d.gw.attempts(d.ctx(), filter)
 		d.must(err)
 		if len(list) > 0 && !list[0].Ended.IsZero() {

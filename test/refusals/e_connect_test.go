@@ -43,6 +43,9 @@ func willOn(topic string, qos mqtt.QoS, retain bool) func(*device) rawmqtt.End {
 	})
 }
 
+// hostile is text that a careless command would run, and a careless policy widen.
+const hostile = " '\"; touch pwned; $(touch pwned) `touch pwned` \\ ${iot:ClientId} *?"
+
 // connectRows is group E: CONNECT refused by policy, client ID, thing or form.
 var connectRows = []refusal{
 	{
@@ -123,6 +126,16 @@ var connectRows = []refusal{
 		sees: denied, code: "policy.var.undefined", proof: map[string]string{"variable": "iot:Connection.Thing.ThingName", "attached_thing": "$thing"},
 		says: "The certificate is attached to the thing $thing.",
 		fix:  "mosquitto_pub -h $endpoint -p $mqtt_port --cafile $ca --cert $cert-certificate.pem.crt --key $cert-private.pem.key -i $thing -t $thing/hello -m hello -q 1",
+	},
+	{
+		id: "E/hostile", does: "has a client ID that is shell, JSON and policy variable at once",
+		setup: func(d *device) {
+			d.issued(true)
+			d.allow("iot:Connect client/CLIENT")
+			d.name += hostile
+			d.vars["client"] = d.name
+		},
+		sees: denied, code: "authz.connect.client_id", after: accepted, proof: map[string]string{"offered": "$client"},
 	},
 	{
 		id: "E/case", does: "connects as Name where the policy has name",
@@ -262,9 +275,16 @@ var connectRows = []refusal{
 	{
 		id: "E/rate", does: "connects twice within a second under one client ID",
 		act: func(d *device) rawmqtt.End {
-			c := d.session()
-			defer func() { _ = c.Reset() }()
-			return d.connect(nil)
+			for {
+				began := time.Now()
+				c := d.session()
+				end := d.connect(nil)
+				_ = c.Reset()
+				if time.Since(began) < 900*time.Millisecond {
+					return end
+				}
+				time.Sleep(1100 * time.Millisecond) // a slow machine: again
+			}
 		},
 		sees: byMQTT(closed, "CONNACK 0x97, "+closed), code: "limit.connect_rate.client_id", proof: map[string]string{"offered": "$client", "required": "1 a second"},
 	},
@@ -274,7 +294,7 @@ var connectRows = []refusal{
 			c := d.session()
 			defer func() { _ = c.Reset() }()
 			d.status("INACTIVE")
-			return c.End(8 * time.Second)
+			return c.End(patience)
 		},
 		sees: byMQTT(closed, "DISCONNECT 0x87, "+closed), code: "connection.principal_cut", proof: map[string]string{"status": "INACTIVE"},
 		fix: "aws iot update-certificate --certificate-id $cert --new-status ACTIVE",

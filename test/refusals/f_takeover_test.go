@@ -1,8 +1,6 @@
 package refusals
 
 import (
-	"time"
-
 	"github.com/gatehouse-iot/gatehouse/test/rawmqtt"
 )
 
@@ -18,7 +16,7 @@ func lostTo(d *device, rounds int, others ...*device) rawmqtt.End {
 		c := d.session()
 		for _, other := range others {
 			winner := other.session()
-			end = c.End(8 * time.Second)
+			end = c.End(patience)
 			_ = c.Reset()
 			c = winner
 		}

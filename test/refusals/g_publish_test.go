@@ -2,7 +2,6 @@ package refusals
 
 import (
 	"strings"
-	"time"
 
 	"github.com/gatehouse-iot/gatehouse/mqtt"
 	"github.com/gatehouse-iot/gatehouse/test/rawmqtt"
@@ -60,7 +59,7 @@ func delivered(filter, topic string, packet *mqtt.Publish) func(*device) rawmqtt
 		c := d.session()
 		defer func() { _ = c.Reset() }()
 		_ = c.Send(d.encode(subscribe(strings.ReplaceAll(filter, "CLIENT", d.name))))
-		if p, end := c.Next(8 * time.Second); p == nil || p.Type() != mqtt.TypeSuback {
+		if p, end := c.Next(patience); p == nil || p.Type() != mqtt.TypeSuback {
 			d.t.Fatalf("SUBSCRIBE: %v %v", p, end)
 		}
 		packet := *packet
@@ -202,6 +201,11 @@ var publishRows = []refusal{
 		id: "G/deny", does: "publishes to a topic that a statement denies",
 		setup: allowed("iot:* *", "Deny iot:Publish topic/admin/*"), act: sends(publish("admin/reboot", 1)),
 		sees: deniedPublish, code: "policy.explicit_deny", proof: map[string]string{"policy": "$policy", "statement": "2"}, says: "denies iot:Publish",
+	},
+	{
+		id: "G/hostile", does: "publishes to a topic that is shell, JSON and policy variable at once",
+		setup: allowed(onlyConnect), act: sends(publish("sensors/CLIENT/"+hostile, 1)),
+		sees: deniedPublish, code: "authz.publish", after: "PUBACK 0x00, open",
 	},
 	{
 		id: "G/case", does: "publishes to sensors/... where the policy has Sensors/...",

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -42,9 +43,13 @@ func TestPrintedFixRepairs(t *testing.T) {
 			}
 			last := time.Now()
 			fix := d.printedFix(row.code)
-			stdout, stderr, err := d.gw.Run(t.Context(), t.TempDir(), "sh", "-c", fix)
+			dir := t.TempDir()
+			stdout, stderr, err := d.gw.Run(t.Context(), dir, "sh", "-c", fix)
 			if err != nil {
 				t.Fatalf("the fix failed: %v\n%s\n%s%s", err, fix, stdout, stderr)
+			}
+			if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
+				t.Errorf("the fix left files: %v %v\n%s", files, err, fix)
 			}
 			time.Sleep(time.Until(last.Add(1100 * time.Millisecond))) // AWS allows a client ID one CONNECT a second
 			if got := row.run(d); got != row.after {
