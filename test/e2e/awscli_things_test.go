@@ -1,3 +1,4 @@
+//nolint:staticcheck // SA1019: what AWS deprecated is served, and tested, too
 package e2e
 
 import (
@@ -260,7 +261,8 @@ func TestThingAPI(t *testing.T) {
 			t.Errorf("DescribeThingGroup: %+v %+v", d, m)
 		}
 		u := ok2(api.UpdateThingGroup(ctx, &iot.UpdateThingGroupInput{ThingGroupName: aws.String("top"), ThingGroupProperties: &types.ThingGroupProperties{
-			ThingGroupDescription: aws.String("all"), AttributePayload: &types.AttributePayload{Attributes: map[string]string{"k": "v"}}}}))(t)
+			ThingGroupDescription: aws.String("all"), AttributePayload: &types.AttributePayload{Attributes: map[string]string{"k": "v"}},
+		}}))(t)
 		if u.Version != 2 {
 			t.Errorf("version %d after an update, want 2", u.Version)
 		}
