@@ -73,6 +73,15 @@ type placed struct {
 	once   sync.Once
 }
 
+// CloseWrite lets net/http end its side first, so that its last answer is read.
+func (c *placed) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
+// Close implements [net.Conn].
 func (c *placed) Close() error {
 	c.once.Do(func() { <-c.places })
 	return c.Conn.Close()

@@ -102,6 +102,9 @@ func TestConnectionsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer third.Close()
+	if half, ok := third.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
+		t.Error("the connection can't end its side only")
+	}
 	go accept()
 	l.Close()
 	if err := <-second; !errors.Is(err, net.ErrClosed) {
