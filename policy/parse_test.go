@@ -140,6 +140,7 @@ func TestWarnings(t *testing.T) {
 		{"policy.lint.resource_type", statement(`["iot:Publish","iot:Subscribe"]`, `"`+arn+`topic/a"`, "")},
 		{"policy.lint.condition_key_unknown", statement(`"iot:Connect"`, `"*"`, `,"Condition":{"Bool":{"iot:Foo":"true"}}`)},
 		{"policy.lint.multi_valued_key", statement(`"iot:Connect"`, `"*"`, `,"Condition":{"StringEquals":{"iot:ConnectAttributes":"LastWill"}}`)},
+		{"policy.lint.condition_empty", statement(`"iot:Connect"`, `"*"`, `,"Condition":{"StringEquals":{"iot:ClientId":[]}}`)},
 		{"policy.lint.condition_value", statement(`"iot:Connect"`, `"*"`, `,"Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/99"}}`)},
 		{"policy.lint.condition_value", statement(`"iot:Connect"`, `"*"`, `,"Condition":{"NumericEquals":{"iot:Certificate.SerialNumber":"x"}}`)},
 	} {

@@ -2,9 +2,6 @@ package check
 
 // Checks of who the device is.
 var (
-	AuthPrincipal = step("auth.principal", StageAuthentication, "The device is identified", "connect sheet 5.1")
-	AuthThing     = step("auth.thing", StageAuthentication, "The connection belongs to a thing", "policy sheet 8")
-
 	// AuthorizerNotBuilt is a promise of a later version.
 	AuthorizerNotBuilt = register(Check{
 		Code: "authorizer.not_built", Stage: StageAuthentication, Severity: Refusal,

@@ -2,10 +2,9 @@ package check
 
 // Milestones of the application protocol.
 var (
-	ProtocolSniffed = step("protocol.sniffed", StageProtocol, "Application protocol recognised", "connect sheet 2.4")
-	MQTTConnect     = step("mqtt.connect", StageProtocol, "CONNECT read", "mqtt sheet 2.1")
-	MQTTClientID    = step("mqtt.client_id", StageProtocol, "Client ID accepted", "mqtt sheet 2.2")
-	HTTPRequest     = step("http.request", StageProtocol, "HTTP request read", "connect sheet 6")
+	MQTTConnect  = step("mqtt.connect", StageProtocol, "CONNECT read", "mqtt sheet 2.1")
+	MQTTClientID = step("mqtt.client_id", StageProtocol, "Client ID accepted", "mqtt sheet 2.2")
+	HTTPRequest  = step("http.request", StageProtocol, "HTTP request read", "connect sheet 6")
 )
 
 // Checks of a protocol on the wrong port, and of HTTP.

@@ -3,8 +3,6 @@ package check
 // Milestones of the handshake.
 var (
 	TLSClientHello = step("tls.client_hello", StageTLS, "ClientHello read", "connect sheet 2.2")
-	TLSVersion     = step("tls.version", StageTLS, "TLS version agreed", "connect sheet 3.1")
-	TLSCipher      = step("tls.cipher", StageTLS, "Cipher suite agreed", "connect sheet 3.1")
 	TLSSNI         = step("tls.sni", StageTLS, "Server name (SNI) is one of ours", "connect sheet 2.3")
 	TLSALPN        = step("tls.alpn", StageTLS, "Application protocol (ALPN) chosen", "connect sheet 2.1")
 	TLSHandshake   = step("tls.handshake", StageTLS, "TLS handshake complete", "connect sheet 5.2")

@@ -260,6 +260,10 @@ func TestHTTPAnswers(t *testing.T) {
 			if rec.Code != tt.want.Code || resp.Header.Get("x-amzn-RequestId") != rec.ID || body.TraceID != rec.ID {
 				t.Errorf("record %s failed by %q, want %q and trace %s", rec.ID, rec.Code, tt.want.Code, body.TraceID)
 			}
+			path, _, _ := strings.Cut(tt.path, "?")
+			if ev := evidenceOf(rec, check.HTTPRequest); ev["method"] != tt.method || ev["path"] != strings.ReplaceAll(path, "%2F", "/") {
+				t.Errorf("%s has the evidence %v", check.HTTPRequest, ev)
+			}
 		})
 	}
 }

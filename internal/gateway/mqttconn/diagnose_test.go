@@ -198,6 +198,24 @@ func TestUserNameIgnored(t *testing.T) {
 	}
 }
 
+// TestAssignedClientID: what the record calls the device is what the device was told.
+func TestAssignedClientID(t *testing.T) {
+	inWorld(t, Config{}, func(w *world) {
+		d := w.dial(mqtt.V5)
+		d.send(&mqtt.Connect{Version: mqtt.V5, CleanStart: true})
+		a, ok := d.next().(*mqtt.Connack)
+		if !ok || len(a.Props.AssignedClientID) != 36 {
+			t.Fatalf("answer %+v, want CONNACK with an assigned client ID", a)
+		}
+		d.wantEvidence(check.MQTTClientID, map[string]string{"offered": "", "assigned": string(a.Props.AssignedClientID)})
+		if got := d.record().ClientID; got != string(a.Props.AssignedClientID) {
+			t.Errorf("the record is of client %q", got)
+		}
+		named := w.dial(mqtt.V5).connect("dev")
+		named.wantEvidence(check.MQTTClientID, map[string]string{"offered": "dev", "assigned": ""})
+	})
+}
+
 // unreadable is an authorization whose policies can't be read any more.
 type unreadable struct{ Authorization }
 
