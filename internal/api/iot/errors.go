@@ -18,5 +18,9 @@ func mapError(err error) *api.Error {
 	if !ok {
 		return nil // a kind that the model does not have: an internal failure
 	}
-	return api.Errorf(string(e.Kind), status, "%s", e.Message).WithResource(e.ResourceARN, e.ResourceID)
+	out := api.Errorf(string(e.Kind), status, "%s", e.Message)
+	if e.Kind == registry.ResourceAlreadyExists { // the only exception here that has members for it
+		out = out.WithResource(e.ResourceARN, e.ResourceID)
+	}
+	return out
 }
