@@ -131,6 +131,26 @@ func TestStartForgetsWhatAKilledServerLeft(t *testing.T) {
 	}
 }
 
+func TestDataDirThatOthersMayWrite(t *testing.T) {
+	for mode, want := range map[os.FileMode]os.FileMode{0o700: 0, 0o755: 0, 0o775: 0o775, 0o777: 0o777} {
+		path := filepath.Join(t.TempDir(), "data")
+		if err := os.Mkdir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil { // whatever the umask
+			t.Fatal(err)
+		}
+		dir, err := openDataDir(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := dir.openToOthers(); got != want {
+			t.Errorf("openToOthers of mode %v = %v, want %v", mode, got, want)
+		}
+		dir.close()
+	}
+}
+
 func TestDataDirThatIsAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {

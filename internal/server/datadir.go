@@ -41,6 +41,17 @@ func openDataDir(path string) (*dataDir, error) {
 	return &dataDir{path: abs, lock: lock}, nil
 }
 
+// openToOthers is the folder's mode when people other than its owner may put files into
+// it, such as a CA of their own: then this Gatehouse is as safe as they are
+// friendly. 0: it is fine.
+func (d *dataDir) openToOthers() (mode fs.FileMode) {
+	info, err := os.Stat(d.path)
+	if err != nil || info.Mode().Perm()&0o022 == 0 {
+		return 0
+	}
+	return info.Mode().Perm()
+}
+
 // forgetRun removes the run file: ours at a stop, or one that a killed server
 // left behind.
 func (d *dataDir) forgetRun() error {

@@ -65,6 +65,9 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	s.opened = append(s.opened, s.dir.close)
+	if mode := s.dir.openToOthers(); mode != 0 {
+		s.cfg.Log.Warn("others may write to the data folder; take that right away: chmod go-w", "data_dir", s.dir.path, "mode", mode.String())
+	}
 	if err := s.dir.forgetRun(); err != nil {
 		return nil, err
 	}
