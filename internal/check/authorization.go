@@ -276,7 +276,7 @@ var (
 		Code: "policy.recent_change", Stage: StageAuthorization, Severity: Note,
 		Title:  "A policy changed a moment ago",
 		Cause:  "Policy {policy} or its attachment changed {changed} ago; before that it did not refuse this. Here that counts at once; AWS may use the former state for up to 8 minutes.",
-		Device: works,
+		Device: Device{MQTT311: "Here it is refused; at AWS the same may still work for some minutes.", MQTT5: "Here it is refused; at AWS the same may still work for some minutes."},
 		Advice: "At AWS, wait some minutes before you draw conclusions.",
 		Fix:    "aws iot list-policy-versions --policy-name {policy}",
 		Source: "policy sheet 1, 16 RECENT_CHANGE", Example: with(policyExample, "changed", "40s"),

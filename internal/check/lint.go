@@ -1,11 +1,17 @@
 package check
 
+import "strings"
+
 // Findings of `gatehouse policy check`: what is doubtful about a policy document
 // before any device has connected. They never belong to an attempt. Package
 // policy raises them by their code, which a test compares with this file.
 
 // lintPolicy shows the finding with its place in the document.
 const lintPolicy = "aws iot get-policy --policy-name {policy} --query policyDocument --output text | gatehouse policy check -"
+
+// Lint tells whether c is a finding about a policy document, made by
+// `gatehouse policy check`: no attempt ever has it.
+func (c *Check) Lint() bool { return c == PolicyMalformed || strings.HasPrefix(c.Code, "policy.lint.") }
 
 // malformedPolicy is a document that the API does not take: nothing changes for devices.
 var malformedPolicy = Device{

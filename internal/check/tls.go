@@ -168,9 +168,12 @@ var (
 	// TLSALPNAbsent shows what really arrived: libraries set ALPN in several layers. PROBLEMS C-11.
 	TLSALPNAbsent = register(Check{
 		Code: "tls.alpn.absent", Stage: StageTLS, Severity: Warning,
-		Title:    "The ALPN list is absent or empty",
-		Cause:    "The ClientHello on port {port} has no ALPN protocols, so this connection is HTTPS or WebSocket with a signature or an authorizer, and no client certificate is asked for.",
-		Device:   works,
+		Title: "The ALPN list is absent or empty",
+		Cause: "The ClientHello on port {port} has no ALPN protocols, so this connection is HTTPS or WebSocket with a signature or an authorizer, and no client certificate is asked for.",
+		Device: Device{
+			TLS12: "The handshake succeeds.", TLS13: "The handshake succeeds.",
+			MQTT311: "The connection is closed, without CONNACK.", MQTT5: "The connection is closed, without CONNACK.", HTTPS: "403 ForbiddenException.",
+		},
 		Advice:   "If the device is to use its certificate here, let it offer x-amzn-mqtt-ca (MQTT) or x-amzn-http-ca (HTTPS). If it has that option set, the option did not reach its TLS library.",
 		Fix:      "openssl s_client -connect {endpoint}:{port} -servername {endpoint} -alpn x-amzn-mqtt-ca -CAfile {ca_file} </dev/null",
 		HiddenBy: []*Check{TLSALPNMissingOn443},

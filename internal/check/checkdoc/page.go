@@ -31,6 +31,9 @@ func page(c *check.Check) string {
 	}
 	values := check.Map(c.Example)
 	fmt.Fprintf(&b, "\n## What happened\n\n%s\n", c.CauseWith(values))
+	if c.Lint() {
+		b.WriteString("\n`gatehouse policy check` finds this in a policy document, before any device connects.\n")
+	}
 	if c.Possible {
 		b.WriteString("\nThis is a guess from what the device did; another cause is possible.\n")
 	}

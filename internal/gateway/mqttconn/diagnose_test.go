@@ -163,7 +163,7 @@ func TestSlowReader(t *testing.T) {
 		}
 		if n := 0; dropped == "" {
 			t.Errorf("recorded %s, without the number of drops", d.codes())
-		} else if fmt.Sscan(dropped, &n); n < 20 || n > 60 {
+		} else if _, err := fmt.Sscan(dropped, &n); err != nil || n < 20 || n > 60 {
 			t.Errorf("%s dropped of 200 messages of 100 KiB, of which 16 MiB may wait", dropped)
 		}
 	})

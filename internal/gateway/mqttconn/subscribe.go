@@ -173,8 +173,10 @@ func (k *conn) noteDoubts(filter string) {
 		if !ok || c.Severity != check.Warning {
 			continue
 		}
-		ev := []attempt.Field{attempt.F("action", string(policy.Subscribe)), attempt.F("filter", filter), attempt.F("resource", d.Resource),
-			attempt.F("policy", n.Policy), attempt.F("version", n.Version), attempt.F("pattern", n.Pattern), attempt.F("reason", n.Cause)}
+		ev := []attempt.Field{
+			attempt.F("action", string(policy.Subscribe)), attempt.F("filter", filter), attempt.F("resource", d.Resource),
+			attempt.F("policy", n.Policy), attempt.F("version", n.Version), attempt.F("pattern", n.Pattern), attempt.F("reason", n.Cause),
+		}
 		for _, v := range d.Variables {
 			if !v.Known {
 				ev = append(ev, attempt.F("variable", v.Name))
