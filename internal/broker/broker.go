@@ -14,6 +14,7 @@ type Broker struct {
 	index   *index
 	serial  atomic.Uint64
 	held    atomic.Int64 // chunks of output that wait for sockets
+	queued  atomic.Int64 // bytes that wait for acknowledgements; a message counts once for each receiver
 	seed    maphash.Seed
 	clients [clientShards]clientShard
 }

@@ -168,6 +168,7 @@ func (c *Client) Finish(last []byte) {
 	if c.resume != nil {
 		c.resume.Stop()
 	}
+	c.broker.queued.Add(int64(-c.pending.bytes))
 	c.window, c.pending = nil, queue{}
 	c.out.mu.Unlock()
 }

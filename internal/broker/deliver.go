@@ -173,12 +173,13 @@ func (bt *Batch) deliver(rc *receiver, topic string, m *Message) bool {
 			return false
 		}
 		if !c.sendLocked(f, bt.Now) {
-			if c.pending.len() >= c.pendingMessages || c.pending.bytes+len(f.data) > c.pendingBytes {
+			if c.pending.len() >= c.pendingMessages || c.pending.bytes+len(f.data) > fairShare(c.pendingBytes, c.broker.queued.Load(), sharedBytes) {
 				o.mu.Unlock()
 				c.peer.Dropped(DropQueue, topic)
 				return false
 			}
 			c.pending.push(*f)
+			c.broker.queued.Add(int64(len(f.data)))
 			bt.kept |= 1 << kind
 			o.mu.Unlock()
 			return true
@@ -250,7 +251,7 @@ func (c *Client) refillLocked(now time.Time) {
 		f := c.pending.front()
 		if !f.expires.IsZero() && !now.Before(f.expires) {
 			topic := f.topic
-			c.pending.pop()
+			c.popLocked()
 			c.peer.Dropped(DropExpired, topic)
 			continue
 		}
@@ -262,8 +263,15 @@ func (c *Client) refillLocked(now time.Time) {
 		if !c.passLocked(f, now) {
 			return
 		}
-		c.pending.pop()
+		c.popLocked()
 	}
+}
+
+// popLocked takes the first frame out of the queue.
+func (c *Client) popLocked() {
+	before := c.pending.bytes
+	c.pending.pop()
+	c.broker.queued.Add(int64(c.pending.bytes - before))
 }
 
 // wroteLocked goes on after the output ran empty.

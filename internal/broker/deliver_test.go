@@ -225,10 +225,45 @@ func TestSlowReceiver(t *testing.T) {
 		c.Finish(nil)
 		c.out.mu.Lock()
 		defer c.out.mu.Unlock()
-		if len(c.out.list) != 0 || c.out.bytes != 0 || c.pending.len() != 0 || b.held.Load() != 0 {
-			t.Errorf("a finished client holds %d chunks, %d bytes, %d pending", len(c.out.list), c.out.bytes, c.pending.len())
+		if len(c.out.list) != 0 || c.out.bytes != 0 || c.pending.len() != 0 || b.held.Load() != 0 || b.queued.Load() != 0 {
+			t.Errorf("a finished client holds %d chunks, %d bytes, %d pending; the broker counts %d and %d", len(c.out.list), c.out.bytes, c.pending.len(), b.held.Load(), b.queued.Load())
 		}
 	})
+}
+
+// TestManySlowReceivers: the more all together hold, the less each may.
+func TestManySlowReceivers(t *testing.T) {
+	const limit = 256_000
+	for _, tt := range []struct{ times, most int }{{0, limit}, {1, limit / 16}, {2, limit / 256}} {
+		synctest.Test(t, func(t *testing.T) {
+			b, d := New(), newDevice()
+			d.gate = make(chan struct{})
+			others := int64(tt.times * sharedBytes)
+			b.held.Store(others/chunkSize + 1)
+			b.queued.Store(others + 1)
+			c := b.NewClient(ClientConfig{ID: "c", Conn: d, Peer: d, OutputBytes: limit, PendingBytes: limit, ReceiveMaximum: 1})
+			c.Subscribe("t", Options{QoS: 1})
+			for range 1000 {
+				publish(b, nil, "t", &Message{QoS: 1, Payload: make([]byte, 500)})
+				publish(b, nil, "t", &Message{Payload: make([]byte, 500)})
+			}
+			c.out.mu.Lock()
+			waiting, pending := c.out.bytes, c.pending.bytes
+			c.out.mu.Unlock()
+			if waiting > tt.most || pending > tt.most || pending < tt.most/2 {
+				t.Errorf("others hold %d bytes: %d wait for the socket and %d for an acknowledgement, want at most %d", others, waiting, pending, tt.most)
+			}
+			if got := b.queued.Load() - others - 1; got != int64(pending) {
+				t.Errorf("the broker counts %d bytes in the queue, it has %d", got, pending)
+			}
+			close(d.gate)
+			synctest.Wait()
+			c.Finish(nil)
+			if got := b.queued.Load() - others - 1; got != 0 {
+				t.Errorf("the broker counts %d bytes of a client that is gone", got)
+			}
+		})
+	}
 }
 
 // TestEverythingArrives: with a receiver that reads slowly but reads, QoS 1 messages arrive whole, once and in order.

@@ -11,10 +11,23 @@ const (
 	chunkSize = 16 << 10 // what one TLS record holds
 	maxBatch  = 8        // chunks that a writer takes at a time
 
-	// While all outputs of a broker together hold more than this, each may hold a sixteenth of its
-	// own limit only: one slow receiver may have much, many may not.
-	sharedChunks = 512 << 20 / chunkSize
+	// While all outputs of a broker together hold more than this, each may hold a part of its own
+	// limit only; so for the queues behind the windows. See fairShare.
+	sharedChunks = sharedBytes / chunkSize
+	sharedBytes  = 512 << 20
 )
+
+// fairShare is what one of many may hold of its limit, when all together hold so much of what they
+// share: one slow receiver may have much, many may not.
+func fairShare(limit int, held, shared int64) int {
+	switch {
+	case held > 2*shared:
+		return limit / 256
+	case held > shared:
+		return limit / 16
+	}
+	return limit
+}
 
 // A chunk is a piece of output. Chunks come from a pool; an idle connection holds none.
 type chunk struct {
@@ -69,10 +82,7 @@ func (o *output) init(nc net.Conn, limit int, pace func(int) time.Duration, sour
 
 // hasRoomLocked tells whether n more bytes may wait. A single packet above the whole limit fits when nothing waits.
 func (o *output) hasRoomLocked(n int) bool {
-	limit := o.limit
-	if o.held.Load() > sharedChunks {
-		limit /= 16
-	}
+	limit := fairShare(o.limit, o.held.Load(), sharedChunks)
 	return !o.closed && (o.bytes == 0 || o.bytes+n <= limit)
 }
 
