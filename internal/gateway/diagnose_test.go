@@ -7,8 +7,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
@@ -193,5 +195,63 @@ func TestWebSocketNotBuilt(t *testing.T) {
 	rec := r.record()
 	if ev := evidenceOf(rec, check.WebSocketNotBuilt); rec.Code != check.WebSocketNotBuilt.Code || ev["method"] != "GET" || ev["path"] != "/mqtt" {
 		t.Errorf("record failed by %q: %v", rec.Code, rec.Steps)
+	}
+}
+
+// TestSlowHandshake: a link on which embedded devices give up is worth a remark.
+// Source: PROBLEMS B-16.
+func TestSlowHandshake(t *testing.T) {
+	for name, tt := range map[string]struct {
+		pause  time.Duration
+		warned []string
+	}{
+		"slow": {5 * time.Second, []string{check.NetSlowHandshake.Code}},
+		"fast": {3 * time.Second, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			base, now := newRig(t, nil).server.cfg, time.Now()
+			synctest.Test(t, func(t *testing.T) {
+				cfg := base
+				cfg.Attempts = attempt.NewRecorder(attempt.Config{Account: "123456789012", Region: "us-east-1"})
+				cfg.HandshakeTimeout = 10 * time.Second
+				s, err := New(cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				client, server := net.Pipe()
+				defer client.Close()
+				defer server.Close()
+				done := make(chan error, 1)
+				dial := clientConfig(tls.VersionTLS13, endpointHost)
+				dial.Time = func() time.Time { return now } // the clock of a bubble starts in 2000
+				go func() {
+					time.Sleep(tt.pause)
+					done <- tls.Client(client, dial).Handshake()
+				}()
+				at := cfg.Attempts.Begin(DoorALPN, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}, nil)
+				h := &handshake{s: s, door: DoorALPN, at: at, wire: newWire(server)} // this door asks for no certificate
+				if _, ok := h.run(conduct{stop: t.Context(), cut: t.Context()}); !ok {
+					t.Error("the handshake failed")
+				}
+				if err := <-done; err != nil {
+					t.Errorf("the client: %v", err)
+				}
+				at.End()
+				rec, found, err := cfg.Attempts.Get(t.Context(), at.ID())
+				if err != nil || !found {
+					t.Fatalf("found %v, %v", found, err)
+				}
+				warned := slices.DeleteFunc(codesOf(rec, attempt.Warned), func(code string) bool { return code == check.TLSALPNAbsent.Code })
+				if !slices.Equal(warned, tt.warned) {
+					t.Errorf("warned %v, want %v", warned, tt.warned)
+				}
+				if len(tt.warned) > 0 && evidenceOf(rec, check.NetSlowHandshake)["elapsed"] != "5s" {
+					t.Errorf("evidence %v", evidenceOf(rec, check.NetSlowHandshake))
+				}
+				if err := cfg.Attempts.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
 	}
 }

@@ -216,6 +216,31 @@ func TestAssignedClientID(t *testing.T) {
 	})
 }
 
+// TestOpenedAndClosed: an attempt that ends well says when its session began, and
+// that it was the device that ended it.
+func TestOpenedAndClosed(t *testing.T) {
+	for _, v := range []mqtt.Version{mqtt.V311, mqtt.V5} {
+		inWorld(t, Config{}, func(w *world) {
+			d := w.dial(v).connect("dev")
+			d.send(&mqtt.Disconnect{})
+			var passed []string
+			for _, s := range d.record().Steps {
+				if s.Outcome == attempt.Passed {
+					passed = append(passed, s.Check.Code)
+				}
+			}
+			want := []string{"mqtt.connect", "mqtt.client_id", "authz.connect", "session.opened", "session.closed"}
+			if diff := cmp.Diff(want, passed); diff != "" {
+				t.Errorf("%v: passed (-want +got):\n%s", v, diff)
+			}
+			d.wantEvidence(check.SessionOpened, map[string]string{"keep_alive": "60"})
+			if rec := d.record(); rec.Outcome != attempt.Passed || !d.ended() {
+				t.Errorf("%v: outcome %s, ended %v", v, rec.Outcome, d.ended())
+			}
+		})
+	}
+}
+
 // unreadable is an authorization whose policies can't be read any more.
 type unreadable struct{ Authorization }
 
