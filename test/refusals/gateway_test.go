@@ -91,6 +91,7 @@ func (p *packageTB) close() {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	owner.failed = code != 0
 	owner.close()
 	os.Exit(code)
 }

@@ -31,17 +31,11 @@ func TestPrintedFixRepairs(t *testing.T) {
 		repaired++
 		t.Run(row.id, func(t *testing.T) {
 			t.Parallel()
-			v := row.sees.variants()[0]
-			d := row.prepare(t, variant{tls.VersionTLS13, mqtt.V311, ""})
-			if row.sees.v311 == "" {
-				v.want = row.sees.tls13
-			} else {
-				v.want = row.sees.v311
+			want := row.sees.v311
+			if want == "" {
+				want = row.sees.tls13
 			}
-			if got := row.run(d); got != v.want {
-				t.Fatalf("before the repair the device sees %q, want %q", got, v.want)
-			}
-			last := time.Now()
+			d, last := row.refusedAs(t, variant{tls.VersionTLS13, mqtt.V311, want})
 			fix := d.printedFix(row.code)
 			dir := t.TempDir()
 			stdout, stderr, err := d.gw.Run(t.Context(), dir, "sh", "-c", fix)
@@ -62,11 +56,25 @@ func TestPrintedFixRepairs(t *testing.T) {
 	}
 }
 
+// refusedAs makes the device of a row, lets it be refused as v says, and waits for
+// the record. It returns when the refusal was over.
+func (row *refusal) refusedAs(t *testing.T, v variant) (d *device, at time.Time) {
+	t.Helper()
+	places <- struct{}{}
+	defer func() { <-places }()
+	d = row.prepare(t, v)
+	if got := row.run(d); got != v.want {
+		t.Fatalf("before the repair the device sees %q, want %q", got, v.want)
+	}
+	at = time.Now()
+	d.record(row.code)
+	return d, at
+}
+
 // printedFix asks `gatehouse explain -o json` for the device's refusal and
 // returns the command that it prints.
 func (d *device) printedFix(code string) string {
 	d.t.Helper()
-	d.record(code) // it has ended
 	var got struct{ Report attempt.Report }
 	raw := d.explain("-o", "json")
 	d.must(json.Unmarshal([]byte(raw), &got))
