@@ -185,7 +185,7 @@ func script(blocks []block, last bool, names shownAs) string {
 // typeIn runs a script in a person's shell: nothing set that a Gatehouse or AWS tool reads.
 func typeIn(t *testing.T, gw *gatehouseproc.Process, folder, script string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute) // a busy machine takes seconds for one aws command
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", script)
 	cmd.Dir = folder
