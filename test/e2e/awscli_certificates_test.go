@@ -1,3 +1,4 @@
+//nolint:staticcheck // SA1019: what AWS deprecated is served, and tested, too
 package e2e
 
 import (
