@@ -104,7 +104,7 @@ func addDevice(t testing.TB, gw *gatehouseproc.Process, name string) device {
 
 // dialFrom opens a TCP connection from a loopback address of its own.
 func dialFrom(ip string, port int) (*net.TCPConn, error) {
-	d := net.Dialer{Timeout: 5 * time.Second, LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
+	d := net.Dialer{Timeout: 30 * time.Second, LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
 	nc, err := d.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func (d device) open(ip string, port int, clientID string, level byte) (*tls.Con
 		return nil, err
 	}
 	tc := tls.Client(nc, d.config)
-	tc.SetDeadline(time.Now().Add(10 * time.Second))
+	tc.SetDeadline(time.Now().Add(30 * time.Second))
 	if err := connect(tc, clientID, level); err != nil {
 		tc.Close()
 		return nil, err
