@@ -197,7 +197,7 @@ func (r *Recorder) general(rec Record) map[string]string {
 		"trace": rec.ID, "door": string(rec.Door), "sni": rec.SNI, "alpn": rec.ALPN, "alpn_offered": strings.Join(rec.ALPNOffered, ", "),
 		"tls_version": rec.TLSVersion, "cipher": rec.Cipher, "protocol": rec.Protocol, "certificate_id": rec.CertificateID,
 		"principal": rec.Principal, "principal_arn": rec.PrincipalARN, "client_id": rec.ClientID, "thing": rec.Thing, "sdk": rec.SDK,
-		"account": r.cfg.Account, "region": r.cfg.Region, "endpoint": r.cfg.Endpoint, "ca_file": r.cfg.CAFile,
+		"account": r.cfg.Account, "partition": r.cfg.Partition, "region": r.cfg.Region, "endpoint": r.cfg.Endpoint, "ca_file": r.cfg.CAFile,
 	}
 	if rec.Source.IsValid() {
 		m["source_ip"], m["source_port"] = rec.Source.Addr().String(), strconv.Itoa(int(rec.Source.Port()))
@@ -209,7 +209,7 @@ func (r *Recorder) general(rec Record) map[string]string {
 		m["principal"] = rec.CertificateID
 	}
 	if m["principal_arn"] == "" && rec.CertificateID != "" && r.cfg.Account != "" {
-		m["principal_arn"] = fmt.Sprintf("arn:aws:iot:%s:%s:cert/%s", r.cfg.Region, r.cfg.Account, rec.CertificateID)
+		m["principal_arn"] = fmt.Sprintf("arn:%s:iot:%s:%s:cert/%s", r.cfg.Partition, r.cfg.Region, r.cfg.Account, rec.CertificateID)
 	}
 	return m
 }

@@ -14,10 +14,11 @@ import (
 
 // Config is what a Recorder needs to know. Everything has a default.
 type Config struct {
-	Account  string // 12 digits; fills {account} of fixes
-	Region   string // fills {region}
-	Endpoint string // host name of the default endpoint; fills {endpoint}
-	CAFile   string // root CA file that devices trust; fills {ca_file}
+	Account   string // 12 digits; fills {account} of fixes
+	Partition string // AWS partition; fills {partition}; default "aws"
+	Region    string // fills {region}
+	Endpoint  string // host name of the default endpoint; fills {endpoint}
+	CAFile    string // root CA file that devices trust; fills {ca_file}
 
 	Store  Store         // where ended attempts go, closed by Close; default: memory
 	MaxAge time.Duration // how long records are kept; default 15 days
@@ -51,6 +52,7 @@ func NewRecorder(cfg Config) *Recorder {
 	cfg.MaxAge = cmp.Or(cfg.MaxAge, 15*24*time.Hour)
 	cfg.Max = cmp.Or(cfg.Max, 100_000)
 	cfg.Buffer = cmp.Or(cfg.Buffer, 4096)
+	cfg.Partition = cmp.Or(cfg.Partition, "aws")
 	if cfg.Store == nil {
 		cfg.Store = NewMemoryStore(min(cfg.Max, 10_000))
 	}

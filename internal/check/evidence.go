@@ -25,6 +25,7 @@ var evidence = map[string]string{
 	"thing":          "thing that the connection belongs to",
 	"sdk":            "software of the device, as it names itself",
 	"account":        "account that this Gatehouse plays",
+	"partition":      "AWS partition of the Region: aws, aws-cn or aws-us-gov",
 	"region":         "Region that this Gatehouse plays",
 	"endpoint":       "host name that devices use",
 	"ca_file":        "root CA file that devices must trust",
@@ -112,7 +113,7 @@ var common = map[string]string{
 	"certificate_id": exampleCertificate, "principal": exampleCertificate,
 	"principal_arn": "arn:aws:iot:us-east-1:123456789012:cert/" + exampleCertificate,
 	"client_id":     "sensor-1", "thing": "sensor-1", "sdk": "?SDK=IoTDeviceSDK/JS",
-	"account": "123456789012", "region": "us-east-1", "endpoint": "gw.example.com", "ca_file": "gatehouse-data/ca/root.pem",
+	"account": "123456789012", "partition": "aws", "region": "us-east-1", "endpoint": "gw.example.com", "ca_file": "gatehouse-data/ca/root.pem",
 	"mqtt_port": "8883", "https_port": "8443", "alpn_port": "443",
 }
 

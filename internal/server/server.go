@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"time"
@@ -155,7 +156,7 @@ func (s *Server) openState(ctx context.Context) (err error) {
 		return fmt.Errorf("open the attempts: %w", err)
 	}
 	s.attempts = attempt.NewRecorder(attempt.Config{
-		Account: s.cfg.AccountID, Region: s.cfg.Region, Endpoint: s.cfg.Endpoint, CAFile: s.ca.RootFile(),
+		Account: s.cfg.AccountID, Partition: s.registry.Partition(), Region: s.cfg.Region, Endpoint: s.cfg.Endpoint, CAFile: s.ca.RootFile(),
 		Store: store, Log: s.cfg.Log,
 	})
 	s.opened = append(s.opened, s.attempts.Close)
@@ -222,6 +223,10 @@ func (s *Server) serve(ctx context.Context) {
 		return s.gateway.Run(ctx, gateway.Listeners{MQTT: d.mqtt, HTTPS: d.https, ALPN: d.alpn})
 	})
 	s.running.Go(func() error { return s.api.run(ctx, d.api) })
+	s.running.Go(func() error {
+		collect(ctx, func() uint64 { return s.gateway.Stats().Accepted }, debug.FreeOSMemory)
+		return nil
+	})
 }
 
 // describe is the content of gatehouse.json.
