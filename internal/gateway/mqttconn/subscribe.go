@@ -165,8 +165,12 @@ func (k *conn) noteSubscribed(w wish) {
 }
 
 // noteDoubts records what is doubtful about a granted filter with wildcards: a Deny that it steps
-// around or that has no value to apply with. Source: policy sheet 6.3, 7.7.
+// around or that has no value to apply with. It costs as much as explaining a denial, so it shares
+// that rate: a device that subscribes without end is looked at less. Source: policy sheet 6.3, 7.7.
 func (k *conn) noteDoubts(filter string) {
+	if !k.explained.Allow(explainRate, k.server.cfg.Now(), 1) {
+		return
+	}
 	d := k.auth.Explain(policy.Subscribe, filter)
 	for _, n := range d.Warnings {
 		c, ok := check.Lookup(n.Code)
