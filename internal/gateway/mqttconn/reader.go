@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	smallBuffer = 512      // what an idle connection holds
+	smallBuffer = 128      // what an idle connection holds
 	largeBuffer = 16 << 10 // pooled, while much comes in
 	muchRead    = 2 << 10  // a read of so many bytes makes the next one large too
 )

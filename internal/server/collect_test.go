@@ -1,0 +1,46 @@
+package server
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestCollect: one collection when a storm is over, none while it lasts and none
+// for a few connections.
+func TestCollect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var accepted, collections atomic.Int64
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			collect(ctx, func() uint64 { return uint64(accepted.Load()) }, func() { collections.Add(1) })
+		}()
+		expect := func(what string, want int64) {
+			t.Helper()
+			if got := collections.Load(); got != want {
+				t.Errorf("%s: %d collections, want %d", what, got, want)
+			}
+		}
+		time.Sleep(30 * time.Second)
+		expect("nothing happened", 0)
+		accepted.Add(collectLeast - 1)
+		time.Sleep(30 * time.Second)
+		expect("few connections", 0)
+		time.Sleep(collectEvery / 2) // between the ticks
+		for range 20 {
+			accepted.Add(100)
+			time.Sleep(time.Second)
+		}
+		expect("a storm", 0)
+		time.Sleep(3 * time.Second)
+		expect("after the storm", 1)
+		time.Sleep(time.Hour)
+		expect("an hour later", 1)
+		cancel()
+		<-done
+	})
+}
