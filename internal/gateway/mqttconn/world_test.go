@@ -292,7 +292,7 @@ func (d *device) codes() string {
 // explained makes sure that the evidence fills every text that a person will read.
 func (d *device) explained(steps []attempt.Step) {
 	d.w.t.Helper()
-	const ofAttempt = " trace source_ip source_port port door client_id account region endpoint ca_file mqtt_port https_port alpn_port api_port certificate_id principal principal_arn thing sdk protocol sni tls_version "
+	const ofAttempt = " trace source_ip source_port port door client_id account partition region endpoint ca_file mqtt_port https_port alpn_port api_port certificate_id principal principal_arn thing sdk protocol sni tls_version "
 	for _, s := range steps {
 		if s.Outcome == attempt.Passed {
 			continue
