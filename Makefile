@@ -44,6 +44,7 @@ vuln: ## known vulnerabilities in what we link; needs the online database
 bench: ## benchmarks side by side with peers: prints ratios of CPU time and memory
 	$(GO) test -run '^$$' -bench . -benchmem ./policy ./mqtt ./internal/broker
 	$(GO) run ./test/bench
+	$(GO) run ./test/bench -start 10
 
 fuzz: ## every fuzz target for ten seconds
 	@for pkg in $$($(GO) list ./...); do \

@@ -49,6 +49,7 @@ func main() {
 	flag.IntVar(&b.messages, "messages", 20000, "QoS 0 messages of each of 10 pairs a round")
 	flag.IntVar(&b.idle, "idle", 5000, "idle connections")
 	flag.StringVar(&b.binary, "gatehouse", "", "binary to measure, in place of building this tree")
+	start := flag.Int("start", 0, "measure this many first and later starts and the idle memory, and nothing else")
 	only := flag.String("only", "", "regular expression of the lines to measure, by their names")
 	flag.Parse()
 	var err error
@@ -56,9 +57,12 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(2)
 	}
-	if *bare != "" {
+	switch {
+	case *bare != "":
 		err = serveBare(*bare)
-	} else {
+	case *start > 0:
+		err = b.runStart(os.Stdout, *start)
+	default:
 		err = b.run(os.Stdout)
 	}
 	if err != nil {
@@ -114,7 +118,7 @@ func (b *bench) run(w io.Writer) (err error) {
 	gatehouseAddr := net.JoinHostPort("127.0.0.1", strconv.Itoa(b.running.Ports.MQTT))
 
 	fmt.Fprintf(w, "%d CPUs, %s; median of %d rounds, servers in turn in each\n\n", runtime.NumCPU(), runtime.Version(), b.rounds)
-	fmt.Fprintf(w, "%-44s %12s %12s %8s\n", "CPU time of the server", "Gatehouse", "peer", "ratio")
+	fmt.Fprintf(w, "%-50s %12s %12s %8s\n", "CPU time of the server", "Gatehouse", "peer", "ratio")
 	for _, key := range []struct {
 		name string
 		cert tls.Certificate
@@ -142,11 +146,22 @@ func (b *bench) run(w io.Writer) (err error) {
 	ours, theirs := b.device(gatehouseAddr, b.ecdsa), b.device(mosquittoAddr, b.ecdsa)
 	for _, size := range []int{16, 256, 4096} {
 		err := b.compare(w, fmt.Sprintf("QoS 0 one to one, 10 pairs, %d B, / mosquitto", size),
-			func() (time.Duration, error) { return pairs(b.gatehouse, ours, 10, b.messages, size) },
-			func() (time.Duration, error) { return pairs(mosquitto, theirs, 10, b.messages, size) })
+			func() (time.Duration, error) { return pairs(b.gatehouse, ours, 10, b.messages, size, 0) },
+			func() (time.Duration, error) { return pairs(mosquitto, theirs, 10, b.messages, size, 0) })
 		if err != nil {
 			return err
 		}
+	}
+	const seconds, perSecond = 5, 50
+	err = b.compare(w, "QoS 0 one to one, 100 pairs, 5,000/s, / mosquitto",
+		func() (time.Duration, error) {
+			return pairs(b.gatehouse, ours, 100, seconds*perSecond, 256, time.Second/perSecond)
+		},
+		func() (time.Duration, error) {
+			return pairs(mosquitto, theirs, 100, seconds*perSecond, 256, time.Second/perSecond)
+		})
+	if err != nil {
+		return err
 	}
 	return b.compareIdle(w, mosquitto, ours, theirs)
 }
@@ -171,7 +186,7 @@ func (b *bench) compare(w io.Writer, name string, ours, theirs func() (time.Dura
 	slices.Sort(a)
 	slices.Sort(z)
 	one, other := a[len(a)/2], z[len(z)/2]
-	_, err := fmt.Fprintf(w, "%-44s %12s %12s %8.2f\n", name, micros(one), micros(other), float64(one)/float64(other))
+	_, err := fmt.Fprintf(w, "%-50s %12s %12s %8.2f\n", name, micros(one), micros(other), float64(one)/float64(other))
 	return err
 }
 
@@ -195,19 +210,28 @@ func (b *bench) compareIdle(w io.Writer, mosquitto *process, ours, theirs device
 	return err
 }
 
+// build builds this tree, unless there is a binary to measure.
+func (b *bench) build() error {
+	if b.binary != "" {
+		return nil
+	}
+	b.binary = filepath.Join(b.dir, "gatehouse")
+	build := exec.Command("go", "build", "-o", b.binary, "github.com/gatehouse-iot/gatehouse/cmd/gatehouse")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return nil
+}
+
 // startGatehouse builds and starts the server under test.
 func (b *bench) startGatehouse() error {
-	bin, data := b.binary, filepath.Join(b.dir, "data")
-	if bin == "" {
-		bin = filepath.Join(b.dir, "gatehouse")
-		build := exec.Command("go", "build", "-o", bin, "github.com/gatehouse-iot/gatehouse/cmd/gatehouse")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			return fmt.Errorf("build: %w\n%s", err, out)
-		}
+	if err := b.build(); err != nil {
+		return err
 	}
+	data := filepath.Join(b.dir, "data")
 	var err error
-	b.gatehouse, err = startProcess("gatehouse", bin, "up", "--data-dir", data, "--limits", "open",
+	b.gatehouse, err = startProcess("gatehouse", b.binary, "up", "--data-dir", data, "--limits", "open",
 		"--mqtt-port", "0", "--https-port", "0", "--alpn-port", "0", "--api-port", "0")
 	if err != nil {
 		return err

@@ -74,8 +74,9 @@ const window = 200
 
 // pairs sends perPair QoS 0 messages of size bytes from each of n publishers to
 // its one subscriber and answers the CPU time of server for one delivered message.
-// Every message must arrive, in order.
-func pairs(server *process, d device, n, perPair, size int) (time.Duration, error) {
+// With every above 0 a publisher sends one message each time that has passed, and
+// does not wait for its subscriber: an open loop.
+func pairs(server *process, d device, n, perPair, size int, every time.Duration) (time.Duration, error) {
 	type pair struct {
 		pub, sub *tls.Conn
 		in       *bufio.Reader
@@ -115,8 +116,13 @@ func pairs(server *process, d device, n, perPair, size int) (time.Duration, erro
 		credit := make(chan struct{}, window)
 		wg.Go(func() {
 			message := publishPacket(p.topic, make([]byte, size))
+			next := time.Now().Add(every * time.Duration(i) / time.Duration(n))
 			for range perPair {
 				credit <- struct{}{}
+				if every > 0 {
+					time.Sleep(time.Until(next))
+					next = next.Add(every)
+				}
 				if _, err := p.pub.Write(message); err != nil {
 					failures <- err
 					p.sub.Close()
