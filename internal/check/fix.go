@@ -34,7 +34,9 @@ func grantStatement(name, statement string) string {
 }
 
 // iotARN is a resource in our account and Region.
-func iotARN(kind, name string) string { return "arn:{partition}:iot:{region}:{account}:" + kind + "/" + name }
+func iotARN(kind, name string) string {
+	return "arn:{partition}:iot:{region}:{account}:" + kind + "/" + name
+}
 
 // grantTested allows exactly what was tested, whatever it was.
 var grantTested = grant("allow-{action|verb}-{resource|slug}", "{action}", "{resource|arn}")
