@@ -38,6 +38,8 @@ type handshake struct {
 
 	served *x509.Certificate // what we presented; dropped after the handshake
 
+	during *during // what crypto/tls holds of it
+
 	lookup      context.Context // of the handshake, for the registry; dropped after it
 	fingerprint identity.Fingerprint
 	leaf        *x509.Certificate     // nil when none came; dropped after the handshake
@@ -49,16 +51,33 @@ type handshake struct {
 	err         error     // of our machinery
 }
 
+// during leads from crypto/tls to a handshake that is under way.
+type during struct{ handshake *handshake }
+
+func (d *during) serverCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return d.handshake.serverCertificate(hello)
+}
+
+func (d *during) verify(state tls.ConnectionState) error { return d.handshake.verify(state) }
+
 // run performs the handshake. ok is false when it failed; why is recorded then.
 func (h *handshake) run(sig conduct) (tc *tls.Conn, ok bool) {
 	began := time.Now()
 	h.wire.SetDeadline(began.Add(h.s.cfg.HandshakeTimeout))
+	h.during = &during{h}
 	tc = tls.Server(h.wire, &tls.Config{
 		GetConfigForClient:     h.choose,
 		SessionTicketsDisabled: true, // AWS has none: connect sheet 3.2
 	})
 	h.lookup = sig.stop
-	if err := tc.HandshakeContext(sig.stop); err != nil {
+	// HandshakeContext would start a goroutine for every handshake.
+	stop := afterStop(sig, func() { h.wire.SetDeadline(time.Unix(1, 0)) })
+	err := tc.Handshake()
+	if !stop() && err == nil {
+		err = sig.stop.Err()
+	}
+	h.during.handshake = nil // crypto/tls keeps the settings as long as the connection lives
+	if err != nil {
 		h.diagnose(err, sig)
 		return nil, false
 	}
@@ -139,8 +158,11 @@ func (h *handshake) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		MaxVersion:             security.MaxVersion,
 		CipherSuites:           security.suites12,
 		NextProtos:             alpnAnswers[h.route.alpn],
-		GetCertificate:         h.serverCertificate,
+		GetCertificate:         h.during.serverCertificate,
 		SessionTicketsDisabled: true,
+		// Deliveries are written whole: records of one segment each would only
+		// multiply the work.
+		DynamicRecordSizingDisabled: true,
 	}
 	at.SetTLS(versionNames([]uint16{h.version}), "") // the words for a refusal depend on it
 	if h.route.wantsCertificate() {
@@ -149,7 +171,7 @@ func (h *handshake) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		// one gets alert 40 or 116. ClientCAs stay nil: the list of CA names
 		// in the request is empty. Source: connect sheet 3.2, 5.1 row 7.
 		cfg.ClientAuth = tls.RequireAnyClientCert
-		cfg.VerifyConnection = h.verify
+		cfg.VerifyConnection = h.during.verify
 	}
 	return cfg, nil
 }
