@@ -53,8 +53,9 @@ type Registry struct {
 
 	// writing is held from the beginning of a transaction until everyone was
 	// told of its changes, so that changes are told in the order of the commits.
-	writing chan struct{}
-	lastNow int64 // of the newest transaction; guarded by writing
+	writing   chan struct{}
+	lastNow   int64 // of the newest transaction; guarded by writing
+	lastClock int64 // guarded like lastNow: what the clock said then
 }
 
 // Open opens the registry in cfg.DataDir. The first time, it makes the database
@@ -148,11 +149,17 @@ func (r *Registry) write(ctx context.Context, fn func(t *tx) error) error {
 // transactions of one millisecond get different times, so that lists by creation
 // keep the order of the commits; a clock that was set back is followed.
 func (r *Registry) tick() int64 {
-	now := time.Now().UnixMilli()
-	if behind := r.lastNow - now; behind >= 0 && behind < 1000 {
+	return r.tickAt(time.Now().UnixMilli())
+}
+
+// tickAt is tick by a clock. More than a thousand transactions a second run ahead
+// of the clock: only the clock itself tells whether it was set back.
+func (r *Registry) tickAt(clock int64) int64 {
+	now := clock
+	if setBack := r.lastClock-clock > 1000; !setBack && now <= r.lastNow {
 		now = r.lastNow + 1
 	}
-	r.lastNow = now
+	r.lastClock, r.lastNow = clock, now
 	return now
 }
 

@@ -262,3 +262,22 @@ func TestPartition(t *testing.T) {
 		}
 	}
 }
+
+// Transactions keep their order when there are more of them than milliseconds,
+// for however long; a clock that is set back is followed.
+func TestTicksKeepTheirOrder(t *testing.T) {
+	r := &Registry{}
+	last := int64(0)
+	for clock := int64(1_000_000); clock < 1_002_000; clock++ {
+		for range 3 {
+			now := r.tickAt(clock)
+			if now <= last {
+				t.Fatalf("at %d: %d after %d", clock, now, last)
+			}
+			last = now
+		}
+	}
+	if now := r.tickAt(500_000); now != 500_000 {
+		t.Errorf("after the clock was set back to 500000: %d", now)
+	}
+}
