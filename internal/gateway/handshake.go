@@ -72,7 +72,7 @@ func (h *handshake) run(sig conduct) (tc *tls.Conn, ok bool) {
 	h.lookup = sig.stop
 	// HandshakeContext would start a goroutine for every handshake.
 	stop := afterStop(sig, func() { h.wire.SetDeadline(time.Unix(1, 0)) })
-	err := tc.Handshake()
+	err := tc.Handshake() //nolint:noctx // HandshakeContext starts a goroutine for each connection; the deadline and a cut of the socket end it
 	if !stop() && err == nil {
 		err = sig.stop.Err()
 	}

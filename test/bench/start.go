@@ -73,7 +73,7 @@ func (b *bench) runStart(w io.Writer, n int) (err error) {
 	if b.dir, err = os.MkdirTemp("", "gatehouse-bench-*"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(b.dir) //nolint:errcheck // a temporary folder
+	defer os.RemoveAll(b.dir)
 	if err := b.build(); err != nil {
 		return err
 	}
