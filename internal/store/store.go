@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"time"
 
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
 )
@@ -107,10 +108,21 @@ func (db *DB) Write(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	return nil
 }
 
-// Close closes all connections. Transactions under way must have ended.
+// Close closes all connections. Transactions under way must have ended. It
+// brings everything into the database file first: a copy of a stopped Gatehouse's
+// data folder is whole even when its -wal files are left behind.
 func (db *DB) Close() error {
-	return errors.Join(db.views.close(), db.reader.Close(), db.writer.Close())
+	err := errors.Join(db.views.close(), db.reader.Close())
+	ctx, cancel := context.WithTimeout(context.Background(), checkpointTime)
+	defer cancel()
+	if _, e := db.writer.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); e != nil {
+		err = errors.Join(err, fmt.Errorf("bring the log into the database: %w", e))
+	}
+	return errors.Join(err, db.writer.Close())
 }
+
+// checkpointTime bounds how long a close may take to write the database file.
+const checkpointTime = 10 * time.Second
 
 // prepareFile makes sure that path is a regular file that only its owner reads:
 // SQLite gives its -wal and -shm files the mode that it finds here.

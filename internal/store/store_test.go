@@ -291,3 +291,25 @@ func TestCommittedSurvivesWithoutClose(t *testing.T) {
 		t.Errorf("pets after a crash: %v, want %v", got, want)
 	}
 }
+
+// TestCloseLeavesOneWholeFile: whoever copies the database file of a stopped
+// Gatehouse has everything, also after snapshots were taken.
+func TestCloseLeavesOneWholeFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "whole.db")
+	db := open(t, path, first)
+	if err := addPet(db, "kept"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.View(t.Context(), func(s *Snapshot) error {
+		var n int
+		return s.QueryRowContext(t.Context(), "SELECT count(*) FROM pets").Scan(&n)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path + "-wal"); err == nil && info.Size() > 0 {
+		t.Errorf("the -wal file still holds %d bytes after the close", info.Size())
+	}
+}
