@@ -30,7 +30,7 @@ import (
 // usage is what a process holds at one moment.
 type usage struct {
 	rss         int // MiB
-	descriptors int
+	descriptors int // but those of database files: the pools keep them, and open more as they need them
 	threads     int
 }
 
@@ -42,7 +42,11 @@ func (u usage) String() string {
 func usageOf(pid int) (u usage) {
 	dir := filepath.Join("/proc", strconv.Itoa(pid))
 	fds, _ := os.ReadDir(filepath.Join(dir, "fd"))
-	u.descriptors = len(fds)
+	for _, fd := range fds {
+		if file, _ := os.Readlink(filepath.Join(dir, "fd", fd.Name())); !strings.Contains(filepath.Base(file), ".db") {
+			u.descriptors++
+		}
+	}
 	f, err := os.Open(filepath.Join(dir, "status"))
 	if err != nil {
 		return usage{}
