@@ -1,0 +1,32 @@
+package function
+
+import "context"
+
+// A Permission answers whether a service may invoke a function, with the reason.
+type Permission struct {
+	Allowed bool
+	Sid     string // of the statement that decided
+	Denied  bool   // Sid denies, which no other statement outweighs
+
+	// Near are the statements that did not match, each with the first thing that
+	// did not; empty when the function has no policy for that qualifier.
+	Near []NearStatement
+
+	// FunctionName and Qualifier are what a permission has to be added to.
+	FunctionName, Qualifier string
+}
+
+// A NearStatement is a statement of the resource policy that did not match.
+type NearStatement struct {
+	Sid     string
+	Element string // "Principal", "Action", "Resource", "AWS:SourceArn", "AWS:SourceAccount" or another condition key
+	Want    string // what the statement asks for
+	Have    string // what the request has
+}
+
+// Permissions answers questions about resource policies without invoking.
+type Permissions interface {
+	// MayInvoke says whether caller may invoke the function, which is named as
+	// in [Request]. found is false when there is no such function or qualifier.
+	MayInvoke(ctx context.Context, functionARN, qualifier string, caller Caller) (p Permission, found bool, err error)
+}
