@@ -15,6 +15,7 @@ const (
 	maxFilters          = 8 // in one SUBSCRIBE or UNSUBSCRIBE
 	maxPayload          = 128 << 10
 	maxPacket           = 149504 // the whole packet, announced to MQTT 5 clients
+	minClientPacket     = 1024   // the smallest that an MQTT 5 client may announce
 	maxTopicAlias       = 8
 	maxInflight         = 100 // unacknowledged QoS 1 messages, each way
 	maxMessageExpiry    = 604800 * time.Second
@@ -28,34 +29,39 @@ const (
 	maxHints            = 4       // denials whose explanation is looked up at once
 )
 
-// Limits are the counts and rates of one profile. A zero field limits nothing.
-// Source of every figure: mqtt sheet 19.
+// Limits are the counts and rates of one profile. A zero field limits nothing. Their figures stand
+// in the table [quotas].
 type Limits struct {
-	ConnectPerClientID gcra.Rate // L-033DE216
-	ConnectAccount     gcra.Rate // L-AEA1E176
-	PublishConnection  gcra.Rate // L-083F3861: inbound and outbound together
-	PublishAccount     gcra.Rate // L-4B33E451: inbound
-	SubscribeAccount   gcra.Rate // L-589D5E1D: SUBSCRIBE requests
-	Throughput         gcra.Rate // L-D9C66F9D: units of throughputUnit bytes, both directions together
-	Subscriptions      int       // L-45957C13: on a connection
+	ConnectPerClientID   gcra.Rate
+	ConnectAccount       gcra.Rate
+	Connections          int       // of the account
+	PublishConnection    gcra.Rate // inbound and outbound together
+	PublishAccount       gcra.Rate // inbound
+	PublishOutAccount    gcra.Rate // outbound
+	SubscribeAccount     gcra.Rate // SUBSCRIBE requests
+	Throughput           gcra.Rate // units of throughputUnit bytes, both directions together
+	Subscriptions        int       // on a connection
+	SubscriptionsAccount int
+	SharedMembers        int       // of one shared subscription group
+	SharedGroups         int       // of the account
+	SharedRate           gcra.Rate // requests that change one group
+	RetainAccount        gcra.Rate // publishes with RETAIN
+	RetainTopic          gcra.Rate // and those on one topic
+	RetainedMessages     int       // of the account
+	ListRetained         gcra.Rate // requests of the API
+	GetRetained          gcra.Rate // likewise
 }
 
 // throughputUnit is what the throughput meter counts in; a meter of single bytes would lose precision.
 const throughputUnit = 64
 
-// AWSLimits is the profile "aws": what AWS IoT Core documents.
-var AWSLimits = Limits{
-	ConnectPerClientID: gcra.PerSecond(1),
-	ConnectAccount:     gcra.PerSecond(500),
-	PublishConnection:  gcra.PerSecond(100),
-	PublishAccount:     gcra.PerSecond(20_000),
-	SubscribeAccount:   gcra.PerSecond(500),
-	Throughput:         gcra.PerSecond(512 << 10 / throughputUnit),
-	Subscriptions:      50,
-}
-
-// OpenLimits is the profile "open": rates and counts lifted.
-var OpenLimits = Limits{Subscriptions: 1 << 20}
+// The two values of the flag --limits.
+var (
+	// AWSLimits is the profile "aws": what AWS IoT Core documents.
+	AWSLimits = profile(func(q quota) int64 { return q.aws })
+	// OpenLimits is the profile "open": rates and counts lifted.
+	OpenLimits = profile(func(q quota) int64 { return q.open })
+)
 
 // Refusals says how refusals look to MQTT 3.1.1 clients. Source: mqtt sheet 2.1, 6.1, 6.3.
 type Refusals struct {
