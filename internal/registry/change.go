@@ -19,19 +19,24 @@ const (
 	GroupChanged                                // GroupName: created, another parent, or deleted
 	GroupMemberChanged                          // GroupName and ThingName
 	ThingTypeChanged                            // TypeName
+	UserChanged                                 // UserID: another policy, or, with Status, deleted
+	AuthorizerChanged                           // AuthorizerName; "" when the default was cleared
+	DomainChanged                               // DomainName: a configuration or its server certificate
 )
 
 // A Change tells caches and live connections that a committed transaction
 // changed something. It names what changed, not how: whoever cares reads again.
 type Change struct {
-	Kind          ChangeKind
-	CertificateID string
-	Status        string // of the certificate after the change, "DELETED" when it is gone
-	PolicyName    string
-	ThingName     string
-	TypeName      string
-	GroupName     string
-	Target        string // of an attachment, or a thing's principal: an ARN, or a Cognito identity ID
+	Kind           ChangeKind
+	CertificateID  string
+	Status         string // of the certificate after the change, "DELETED" when it is gone
+	PolicyName     string
+	ThingName      string
+	TypeName       string
+	GroupName      string
+	AuthorizerName string
+	DomainName     string // name of a domain configuration; "" for a server certificate
+	Target         string // of an attachment, or a thing's principal: an ARN, or a Cognito identity ID
 }
 
 // watchers calls functions for every change, in the order of the commits.

@@ -131,7 +131,10 @@ func (r *Registry) taggable(arn string) (resourceType, name string, err error) {
 		return "", "", err
 	}
 	switch resourceType {
-	case "thinggroup", "thingtype", "policy", "cacert":
+	case "domainconfiguration":
+		name, _, _ = strings.Cut(name, "/") // the ARN ends with an ID
+		return resourceType, name, nil
+	case "thinggroup", "thingtype", "policy", "cacert", "authorizer":
 		return resourceType, name, nil
 	}
 	return "", "", Errorf(InvalidRequest, "The resource %s can't have tags: those of the type %q have none.", arn, resourceType)
@@ -148,6 +151,10 @@ func checkTaggable(ctx context.Context, q *registrydb.Queries, resourceType, nam
 		_, err = q.GetPolicy(ctx, name)
 	case "cacert":
 		_, err = q.GetCACertificate(ctx, name)
+	case "authorizer":
+		_, err = q.GetAuthorizer(ctx, name)
+	case "domainconfiguration":
+		_, err = q.GetDomainConfiguration(ctx, name)
 	default:
 		err = fmt.Errorf("registry: no query for a resource of the type %q", resourceType)
 	}

@@ -13,6 +13,19 @@ type AccessKey struct {
 	SecretAccessKey string
 	Status          string
 	CreatedAt       int64
+	UserName        string
+}
+
+type Authorizer struct {
+	AuthorizerName  string
+	FunctionARN     string
+	TokenKeyName    string
+	SigningKeys     string
+	SigningDisabled int64
+	HttpCaching     int64
+	Status          string
+	CreatedAt       int64
+	LastModifiedAt  int64
 }
 
 type CACertificate struct {
@@ -58,6 +71,21 @@ type CertificateEvent struct {
 	HappenedAt     int64
 }
 
+type DomainConfiguration struct {
+	ConfigurationName    string
+	ConfigurationID      string
+	DomainName           string
+	ServerCertificateARN string
+	DefaultAuthorizer    string
+	AllowOverride        int64
+	SecurityPolicy       string
+	AuthenticationType   string
+	ApplicationProtocol  string
+	Status               string
+	StatusChangedAt      int64
+	CreatedAt            int64
+}
+
 type Policy struct {
 	PolicyName       string
 	DefaultVersion   int64
@@ -81,6 +109,14 @@ type PolicyVersion struct {
 	Document     string
 	GenerationID string
 	CreatedAt    int64
+}
+
+type ServerCertificate struct {
+	CertificateID  string
+	CertificatePEM string
+	ChainPEM       string
+	KeyPEM         string
+	ImportedAt     int64
 }
 
 type Setting struct {
@@ -145,4 +181,12 @@ type ThingType struct {
 	Propagating          string
 	CreatedAt            int64
 	DeprecatedAt         int64
+}
+
+type User struct {
+	UserName       string
+	UserID         string
+	PolicyName     string
+	PolicyDocument string
+	CreatedAt      int64
 }
