@@ -9,10 +9,11 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/store/registrydb"
 )
 
-// An AccessKey signs API requests (SigV4) as the root user of the account.
+// An AccessKey signs requests (SigV4) as a user of the account.
 type AccessKey struct {
-	ID     string // AKIA and 16 letters or digits
-	Secret string // 40 characters
+	ID       string // AKIA and 16 letters or digits
+	Secret   string // 40 characters
+	UserName string // "" for the root user
 }
 
 // LogValue hides the secret.
@@ -32,30 +33,57 @@ func (r *Registry) AccessKey(ctx context.Context, accessKeyID string) (key Acces
 	case err != nil:
 		return AccessKey{}, false, err
 	}
-	return AccessKey{row.AccessKeyID, row.SecretAccessKey}, row.Status == "Active", nil
+	return AccessKey{row.AccessKeyID, row.SecretAccessKey, row.UserName}, row.Status == "Active", nil
 }
 
-// FirstAccessKey returns the oldest active key: the one that the first start made.
+// Signer returns the key that signed a request, and the user that it acts as. ok
+// is false when no active key has that ID.
+func (r *Registry) Signer(ctx context.Context, accessKeyID string) (key AccessKey, user User, ok bool, err error) {
+	key, ok, err = r.AccessKey(ctx, accessKeyID)
+	switch {
+	case err != nil || !ok:
+		return AccessKey{}, User{}, false, err
+	case key.UserName == "":
+		return key, r.root(), true, nil
+	}
+	row, err := r.read().GetUser(ctx, key.UserName)
+	if store.IsNotFound(err) { // removed between the two reads
+		return AccessKey{}, User{}, false, nil
+	}
+	return key, r.user(row), err == nil, err
+}
+
+// FirstAccessKey returns the oldest active key of the root user: the one that the first start made.
 func (r *Registry) FirstAccessKey(ctx context.Context) (AccessKey, error) {
 	row, err := r.read().OldestAccessKey(ctx)
 	if err != nil {
 		return AccessKey{}, err
 	}
-	return AccessKey{row.AccessKeyID, row.SecretAccessKey}, nil
+	return AccessKey{row.AccessKeyID, row.SecretAccessKey, row.UserName}, nil
 }
 
-// ensureAccessKey makes an access key when there is none.
+// ensureAccessKey makes an access key of the root user when there is none.
 func (r *Registry) ensureAccessKey(ctx context.Context) error {
 	if _, err := r.read().OldestAccessKey(ctx); !store.IsNotFound(err) {
 		return err
 	}
-	return r.write(ctx, func(t *tx) error {
-		return t.InsertAccessKey(ctx, registrydb.InsertAccessKeyParams{
-			AccessKeyID:     "AKIA" + randomString(16, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"),
-			SecretAccessKey: randomString(40, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"),
-			Status:          "Active",
-			CreatedAt:       t.now,
-		})
+	return r.write(ctx, func(t *tx) error { return t.insertAccessKey(ctx, newAccessKey("")) })
+}
+
+// keyAlphabet has the characters of access key IDs and user IDs.
+const keyAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+func newAccessKey(userName string) AccessKey {
+	return AccessKey{
+		ID:       "AKIA" + randomString(16, keyAlphabet),
+		Secret:   randomString(40, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"),
+		UserName: userName,
+	}
+}
+
+func (t *tx) insertAccessKey(ctx context.Context, key AccessKey) error {
+	return t.InsertAccessKey(ctx, registrydb.InsertAccessKeyParams{
+		AccessKeyID: key.ID, SecretAccessKey: key.Secret, Status: "Active", CreatedAt: t.now, UserName: key.UserName,
 	})
 }
 

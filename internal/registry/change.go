@@ -29,7 +29,8 @@ const (
 type Change struct {
 	Kind           ChangeKind
 	CertificateID  string
-	Status         string // of the certificate after the change, "DELETED" when it is gone
+	UserID         string
+	Status         string // of the certificate after the change, "DELETED" when it or the user is gone
 	PolicyName     string
 	ThingName      string
 	TypeName       string

@@ -22,7 +22,7 @@ func (q *Queries) DeleteSetting(ctx context.Context, name string) (int64, error)
 }
 
 const getAccessKey = `-- name: GetAccessKey :one
-SELECT access_key_id, secret_access_key, status, created_at FROM access_keys WHERE access_key_id = $1
+SELECT access_key_id, secret_access_key, status, created_at, user_name FROM access_keys WHERE access_key_id = $1
 `
 
 func (q *Queries) GetAccessKey(ctx context.Context, accessKeyID string) (AccessKey, error) {
@@ -33,6 +33,7 @@ func (q *Queries) GetAccessKey(ctx context.Context, accessKeyID string) (AccessK
 		&i.SecretAccessKey,
 		&i.Status,
 		&i.CreatedAt,
+		&i.UserName,
 	)
 	return i, err
 }
@@ -49,7 +50,7 @@ func (q *Queries) GetSetting(ctx context.Context, name string) (string, error) {
 }
 
 const insertAccessKey = `-- name: InsertAccessKey :exec
-INSERT INTO access_keys (access_key_id, secret_access_key, status, created_at) VALUES ($1, $2, $3, $4)
+INSERT INTO access_keys (access_key_id, secret_access_key, status, created_at, user_name) VALUES ($1, $2, $3, $4, $5)
 `
 
 type InsertAccessKeyParams struct {
@@ -57,6 +58,7 @@ type InsertAccessKeyParams struct {
 	SecretAccessKey string
 	Status          string
 	CreatedAt       int64
+	UserName        string
 }
 
 func (q *Queries) InsertAccessKey(ctx context.Context, arg InsertAccessKeyParams) error {
@@ -65,14 +67,16 @@ func (q *Queries) InsertAccessKey(ctx context.Context, arg InsertAccessKeyParams
 		arg.SecretAccessKey,
 		arg.Status,
 		arg.CreatedAt,
+		arg.UserName,
 	)
 	return err
 }
 
 const oldestAccessKey = `-- name: OldestAccessKey :one
-SELECT access_key_id, secret_access_key, status, created_at FROM access_keys WHERE status = 'Active' ORDER BY created_at, access_key_id LIMIT 1
+SELECT access_key_id, secret_access_key, status, created_at, user_name FROM access_keys WHERE user_name = '' AND status = 'Active' ORDER BY created_at, access_key_id LIMIT 1
 `
 
+// Of the root user.
 func (q *Queries) OldestAccessKey(ctx context.Context) (AccessKey, error) {
 	row := q.db.QueryRowContext(ctx, oldestAccessKey)
 	var i AccessKey
@@ -81,6 +85,7 @@ func (q *Queries) OldestAccessKey(ctx context.Context) (AccessKey, error) {
 		&i.SecretAccessKey,
 		&i.Status,
 		&i.CreatedAt,
+		&i.UserName,
 	)
 	return i, err
 }
