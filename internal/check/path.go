@@ -1,0 +1,150 @@
+package check
+
+// Checks of the way from the device to the endpoint. The gateway never sees
+// them; the probe does, and a device's own error text tells of them. PROBLEMS group A.
+
+// describeEndpoint prints the host name that devices must use.
+const describeEndpoint = "aws iot describe-endpoint --endpoint-type iot:Data-ATS --query endpointAddress --output text"
+
+// unreached is a device that finds no way here.
+func unreached(says ...Client) Device {
+	const text = "It can't connect. The gateway sees nothing of it."
+	return Device{TLS12: text, TLS13: text, Clients: says}
+}
+
+// Checks before a TCP connection stands.
+var (
+	// NetEndpointEmpty is PROBLEMS A-02.
+	NetEndpointEmpty = register(Check{
+		Code: "net.endpoint.empty", Stage: StageDNS, Severity: Refusal,
+		Title:  "The endpoint's host name is empty",
+		Cause:  "The device connects to no host: its endpoint setting is empty.",
+		Device: unreached(Client{"embedded C SDK", "Error(-23) connecting to :8883"}),
+		Advice: "Set the host name that the command prints, without https:// and without a path.",
+		Fix:    describeEndpoint,
+		Source: "PROBLEMS A-02",
+	})
+
+	// NetEndpointNotAHostname is PROBLEMS A-04.
+	NetEndpointNotAHostname = register(Check{
+		Code: "net.endpoint.not_a_hostname", Stage: StageDNS, Severity: Refusal,
+		Title:  "The endpoint is not a bare host name",
+		Cause:  "The device's endpoint setting<< is {offered}, which>> has a scheme, a path, a port, or a character that no host name has.",
+		Device: unreached(Client{"Node", "getaddrinfo ENOTFOUND"}, Client{"mbedTLS", "-0x0052"}),
+		Advice: "Enter the host name alone, as the command prints it: no mqtts://, no /things/..., no :8883, no blank.",
+		Fix:    describeEndpoint,
+		Source: "PROBLEMS A-04", Example: ev("offered", "https://gw.example.com/things/sensor-1/shadow"),
+	})
+
+	// NetEndpointShape is PROBLEMS A-05.
+	NetEndpointShape = register(Check{
+		Code: "net.endpoint.shape", Stage: StageDNS, Severity: Refusal,
+		Title:  "The host name is none of an AWS IoT data endpoint",
+		Cause:  "<<{offered} has not||The host name of the device has not>> the shape of a data endpoint: ID-ats.iot.REGION.amazonaws.com. A control-plane host (iot.REGION.amazonaws.com), a Region that is not yours or a misplaced -ats look almost the same.",
+		Device: unreached(Client{"Node", "getaddrinfo ENOTFOUND"}, Client{"mosquitto", "Lookup error"}),
+		Advice: "Use the host name that the command prints, letter by letter.",
+		Fix:    describeEndpoint,
+		Source: "PROBLEMS A-05; connect sheet 1", Example: ev("offered", "abc123.iot.ats.amazonaws.com"),
+	})
+
+	// NetDNSNXDomain is PROBLEMS A-01.
+	NetDNSNXDomain = register(Check{
+		Code: "net.dns.nxdomain", Stage: StageDNS, Severity: Refusal,
+		Title: "The host name does not resolve",
+		Cause: "DNS knows no address<< of {offered}>>: the name has a typing error, or the resolver that the device asks does not know it.",
+		Device: unreached(Client{"mbedTLS", "-0x0052"}, Client{"mosquitto", "exit 1, Lookup error"}, Client{"Node", "getaddrinfo ENOTFOUND"},
+			Client{"AWS SDK v2", "1059 AWS_IO_DNS_INVALID_NAME"}, Client{"Go", "no such host"}, Client{"Java", "UnknownHostException"}),
+		Advice: "Compare the device's host name with the one that the second command prints, letter by letter; then ask the resolver of the device's own network.",
+		Fix:    "getent hosts <<{offered}||{endpoint}>>\n" + describeEndpoint,
+		Source: "PROBLEMS A-01", Example: ev("offered", "gw.exmaple.com"),
+	})
+
+	// NetDNSUnavailable is a device whose resolver does not answer. PROBLEMS A-13.
+	NetDNSUnavailable = register(Check{
+		Code: "net.dns.unavailable", Stage: StageDNS, Severity: Refusal,
+		Title:  "The device's DNS resolver does not answer",
+		Cause:  "The name could not be looked up at all: the device has no network yet, no resolver, or one that it can't reach. The name itself may be right.",
+		Device: unreached(Client{"Node", "getaddrinfo EAI_AGAIN"}, Client{"Python", "Temporary failure in name resolution"}, Client{"ESP-IDF", "getaddrinfo() returns 202"}),
+		Advice: "Wait for the address (DHCP, PDP context) before connecting, and look at the DNS server that the device was given.",
+		Fix:    "getent hosts {endpoint}",
+		Source: "PROBLEMS A-13",
+	})
+
+	// NetProxyRequired is PROBLEMS A-07.
+	NetProxyRequired = register(Check{
+		Code: "net.proxy.required", Stage: StageDNS, Severity: Refusal, Possible: true,
+		Title:  "The network probably lets only a proxy out",
+		Cause:  "Names do not resolve or connections get no answer, as in a network whose only way out is an HTTP proxy. MQTT clients do not read HTTP_PROXY by themselves.",
+		Device: unreached(Client{"Node", "getaddrinfo ENOTFOUND"}, Client{"AWS SDK v2", "1048 AWS_IO_SOCKET_TIMEOUT"}),
+		Advice: "Give the client the proxy explicitly: MQTT over WebSocket, or CONNECT to port 443 with the ALPN protocol x-amzn-mqtt-ca.",
+		Fix:    "env | grep -i _proxy; curl -sv --max-time 10 https://{endpoint}:{https_port}/ -o /dev/null",
+		Source: "PROBLEMS A-07",
+	})
+
+	// NetProxyAuth is PROBLEMS A-08.
+	NetProxyAuth = register(Check{
+		Code: "net.proxy.auth", Stage: StageTCP, Severity: Refusal,
+		Title:  "The proxy refuses the connection",
+		Cause:  "An HTTP proxy on the way refused the tunnel<< ({reason})>>: it wants credentials, or allows no CONNECT to this port.",
+		Device: unreached(Client{"curl", "(56) Received HTTP code 407 from proxy after CONNECT"}, Client{"AWS SDK v2", "2059 AWS_ERROR_HTTP_PROXY_CONNECT_FAILED"}),
+		Advice: "Give the client the proxy's user name and password, and let the proxy allow CONNECT to the endpoint without inspecting TLS.",
+		Fix:    "curl -sv --max-time 10 https://{endpoint}:{https_port}/ -o /dev/null",
+		Source: "PROBLEMS A-08", Example: ev("reason", "407 Proxy Authentication Required"),
+	})
+
+	// NetTCPRefused is PROBLEMS 1.1, nothing listens.
+	NetTCPRefused = register(Check{
+		Code: "net.tcp.refused", Stage: StageTCP, Severity: Refusal,
+		Title: "Nothing listens on that port",
+		Cause: "The host answered that no program listens on the port<< {port}>>: the port is wrong, the server is not running, or the name leads to another machine.",
+		Device: unreached(Client{"mosquitto", "exit 1, Connection refused"}, Client{"mbedTLS", "-0x0044"}, Client{"AWS SDK v2", "1047 AWS_IO_SOCKET_CONNECTION_REFUSED"},
+			Client{"Node", "ECONNREFUSED"}),
+		Advice: "AWS IoT serves MQTT on 8883 and, by ALPN, on 443; HTTPS on 8443. A Gatehouse that listens on 127.0.0.1 is not reached from other machines: start it with --host.",
+		Fix:    "nc -zvw5 {endpoint} {port}",
+		Source: "PROBLEMS 1.1",
+	})
+
+	// NetTCPTimeout is a firewall that drops.
+	NetTCPTimeout = register(Check{
+		Code: "net.tcp.timeout", Stage: StageTCP, Severity: Refusal,
+		Title:  "The TCP connection gets no answer",
+		Cause:  "Nothing answered on port<< {port}>>: a firewall drops the packets (8883 is often blocked where 443 is open), or the address is wrong.",
+		Device: unreached(Client{"AWS SDK v2", "1048 AWS_IO_SOCKET_TIMEOUT"}, Client{"Node", "ETIMEDOUT"}, Client{"ESP-IDF", "select() timeout"}, Client{"mbedTLS", "-0x0044"}),
+		Advice: "Try from another network. If only this one blocks 8883, use port 443 with the ALPN protocol x-amzn-mqtt-ca.",
+		Fix:    "nc -zvw5 {endpoint} {mqtt_port}; nc -zvw5 {endpoint} {alpn_port}",
+		Source: "connect sheet 8.5",
+	})
+
+	// NetTCPUnreachable is a device without a route.
+	NetTCPUnreachable = register(Check{
+		Code: "net.tcp.unreachable", Stage: StageTCP, Severity: Refusal,
+		Title:  "The device has no route to the endpoint",
+		Cause:  "The device's own network stack said that there is no way to the address: no network, no default gateway, or the wrong interface.",
+		Device: unreached(Client{"AWS SDK v2", "1049 AWS_IO_SOCKET_NO_ROUTE_TO_HOST"}, Client{"ESP-IDF", "errno 118 (Host is unreachable)"}, Client{"Go", "network is unreachable"}),
+		Advice: "Look at the device's address, gateway and interface; connect only when the network is up.",
+		Fix:    "ip route get \"$(getent ahostsv4 {endpoint} | awk '{print $1; exit}')\"",
+		Source: "PROBLEMS 1.3",
+	})
+
+	// NetIPv6Unreachable is PROBLEMS A-14.
+	NetIPv6Unreachable = register(Check{
+		Code: "net.ipv6.unreachable", Stage: StageTCP, Severity: Note,
+		Title:  "IPv6 does not reach the endpoint",
+		Cause:  "The name has an IPv6 address and the device has no IPv6 route. A client that tries both uses IPv4; the line is then harmless and the fault is elsewhere.",
+		Device: unreached(Client{"AWS SDK v2", "connect failed with error code 101"}),
+		Advice: "Read on for the next error. If there is none, let the device prefer IPv4.",
+		Fix:    "getent ahosts {endpoint}",
+		Source: "PROBLEMS A-14",
+	})
+
+	// NetNeverArrived is PROBLEMS.
+	NetNeverArrived = register(Check{
+		Code: "net.never_arrived", Stage: StageTCP, Severity: Refusal,
+		Title:  "The device never arrived",
+		Cause:  "The device failed before TCP or TLS stood, so no server has a record of it: no Wi-Fi or cellular network, wrong host or port, no DNS, or a TLS library that failed at once.",
+		Device: unreached(Client{"PubSubClient", "rc=-2"}, Client{"ArduinoMqttClient", "-2"}),
+		Advice: "Print what lies below MQTT: the Wi-Fi state, the address, and the error of the TLS client (WiFiClientSecure lastError, getLastSSLError). An attempt that is not recorded is a fault on the way here.",
+		Fix:    "gatehouse explain --last",
+		Source: "PROBLEMS A-10, A-11",
+	})
+)
