@@ -155,3 +155,27 @@ func (s *Statement) dependsOnClock() bool {
 	}
 	return false
 }
+
+// DecideARN decides a request for any resource of any service: an ARN, or "*".
+// Unlike [Bound.Decide] it reads every statement each time. Any other resource
+// is an implicit deny.
+func (b *Bound) DecideARN(action Action, resource string) Effect {
+	r, err := parseRequest(canonical(action), resource)
+	if err != nil {
+		return ImplicitDeny
+	}
+	effect := ImplicitDeny
+	for i := range b.set.docs {
+		doc := &b.set.docs[i]
+		if !doc.applies(b.ctx) {
+			continue
+		}
+		for k := range doc.Doc.Statements {
+			s := &doc.Doc.Statements[k]
+			if s.hasAction(r.action) && s.covers(&r, b.ctx) && s.conditionsHold(b.ctx, r.action) {
+				effect = max(effect, s.Effect)
+			}
+		}
+	}
+	return effect
+}

@@ -20,6 +20,7 @@ type Named struct {
 const (
 	SourceCertificate = "certificate"
 	SourceCognito     = "cognito"
+	SourceUser        = "user"   // of an access key
 	SourceGroup       = "group:" // followed by the group's name
 	SourceAuthorizer  = "authorizer"
 )

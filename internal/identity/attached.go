@@ -7,7 +7,7 @@ import "context"
 // another name than that of its thing. For refusals only. Source: PROBLEMS E-19.
 func (a *Authorization) AttachedThing(ctx context.Context) (string, error) {
 	r := a.fresh()
-	if r.err != nil || r.thing() != "" {
+	if r.err != nil || r.thing() != "" || a.who.Kind != KindCertificate {
 		return "", r.err
 	}
 	things, err := a.service.ThingsOfCertificate(ctx, a.who.ID)

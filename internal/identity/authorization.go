@@ -104,6 +104,16 @@ func (a *Authorization) explaining(r *resolved) *policy.Bound {
 	return b
 }
 
+// DecideARN decides an action of any API on an ARN, or "*". Like Decide it
+// denies when the policies can't be read.
+func (a *Authorization) DecideARN(action policy.Action, resource string) policy.Effect {
+	r := a.fresh()
+	if r.err != nil {
+		return policy.ImplicitDeny
+	}
+	return r.bound.DecideARN(action, resource)
+}
+
 // CodeUnavailable is the code of a decision that was refused because the
 // policies could not be read: broken machinery denies.
 const CodeUnavailable = "authz.policies_unavailable"

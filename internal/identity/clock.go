@@ -40,6 +40,7 @@ const (
 	inputGroup       = "group"
 	inputType        = "type"
 	inputTarget      = "target" // a principal other than a certificate
+	inputUser        = "user"
 )
 
 // slot returns the counter of an input.
@@ -80,6 +81,7 @@ func inputsOf(ch registry.Change) []input {
 	add(inputThing, ch.ThingName)
 	add(inputType, ch.TypeName)
 	add(inputGroup, ch.GroupName)
+	add(inputUser, ch.UserID)
 	switch ch.Kind {
 	case registry.AttachmentChanged:
 		// What is attached to a target matters to that target, not to

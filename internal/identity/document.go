@@ -92,6 +92,8 @@ func sourceOf(t registry.Target) string {
 		return policy.SourceGroup + t.Name
 	case registry.TargetIdentity:
 		return policy.SourceCognito
+	case targetUser:
+		return policy.SourceUser
 	default:
 		return policy.SourceCertificate
 	}

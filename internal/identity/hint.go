@@ -35,7 +35,7 @@ const awsCaches = 8 * time.Minute
 func (a *Authorization) Hint(ctx context.Context, d *policy.Decision, name string) (Hint, error) {
 	r := a.fresh()
 	switch {
-	case r.err != nil:
+	case r.err != nil || a.who.Kind != KindCertificate:
 		return Hint{}, nil
 	case d.Code == policy.CodeNoneAttached:
 		return a.service.predecessor(ctx, a.who.ID, r.context.ClientID)

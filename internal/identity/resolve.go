@@ -80,8 +80,12 @@ func (s *Service) resolve(ctx context.Context, a *Authorization, facts *policy.C
 // resolveOnce puts together what the certificate has and what its thing has.
 // Usually both are in memory, and nothing is read or compiled.
 func (s *Service) resolveOnce(ctx context.Context, a *Authorization, facts *policy.Context) *resolved {
-	if a.who.Kind != KindCertificate {
-		return &resolved{context: facts, err: fmt.Errorf("identity: principal %q (%s) is no certificate", a.who.ID, a.who.Kind)}
+	switch a.who.Kind {
+	case KindCertificate:
+	case KindUser:
+		return s.resolveUser(ctx, a.who, facts)
+	default:
+		return &resolved{context: facts, err: fmt.Errorf("identity: principal %q is of no known kind (%q)", a.who.ID, a.who.Kind)}
 	}
 	own, err := s.grants(ctx, a.who.ID)
 	if err != nil {

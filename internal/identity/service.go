@@ -27,6 +27,8 @@ type source interface {
 	// ThingGrants returns the facts of a thing and the policies of its groups,
 	// all of one moment, or a ResourceNotFound *registry.Error.
 	ThingGrants(ctx context.Context, name string) (registry.ConnectionThing, []registry.EffectivePolicy, error)
+	// UserByID returns a user, or a ResourceNotFound *registry.Error.
+	UserByID(ctx context.Context, userID string) (registry.User, error)
 	// Watch calls fn for every change after its commit and before the
 	// operation that made it returns to its caller.
 	Watch(fn func(registry.Change)) (stop func())
@@ -57,7 +59,7 @@ type Service struct {
 	stop      func()
 
 	certificates  *bounded[Fingerprint, *Certificate]
-	granted       *bounded[string, *grants]      // by certificate ID
+	granted       *bounded[string, *grants]      // by certificate ID or user ID
 	grantedThings *bounded[string, *thingGrants] // by thing name
 	documents     *bounded[string, *document]    // by their text
 	sets          *bounded[string, *set]         // by names, versions and documents
