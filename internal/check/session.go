@@ -113,6 +113,39 @@ var (
 		Source: "connect sheet 4.3; mqtt sheet 13", Example: ev("status", "INACTIVE"),
 	})
 
+	// DisconnectedByAPI is DeleteConnection.
+	DisconnectedByAPI = register(Check{
+		Code: "connection.deleted", Stage: StageSession, Severity: Refusal,
+		Title:  "The connection was ended by DeleteConnection",
+		Cause:  "Somebody asked the API to disconnect the client {client_id}.",
+		Device: answered("The connection is closed.", "DISCONNECT 0x98 (administrative action), then close."),
+		Advice: "Nothing keeps the device from connecting again: to lock it out, deactivate its certificate.",
+		Fix:    watch,
+		Source: "mqtt sheet 13, 18", Example: ev(),
+	})
+
+	// LifetimeWebSocket ends the connections of the WebSocket door after a day.
+	LifetimeWebSocket = register(Check{
+		Code: "connection.websocket_ttl", Stage: StageSession, Severity: Refusal,
+		Title:  "The WebSocket connection is 24 hours old",
+		Cause:  "MQTT over WebSocket lasts 24 hours at most; this connection's time was over at {ended}.",
+		Device: answered("The connection is closed.", "DISCONNECT 0xA0 (maximum connect time), then close."),
+		Advice: "Connect again, with a fresh signature.",
+		Fix:    watch,
+		Source: "mqtt sheet 13, 19", Example: ev("ended", "2026-11-21T12:00:00Z"),
+	})
+
+	// LifetimeAuthorizer is what a custom authorizer asked for.
+	LifetimeAuthorizer = register(Check{
+		Code: "connection.authorizer_ttl", Stage: StageSession, Severity: Refusal,
+		Title:  "The connection lasted as long as its authorizer allowed",
+		Cause:  "The custom authorizer answered with disconnectAfterInSeconds; that time was over at {ended}.",
+		Device: answered("The connection is closed.", "DISCONNECT 0xA0 (maximum connect time), then close."),
+		Advice: "Connect again, with a fresh token. The authorizer may answer with up to 86,400 seconds.",
+		Fix:    watch,
+		Source: "mqtt sheet 13", Example: ev("ended", "2026-11-21T12:00:00Z"),
+	})
+
 	// ServerShuttingDown is our restart.
 	ServerShuttingDown = register(Check{
 		Code: "server.shutting_down", Stage: StageSession, Severity: Refusal,

@@ -42,6 +42,7 @@ type conn struct {
 	wantsSession bool // asked for a session that outlives the connection
 	will         *will
 	opened       time.Time
+	number       atomic.Int64 // of this connection among those of its client ID: versionNumber of its events
 
 	topics    []*topicEntry              // the last topics that were published on, latest first
 	aliases   *[maxTopicAlias + 1]string // nil until used
@@ -264,9 +265,13 @@ func (k *conn) due(now time.Time) time.Time {
 		return time.Time{}
 	}
 	k.client.Sweep(now)
+	if e, over := k.info.Lifetime.over(now); over {
+		k.end(e)
+		return time.Time{}
+	}
 	next := time.Unix(0, k.lastHeard.Load()).Add(k.keepAlive)
 	if next.After(now) {
-		return next
+		return k.info.Lifetime.next(next)
 	}
 	k.end(ending{code: mqtt.KeepAliveTimeout, reason: keepAliveOver, check: check.SessionKeepaliveExpired, evidence: []attempt.Field{
 		attempt.F("keep_alive", strconv.Itoa(int(k.keepAliveAsk))), attempt.F("waited", k.keepAlive.String()), k.lastPacketField(),
@@ -284,6 +289,8 @@ func (k *conn) part(e ending) {
 		if k.will != nil && !e.noWill {
 			k.publishWill()
 		}
+		k.depart(e)
+		k.announceDisconnected(e.reason)
 		k.recordDrops()
 		k.at.Set("published", strconv.FormatInt(k.published, 10))
 		k.at.Set("connected_for", s.cfg.Now().Sub(k.opened).Round(time.Millisecond).String())

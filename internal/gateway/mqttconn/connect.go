@@ -257,6 +257,9 @@ func (k *conn) refuseConnect(faults []connectFault) *ending {
 		k.at.Also(f.check, f.evidence...)
 		k.alsoNear(f.fault)
 	}
+	if first.reason == authError || first.reason == forbidden {
+		k.announceConnectFailed()
+	}
 	e := &ending{reason: first.reason}
 	if k.version == mqtt.V5 {
 		e.answer = k.connack(first.v5, nil)
@@ -307,14 +310,16 @@ func (k *conn) open(p *mqtt.Connect) {
 		cfg.MaxPacket = int(p.Props.MaximumPacketSize)
 	}
 	k.client = s.cfg.Broker.NewClient(cfg)
+	k.number.Store(s.departed.take(k.clientID, now) + 1)
 	if old := s.cfg.Broker.Connect(k.client); old != nil {
 		k.takeOver(old.Peer().(*conn))
 	}
 	k.begin()
 	k.work.out = append(k.work.out, k.connack(mqtt.Success, p)...)
 	k.flush() // before anything is delivered: nobody sends to a client without subscriptions
-	s.deadlines.add(k, now.Add(k.keepAlive))
+	s.deadlines.add(k, k.info.Lifetime.next(now.Add(k.keepAlive)))
 	k.at.Pass(check.SessionOpened, attempt.F("keep_alive", strconv.Itoa(int(keepAlive))))
+	k.announceConnected()
 }
 
 // takeOver tells the connection that had the client ID to go, and each side about the other. That
@@ -332,6 +337,7 @@ func (k *conn) takeOver(old *conn) {
 			attempt.F("connected_for", lasted),
 		}
 	}
+	k.number.Store(max(k.number.Load(), old.number.Load()+1))
 	k.at.Warn(check.SessionTookOver, about(old)...)
 	old.end(ending{code: mqtt.SessionTakenOver, reason: duplicateClient, check: check.SessionTakeover, evidence: about(k)})
 }

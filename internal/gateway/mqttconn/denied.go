@@ -31,7 +31,7 @@ func (k *conn) denied(c *check.Check, action policy.Action, name string, refine 
 	if precise, ok := check.Lookup(d.Code); ok && refine {
 		c = precise
 	}
-	f := fault{check: c, evidence: evidence(action, name, &d)}
+	f := fault{check: c, evidence: evidence(action, name, &d), source: k.deniedBySource(&d)}
 	near := ""
 	if len(d.Near) > 0 {
 		near = d.Near[0].Code
@@ -60,6 +60,36 @@ func (k *conn) denied(c *check.Check, action policy.Action, name string, refine 
 		f.near = n
 	}
 	return f
+}
+
+// deniedBySource tells whether what decided is a Deny on the address that the connection comes from.
+// Source: mqtt sheet 13, FORBIDDEN_ACCESS.
+func (k *conn) deniedBySource(d *policy.Decision) bool {
+	p, ok := k.auth.(interface{ Policies() []policy.Named })
+	if !ok || d.Effect != policy.ExplicitDeny || len(d.Matched) == 0 {
+		return false
+	}
+	by := d.Matched[0]
+	for _, n := range p.Policies() {
+		if n.Name != by.Policy || n.Source != by.Source || by.Index >= len(n.Doc.Statements) {
+			continue
+		}
+		for _, c := range n.Doc.Statements[by.Index].Conditions {
+			switch strings.ToLower(c.Key) {
+			case "aws:sourceip", "aws:vpcsourceip", "aws:sourcevpc", "aws:sourcevpce":
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// endedBy is the disconnectReason of a connection that a fault ends for reason.
+func (f fault) endedBy(reason disconnectReason) disconnectReason {
+	if f.source && reason == authError {
+		return forbidden
+	}
+	return reason
 }
 
 // refuse records a fault as what refused the packet.

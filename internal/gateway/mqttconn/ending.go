@@ -20,6 +20,9 @@ const (
 	throttled       disconnectReason = "THROTTLED"
 	serverInitiated disconnectReason = "SERVER_INITIATED_DISCONNECT"
 	serverFault     disconnectReason = "SERVER_ERROR"
+	apiInitiated    disconnectReason = "API_INITIATED_DISCONNECT"
+	webSocketTTL    disconnectReason = "WEBSOCKET_TTL_EXPIRATION"
+	customAuthTTL   disconnectReason = "CUSTOMAUTH_TTL_EXPIRATION"
 )
 
 // An ending is how and why a connection ends: what an MQTT 5 client is told, what the record says,

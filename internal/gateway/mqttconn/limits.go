@@ -9,24 +9,24 @@ import (
 // Sizes and shapes are the same in every profile: code that was written against Gatehouse must not
 // break on AWS. Source: mqtt sheet 19.
 const (
-	maxClientID         = 128 // bytes
-	maxTopic            = 256 // bytes, of a topic or a filter without $share/{name}/
-	maxSlashes          = 7
-	maxFilters          = 8 // in one SUBSCRIBE or UNSUBSCRIBE
-	maxPayload          = 128 << 10
-	maxPacket           = 149504 // the whole packet, announced to MQTT 5 clients
-	minClientPacket     = 1024   // the smallest that an MQTT 5 client may announce
-	maxTopicAlias       = 8
-	maxInflight         = 100 // unacknowledged QoS 1 messages, each way
-	maxMessageExpiry    = 604800 * time.Second
-	maxContentType      = 256
-	maxResponseTopic    = 256
-	maxCorrelationData  = 256
-	maxUserProperties   = 8 << 10
-	minKeepAlive        = 30 // seconds. Source: mqtt sheet 14
-	maxKeepAlive        = 1200
-	maxTrackedClientIDs = 100_000 // connect rates kept in memory
-	maxHints            = 4       // denials whose explanation is looked up at once
+	maxClientID        = 128 // bytes
+	maxTopic           = 256 // bytes, of a topic or a filter without $share/{name}/
+	maxSlashes         = 7
+	maxFilters         = 8 // in one SUBSCRIBE or UNSUBSCRIBE
+	maxPayload         = 128 << 10
+	maxPacket          = 149504 // the whole packet, announced to MQTT 5 clients
+	minClientPacket    = 1024   // the smallest that an MQTT 5 client may announce
+	maxTopicAlias      = 8
+	maxInflight        = 100 // unacknowledged QoS 1 messages, each way
+	maxMessageExpiry   = 604800 * time.Second
+	maxContentType     = 256
+	maxResponseTopic   = 256
+	maxCorrelationData = 256
+	maxUserProperties  = 8 << 10
+	minKeepAlive       = 30 // seconds. Source: mqtt sheet 14
+	maxKeepAlive       = 1200
+	maxTracked         = 100_000 // rates of one kind kept in memory
+	maxHints           = 4       // denials whose explanation is looked up at once
 )
 
 // Limits are the counts and rates of one profile. A zero field limits nothing. Their figures stand

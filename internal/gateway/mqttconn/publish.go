@@ -148,7 +148,7 @@ func (k *conn) refusePublish(p *mqtt.Publish, f fault, code mqtt.ReasonCode, rea
 		k.puback(p, code)
 		return nil
 	}
-	return &ending{code: code, reason: reason}
+	return &ending{code: code, reason: f.endedBy(reason)}
 }
 
 // topic returns what is known about a topic, from the last few if it is among them. A hit does not allocate.

@@ -7,16 +7,17 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/broker/gcra"
 )
 
-// connectRates meters CONNECTs by client ID. It holds the IDs of the last moments only, and at most
-// maxTrackedClientIDs of them: beyond that the rate of the account is what protects the server.
-type connectRates struct {
+// keyedRates meters events by a key, such as CONNECTs by client ID. It holds the keys of the last
+// moments only, and at most maxTracked of them: beyond that the rate of the account is what protects
+// the server.
+type keyedRates struct {
 	mu     sync.Mutex
 	meters map[string]*gcra.Meter // guarded by mu
 	swept  time.Time              // guarded by mu
 }
 
-// allow takes one CONNECT of the client ID at now.
-func (c *connectRates) allow(r gcra.Rate, id string, now time.Time) bool {
+// allow takes one event of key at now.
+func (c *keyedRates) allow(r gcra.Rate, key string, now time.Time) bool {
 	if r.Every == 0 {
 		return true
 	}
@@ -27,19 +28,19 @@ func (c *connectRates) allow(r gcra.Rate, id string, now time.Time) bool {
 	}
 	if now.Sub(c.swept) > 10*time.Second {
 		c.swept = now
-		for id, m := range c.meters {
+		for key, m := range c.meters {
 			if m.Rested(now) {
-				delete(c.meters, id)
+				delete(c.meters, key)
 			}
 		}
 	}
-	m := c.meters[id]
+	m := c.meters[key]
 	if m == nil {
-		if len(c.meters) >= maxTrackedClientIDs {
+		if len(c.meters) >= maxTracked {
 			return true
 		}
 		m = new(gcra.Meter)
-		c.meters[id] = m
+		c.meters[key] = m
 	}
 	return m.Allow(r, now, 1)
 }

@@ -42,8 +42,8 @@ var reserved = compile(
 	row{"$aws/things/*/tunnels/notify", maySubscribe, secureTunneling},
 	row{"$aws/rules/*", mayPublish, rulesEngine},
 	row{"$aws/rules/*/**", mayPublish, rulesEngine},
-	row{"$aws/events/presence/connected|disconnected|connect_failed/*", maySubscribe, events},
-	row{"$aws/events/subscriptions/subscribed|unsubscribed/*", maySubscribe, events},
+	row{"$aws/events/presence/connected|disconnected|connect_failed/*", maySubscribe, built},
+	row{"$aws/events/subscriptions/subscribed|unsubscribed/*", maySubscribe, built},
 	row{"$aws/events/certificates/registered/*", maySubscribe, events},
 	row{"$aws/events/job/*/canceled|cancellation_in_progress|completed|deleted|deletion_in_progress", maySubscribe, events},
 	row{"$aws/events/jobExecution/*/canceled|deleted|failed|rejected|removed|succeeded|timed_out", maySubscribe, events},
@@ -60,8 +60,9 @@ type row struct {
 	service string // who answers there
 }
 
-// Services behind reserved topics, none of which is built yet: see servicesOf.
+// Services behind reserved topics that are not built yet: see servicesOf. What is built has no name here.
 const (
+	built             = ""
 	deviceShadow      = "Device Shadow"
 	jobs              = "Jobs"
 	fleetProvisioning = "fleet provisioning"
@@ -69,7 +70,7 @@ const (
 	fileDelivery      = "MQTT-based file delivery"
 	secureTunneling   = "secure tunneling"
 	rulesEngine       = "the rules engine"
-	events            = "lifecycle and registry events"
+	events            = "registry and job events"
 	siteWise          = "SiteWise"
 )
 
@@ -137,7 +138,7 @@ func servicesOf(name string, op operation) string {
 	var list []string
 	for i := range reserved {
 		f := &reserved[i]
-		if _, whole := f.overlap(levels); whole && f.ops&op != 0 && !contains(list, f.service) {
+		if _, whole := f.overlap(levels); whole && f.ops&op != 0 && f.service != built && !contains(list, f.service) {
 			list = append(list, f.service)
 		}
 	}

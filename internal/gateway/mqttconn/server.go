@@ -96,6 +96,8 @@ type Info struct {
 	Remote netip.AddrPort
 	// Facts for policies: Protocol, DomainName, SourceIP. ConnectAttributes and LastWillTopic are filled in from the CONNECT.
 	Facts identity.Facts
+	// Lifetime bounds how long the connection may last. Default: not at all.
+	Lifetime Lifetime
 }
 
 // A Server carries MQTT connections. It is safe for concurrent use.
@@ -105,7 +107,8 @@ type Server struct {
 	accountConnects  gcra.Meter
 	accountPublishes gcra.Meter
 	accountSubs      gcra.Meter
-	connectRates     connectRates
+	connectRates     keyedRates // by client ID
+	departed         departed
 	hints            chan struct{} // one for each denial whose explanation is looked up
 	deadlines        *deadlines
 

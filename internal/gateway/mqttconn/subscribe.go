@@ -59,14 +59,17 @@ func (k *conn) subscribe(header byte, body []byte) *ending {
 		return e
 	}
 	codes := make([]mqtt.ReasonCode, len(wishes))
+	var granted []string
 	for i, w := range wishes {
 		if codes[i] = w.code; !w.code.Failed() {
+			granted = append(granted, w.filter)
 			f := p.Filters[i]
 			k.client.Subscribe(w.filter, broker.Options{QoS: byte(w.code), NoLocal: f.NoLocal, RetainAsPublished: f.RetainAsPublished})
 			k.noteSubscribed(w)
 		}
 	}
 	k.suback(p.PacketID, codes)
+	k.announceSubscribed(granted)
 	return nil
 }
 
@@ -125,13 +128,13 @@ func (k *conn) refuseWishes(id uint16, wishes []wish) *ending {
 			case w.reason == throttled, w.reason == authError && denied == SubscribeSubackThenClose:
 				suback, reply = true, "SUBACK 0x80, then the connection is closed"
 				if end == nil {
-					end = &ending{reason: w.reason}
+					end = &ending{reason: w.fault.endedBy(w.reason)}
 				}
 			default:
 				reply = "none: the connection is closed"
 				if end == nil || suback {
 					suback = false
-					end = &ending{reason: w.reason}
+					end = &ending{reason: w.fault.endedBy(w.reason)}
 				}
 			}
 		}
@@ -205,6 +208,7 @@ func (k *conn) unsubscribe(header byte, body []byte) *ending {
 	if err := p.Decode(k.version, header, body); err != nil {
 		return k.broken(err, header)
 	}
+	var left []string
 	codes := make([]mqtt.ReasonCode, len(p.Filters)) // Success, also where there was no subscription
 	if n := len(codes); n > maxFilters {
 		k.at.Fail(check.LimitTopicsPerPacket, attempt.F("packet", "UNSUBSCRIBE"), attempt.F("offered", strconv.Itoa(n)), attempt.F("required", strconv.Itoa(maxFilters)))
@@ -222,6 +226,7 @@ func (k *conn) unsubscribe(header byte, body []byte) *ending {
 				continue
 			}
 			k.client.Unsubscribe(string(filter))
+			left = append(left, string(filter))
 		}
 	}
 	b, err := (&mqtt.Unsuback{PacketID: p.PacketID, Codes: codes}).Append(k.work.out, k.version)
@@ -229,5 +234,6 @@ func (k *conn) unsubscribe(header byte, body []byte) *ending {
 		panic("mqttconn: cannot encode UNSUBACK: " + err.Error()) // every field is our own
 	}
 	k.work.out = b
+	k.announceUnsubscribed(left)
 	return nil
 }

@@ -15,6 +15,7 @@ type fault struct {
 	check    *check.Check
 	evidence []attempt.Field
 	near     *check.Check // what explains it better, with the same evidence; nil mostly
+	source   bool         // a Deny by where the connection comes from: FORBIDDEN_ACCESS, not AUTH_ERROR
 }
 
 func (f fault) found() bool { return f.check != nil }

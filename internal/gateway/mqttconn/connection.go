@@ -1,0 +1,80 @@
+package mqttconn
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/mqtt"
+)
+
+// A Connection is what the server tells about a client: its live connection, or how the last one ended.
+type Connection struct {
+	ClientID          string
+	Connected         bool
+	ThingName         string // empty without a thing
+	CleanSession      bool   // MQTT 5: the session ends with the connection
+	SessionExpiry     time.Duration
+	KeepAlive         time.Duration // the interval in force
+	Source, Target    netip.AddrPort
+	ConnectedSince    time.Time
+	DisconnectedSince time.Time // zero while connected
+	DisconnectReason  string    // AWS's word; empty while connected
+
+	number int64 // the versionNumber of its lifecycle events
+}
+
+// ErrNotConnected is the answer for a client that has no connection, and no session where one would do.
+var ErrNotConnected = errors.New("mqttconn: the client is not connected")
+
+// Connection tells about a client by its ID. It is known while it is connected and for 30 minutes
+// afterwards; found is false for any other. Source: mqtt sheet 18.
+func (s *Server) Connection(clientID string) (c Connection, found bool) {
+	if k := s.live(clientID); k != nil {
+		return k.describe(), true
+	}
+	return s.departed.find(clientID, s.cfg.Now())
+}
+
+// live returns the open connection of a client ID, or nil.
+func (s *Server) live(clientID string) *conn {
+	c := s.cfg.Broker.Lookup(clientID)
+	if c == nil {
+		return nil
+	}
+	k, _ := c.Peer().(*conn)
+	return k
+}
+
+// describe tells about an open connection.
+func (k *conn) describe() Connection {
+	c := Connection{
+		ClientID: k.clientID, Connected: true, ThingName: k.auth.ThingName(), CleanSession: !k.wantsSession,
+		KeepAlive: k.keepAlive * 2 / 3, Source: k.info.Remote, ConnectedSince: k.opened, number: k.number.Load(),
+	}
+	if a, ok := k.nc.LocalAddr().(*net.TCPAddr); ok {
+		c.Target = a.AddrPort()
+	}
+	return c
+}
+
+// depart remembers how an open connection ended.
+func (k *conn) depart(e ending) {
+	c := k.describe()
+	c.Connected, c.DisconnectedSince, c.DisconnectReason = false, k.server.cfg.Now(), string(e.reason)
+	k.server.departed.add(c)
+}
+
+// Disconnect ends the live connection of a client because the API was asked to: MQTT 5 clients get
+// DISCONNECT 0x98. Its will is published unless noWill is set. [ErrNotConnected] if there is none.
+// Source: mqtt sheet 13, 18.
+func (s *Server) Disconnect(clientID string, noWill bool) error {
+	k := s.live(clientID)
+	if k == nil {
+		return ErrNotConnected
+	}
+	k.end(ending{code: mqtt.AdministrativeAction, reason: apiInitiated, noWill: noWill, check: check.DisconnectedByAPI})
+	return nil
+}
