@@ -45,6 +45,19 @@ var evidence = map[string]string{
 	"period":   "within which time, such as 1m20s",
 	"error":    "what the machinery answered",
 
+	"authorizer":     "name of the custom authorizer",
+	"authorizer_arn": "ARN of the custom authorizer",
+	"function":       "name of the authorizer's function",
+	"function_arn":   "ARN of the authorizer's function, as the authorizer has it",
+	"qualifier":      "version or alias of the function",
+	"token_key":      "name of the parameter that carries the token",
+	"sent":           "names of the parameters that the device sent, without their values",
+	"json_path":      "place in the answer of a function",
+	"error_type":     "type of the error that a function ended with",
+	"error_message":  "message of that error",
+	"log_tail":       "last lines of the function's log",
+	"fix_statement":  "policy statement that is missing, as JSON",
+
 	"domain_configuration": "name of the domain configuration",
 	"security_policy":      "name of the TLS security policy",
 
