@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/gatehouse-iot/gatehouse/internal/api/sigv4"
 )
@@ -14,7 +15,9 @@ import (
 // Authenticated returns a handler for paths that are no AWS API, such as those
 // below /gatehouse/v1/: it verifies the same signatures, then calls h, which
 // finds the caller with [CallerFrom] and the body unread. Sign with the service
-// name gatehouse, or that of any service served here, such as iot.
+// name gatehouse, or that of any service served here, such as iot. A user needs
+// the action gatehouse:Read for a GET, else gatehouse:Write, on
+// arn:aws:gatehouse:{region}:{account}:{path below /gatehouse/v1/}.
 func (s *Server) Authenticated(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := s.exchange(r)
@@ -57,7 +60,17 @@ func (x *exchange) authenticate(w http.ResponseWriter) ([]byte, *Error) {
 	if e != nil {
 		return nil, e
 	}
-	return body, x.verify(cred, body)
+	if e := x.verify(cred, body); e != nil {
+		return nil, e
+	}
+	if x.caller.Access == nil {
+		return body, nil
+	}
+	action := "gatehouse:Write"
+	if x.r.Method == http.MethodGet || x.r.Method == http.MethodHead {
+		action = "gatehouse:Read"
+	}
+	return body, x.allow(action, []string{x.arn("gatehouse", strings.TrimPrefix(x.r.URL.Path, "/gatehouse/v1/"))})
 }
 
 // sameText compares in constant time.

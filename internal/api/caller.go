@@ -1,6 +1,10 @@
 package api
 
-import "context"
+import (
+	"context"
+
+	"github.com/gatehouse-iot/gatehouse/internal/attempt"
+)
 
 // Credential is what an access key stands for.
 type Credential struct {
@@ -25,12 +29,15 @@ type Caller struct {
 	ARN         string
 	UserID      string
 	Region      string // of the credential scope
+	Access      Access // what the caller may do; nil: everything
 }
 
 type call struct {
 	requestID string
 	operation string // "iot:ListThings"
 	caller    Caller
+	denied    Denial           // of the caller, once there is one
+	attempt   *attempt.Attempt // of a request through a device's door, else nil
 	sealer    sealer
 }
 

@@ -69,9 +69,12 @@ var stsOperations = []string{
 	"GetDelegatedAccessToken", "GetFederationToken", "GetSessionToken", "GetWebIdentityToken",
 }
 
-// handle calls the operation's handler.
+// handle calls the operation's handler, if the caller may do that.
 func (x *exchange) handle(op *Operation, in any) (any, *Error) {
 	svc := x.to.bound
+	if e := x.authorize(op.Info, in); e != nil {
+		return nil, e
+	}
 	out, err := op.Call(context.WithValue(x.r.Context(), callKey{}, x.call), in)
 	if err == nil {
 		return out, nil

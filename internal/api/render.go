@@ -68,6 +68,8 @@ func (t target) refuse(f *sigv4.Failure) *Error {
 		sigv4.Missing:    {"MissingAuthenticationTokenException", "MissingAuthenticationToken", http.StatusForbidden},
 		sigv4.Incomplete: {"IncompleteSignatureException", "IncompleteSignature", http.StatusBadRequest},
 		sigv4.UnknownKey: {"UnrecognizedClientException", "InvalidClientTokenId", http.StatusForbidden},
+
+		sigv4.SessionToken: {"UnrecognizedClientException", "InvalidClientTokenId", http.StatusForbidden},
 	}[f.Reason]
 	switch {
 	case f.Reason == sigv4.Expired:

@@ -9,9 +9,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +29,9 @@ type Config struct {
 	// Extra are handlers that are no AWS API, by path: exact, or everything
 	// below when it ends in a slash. They are not authenticated: see [Server.Authenticated].
 	Extra map[string]http.Handler
+
+	// Authorize reads what the holder of a credential may do. Default: everything.
+	Authorize func(ctx context.Context, cred Credential, from netip.Addr) (Access, error)
 
 	MaxBody     int64            // bytes of a request body; default 1 MiB
 	SkewPast    time.Duration    // how old a signature may be; default 15 min
@@ -214,11 +217,12 @@ func (x *exchange) answer(w http.ResponseWriter) (response, *Error) {
 	if !known {
 		return response{}, to.refuse(&sigv4.Failure{Reason: sigv4.WrongService, Message: "Credential should be scoped to correct service: 'iot'."})
 	}
-	if !slices.Contains(to.scopes, sig.Service) {
-		return response{}, to.refuse(&sigv4.Failure{Reason: sigv4.WrongService, Message: fmt.Sprintf("Credential should be scoped to correct service: '%s'.", to.scopes[0])})
+	region := s.cfg.Region
+	if to.name == "sts" && sig.Region == "us-east-1" {
+		region = sig.Region
 	}
-	if sig.Region != s.cfg.Region && (to.name != "sts" || sig.Region != "us-east-1") {
-		return response{}, to.refuse(&sigv4.Failure{Reason: sigv4.WrongRegion, Message: fmt.Sprintf("Credential should be scoped to a valid region, not '%s'.", short(sig.Region))})
+	if f := sig.CheckScope(region, to.scopes...); f != nil {
+		return response{}, to.refuse(f)
 	}
 	cred, e := x.credential()
 	if e != nil {
@@ -294,6 +298,11 @@ func (x *exchange) credential() (Credential, *Error) {
 	if err != nil {
 		return Credential{}, From(fmt.Errorf("look up access key: %w", err))
 	}
+	if ok && cred.SessionToken == "" {
+		if f := x.sig.CheckToken(); f != nil {
+			return Credential{}, x.to.refuse(f)
+		}
+	}
 	if !ok || !sameText(cred.SessionToken, x.sig.SessionToken) {
 		return Credential{}, x.to.refuse(&sigv4.Failure{Reason: sigv4.UnknownKey, Message: "The security token included in the request is invalid."})
 	}
@@ -312,7 +321,24 @@ func (x *exchange) verify(cred Credential, body []byte) *Error {
 		x.s.cfg.Log.LogAttrs(x.r.Context(), slog.LevelDebug, "signature matched with the path encoded once", slog.String("request_id", x.requestID))
 	}
 	x.caller = Caller{AccessKeyID: x.sig.AccessKeyID, Account: cred.Account, ARN: cred.ARN, UserID: cred.UserID, Region: x.sig.Region}
+	if x.s.cfg.Authorize == nil {
+		return nil
+	}
+	access, err := x.s.cfg.Authorize(x.r.Context(), cred, remoteAddr(x.r))
+	if err != nil {
+		return From(fmt.Errorf("read the policies of %s: %w", cred.ARN, err))
+	}
+	x.caller.Access = access
 	return nil
+}
+
+// remoteAddr is the address that a request came from.
+func remoteAddr(r *http.Request) netip.Addr {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{} // not from a socket: unknown to policies
+	}
+	return ap.Addr().Unmap().WithZone("")
 }
 
 // log notes what only the operator may see of an error.

@@ -49,6 +49,7 @@ type Signature struct {
 
 	date      string // as given
 	signature string // hex
+	payload   string // in place of the body's hash, to find out what a client signed
 	request   Request
 }
 
@@ -66,6 +67,7 @@ const (
 	Expired                        // a presigned URL after its end
 	WrongRegion                    // scope names another region
 	WrongService                   // scope names another service
+	SessionToken                   // a temporary key: there are none
 )
 
 // A Failure is a refused signature, with what a client is told.
@@ -75,6 +77,8 @@ type Failure struct {
 	// Canonical is the canonical request that we calculated, on a Mismatch:
 	// compare it with the client's to find what differs. For the log only.
 	Canonical string
+	Differs   Difference // on a Mismatch: where client and server part, as far as it can be told
+	Signed    string     // and what the client signed there; "" when unknown
 }
 
 func fail(r Reason, format string, args ...any) *Failure {

@@ -49,6 +49,15 @@ func (v *Verifier) CheckTime(s *Signature, now time.Time) *Failure {
 // Verify checks the signature with the secret of its access key. It returns in
 // which form of the path it matched; time and session token are checked apart.
 func (v *Verifier) Verify(s *Signature, secret string, body []byte) (Encoding, *Failure) {
+	enc, f := v.verify(s, secret, body, false)
+	if f != nil && f.Canonical != "" {
+		f.Differs, f.Signed = v.differs(s, secret, body)
+	}
+	return enc, f
+}
+
+// verify compares the signature. A trial keeps no key.
+func (v *Verifier) verify(s *Signature, secret string, body []byte, trial bool) (Encoding, *Failure) {
 	const differs = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
 	given, err := hex.DecodeString(s.signature)
 	if err != nil || len(given) != sha256.Size {
@@ -75,7 +84,7 @@ func (v *Verifier) Verify(s *Signature, secret string, body []byte) (Encoding, *
 			sum := sha256.Sum256([]byte(canonical))
 			text := strings.Join([]string{algorithm, s.date, s.Day + "/" + s.Region + "/" + s.Service + "/" + terminator, hex.EncodeToString(sum[:])}, "\n")
 			if subtle.ConstantTimeCompare(sign(key, text), given) == 1 {
-				if !cached {
+				if !cached && !trial {
 					v.keep(scope, key)
 				}
 				return p.enc, nil
@@ -85,17 +94,25 @@ func (v *Verifier) Verify(s *Signature, secret string, body []byte) (Encoding, *
 	return "", &Failure{Reason: Mismatch, Message: differs, Canonical: first}
 }
 
+// What stands in place of the hash of a body.
+const (
+	unsignedPayload = "UNSIGNED-PAYLOAD"
+	emptyPayload    = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+)
+
 // payloadHash returns the last line of the canonical request.
 func (s *Signature) payloadHash(body []byte) (string, *Failure) {
-	const unsigned = "UNSIGNED-PAYLOAD"
+	if s.payload != "" {
+		return s.payload, nil
+	}
 	sum := sha256.Sum256(body)
 	actual := hex.EncodeToString(sum[:])
 	switch stated := s.request.Header.Get("X-Amz-Content-Sha256"); {
 	case stated == "":
 		return actual, nil
-	case stated == unsigned && s.request.TLS:
-		return unsigned, nil
-	case stated == unsigned:
+	case stated == unsignedPayload && s.request.TLS:
+		return unsignedPayload, nil
+	case stated == unsignedPayload:
 		return "", fail(Mismatch, "UNSIGNED-PAYLOAD is accepted over TLS only.")
 	case !strings.EqualFold(stated, actual):
 		return "", fail(Mismatch, "The value of X-Amz-Content-Sha256 is not the SHA-256 of the body that arrived.")

@@ -1,0 +1,86 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+
+	"github.com/gatehouse-iot/gatehouse/internal/attempt"
+)
+
+// A DeviceCall is a request of the data plane that came through a device's door,
+// where its sender proved who it is and its body was read.
+type DeviceCall struct {
+	Caller  Caller
+	Attempt *attempt.Attempt // its ID is the request ID; handlers add their checks
+	Body    []byte
+}
+
+// An Outcome is what became of a [DeviceCall], for the record of the door.
+type Outcome struct {
+	Operation string // "iotdata:Publish"; "" when the path names none
+	Err       *Error // nil: it succeeded
+	Denied    Denial // of the caller, when the policies refused
+}
+
+// dataPlane are the credential scopes of the services that devices call.
+var dataPlane = []string{"iotdata", "iot-jobs-data"}
+
+// ServeDevice answers a request of the data plane whose sender is known already:
+// what [Server.ServeHTTP] does, without the signature. Every failure has the data
+// plane's form. finish is told what became of it before the answer is written.
+func (s *Server) ServeDevice(w http.ResponseWriter, r *http.Request, d DeviceCall, finish func(Outcome)) {
+	x := s.exchange(r)
+	x.requestID, x.caller, x.attempt = d.Attempt.ID(), d.Caller, d.Attempt
+	x.to = target{style: styleData}
+	defer func() {
+		if p := recover(); p != nil {
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(p)
+			}
+			s.cfg.Log.LogAttrs(r.Context(), slog.LevelError, "panic in an API handler", slog.String("request_id", x.requestID),
+				slog.String("operation", x.operation), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+			x.finishDevice(w, response{}, From(nil), finish)
+		}
+	}()
+	resp, e := x.answerDevice(d.Body)
+	if e != nil {
+		x.log(e)
+	}
+	x.finishDevice(w, resp, e, finish)
+}
+
+func (x *exchange) finishDevice(w http.ResponseWriter, resp response, e *Error, finish func(Outcome)) {
+	if e != nil {
+		resp = x.to.render(e, x.requestID)
+		resp.header["X-Amzn-Errortype"][0] += ":" // AWS's own; SDKs cut there. Source: connect sheet 6.1
+	}
+	finish(Outcome{x.operation, e, x.denied})
+	resp.write(w, x.r.Method)
+}
+
+func (x *exchange) answerDevice(body []byte) (response, *Error) {
+	query, err := url.ParseQuery(x.query)
+	if err != nil {
+		return response{}, Errorf("InvalidRequestException", http.StatusBadRequest, "The query string is malformed.")
+	}
+	for _, scope := range dataPlane {
+		b := x.s.scopes[scope]
+		if b == nil {
+			continue
+		}
+		if _, allowed, ok := b.router.find(x.r.Method, x.path); ok || len(allowed) > 0 {
+			x.to = b.target()
+			x.to.style = styleData
+			return x.callREST(query, body)
+		}
+	}
+	return response{}, Errorf("ResourceNotFoundException", http.StatusNotFound, "Not Found")
+}
+
+// AttemptFrom returns the record of the request that ctx belongs to, to which a
+// handler adds its checks; nil when it did not come through a device's door.
+func AttemptFrom(ctx context.Context) *attempt.Attempt { return callFrom(ctx).attempt }
