@@ -134,7 +134,8 @@ func load(file string) (*model, error) {
 }
 
 // add merges what newer clients know and the model does not: whole operations
-// and shapes, and members of structures that the model has. There may be no such file.
+// and shapes, members of structures that the model has, and the output and errors
+// that the service answers though its model has none. There may be no such file.
 func (m *model) add(file string) error {
 	raw, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -148,7 +149,10 @@ func (m *model) add(file string) error {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	for n, op := range extra.Operations {
-		if m.Operations[n] != nil {
+		if have := m.Operations[n]; have != nil && have.Output == nil && op.Name == "" {
+			have.Output, have.Errors = op.Output, append(have.Errors, op.Errors...)
+			continue
+		} else if have != nil {
 			return fmt.Errorf("%s: the model has the operation %s by now: remove it here", file, n)
 		}
 		m.Operations[n] = op

@@ -118,6 +118,10 @@ var (
 		{Name: "topic", Shape: &shapeTopic, In: api.Label, Required: true},
 		{Name: "userProperties", Shape: &shapeUserProperties, Wire: "x-amz-mqtt5-user-properties", In: api.Header, JSONValue: true},
 	}}
+	shapePublishResponse = api.Shape{Name: "PublishResponse", Kind: api.Structure, Members: []api.Member{
+		{Name: "message", Shape: &shapeString},
+		{Name: "traceId", Shape: &shapeString},
+	}}
 	shapeQos                    = api.Shape{Name: "Qos", Kind: api.Integer, HasMin: true, Min: 0, HasMax: true, Max: 1}
 	shapeResponseTopic          = api.Shape{Name: "ResponseTopic", Kind: api.String}
 	shapeRetain                 = api.Shape{Name: "Retain", Kind: api.Boolean}

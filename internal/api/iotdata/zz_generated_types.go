@@ -122,6 +122,12 @@ type PublishRequest struct {
 	UserProperties         *string
 }
 
+// PublishResponse is the structure PublishResponse of the model.
+type PublishResponse struct {
+	Message *string
+	TraceId *string
+}
+
 // RetainedMessageSummary is the structure RetainedMessageSummary of the model.
 type RetainedMessageSummary struct {
 	LastModifiedTime *int64
@@ -170,9 +176,6 @@ type UpdateThingShadowResponse struct {
 
 // DeleteConnectionResponse is empty: the operation answers without a body.
 type DeleteConnectionResponse struct{}
-
-// PublishResponse is empty: the operation answers without a body.
-type PublishResponse struct{}
 
 // PayloadFormatIndicator is the enum PayloadFormatIndicator of the model.
 type PayloadFormatIndicator string
