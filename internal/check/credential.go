@@ -39,7 +39,7 @@ var (
 	SigV4SignedHost = register(Check{
 		Code: "sigv4.signed_host", Stage: StageAuthentication, Severity: Refusal,
 		Title:  "The signed host is not the one in the request",
-		Cause:  "The signature covers the Host header; the client signed a host with or without :443 and sent it the other way.",
+		Cause:  "The signature covers the Host header; the client signed a host with or without the port<<, {signed},>> and sent it the other way<<, {offered}>>.",
 		Device: refusedRequest,
 		Advice: "Sign exactly the Host header that is sent: without the port when it is 443.",
 		Fix:    callerIdentity,
@@ -50,7 +50,7 @@ var (
 	SigV4Expired = register(Check{
 		Code: "sigv4.expired", Stage: StageAuthentication, Severity: Refusal,
 		Title:  "The signature is too old",
-		Cause:  "The request was signed too long ago: presigned URLs are taken for minutes, whatever X-Amz-Expires says, and temporary credentials end.",
+		Cause:  "The request was signed too long ago: presigned URLs are taken for minutes, whatever X-Amz-Expires says, and temporary credentials end.<< Signed at {offered}, for {required}; now it is {now}.>>",
 		Device: refusedRequest,
 		Advice: "Sign anew for every connection, also for every reconnection.",
 		Fix:    "date -u; " + callerIdentity,
@@ -61,7 +61,7 @@ var (
 	SigV4ClockSkew = register(Check{
 		Code: "sigv4.clock_skew", Stage: StageAuthentication, Severity: Refusal,
 		Title:  "The caller's clock is wrong, so its signature is",
-		Cause:  "A signature holds within five minutes of the time in it. The caller's clock is further off.",
+		Cause:  "A signature holds within five minutes of the time in it. The caller's clock is further off<<: it says {offered}, the gateway's {now}>>.",
 		Device: refusedRequest,
 		Advice: "Set the clock (NTP) before signing.",
 		Fix:    "date -u; curl -sI https://sts.amazonaws.com | grep -i ^date",
@@ -72,7 +72,7 @@ var (
 	SigV4Signature = register(Check{
 		Code: "sigv4.signature", Stage: StageAuthentication, Severity: Refusal,
 		Title:  "The signature does not match",
-		Cause:  "The server computed another signature over the same request: the secret key is not that of the access key, or the request was changed after signing (a proxy, an encoding, a header).",
+		Cause:  "The server computed another signature over the same request: the secret key is not that of the access key, or the request was changed after signing (a proxy, an encoding, a header).<< What differs here: {differs}.>>",
 		Device: refusedRequest,
 		Advice: "Look for a blank or a lost character in the secret key first; then compare the canonical request that the error prints with yours.",
 		Fix:    callerIdentity,

@@ -42,8 +42,13 @@ var evidence = map[string]string{
 	"elapsed":  "how long it took, such as 4.2s",
 	"alert":    "TLS alert number and name, such as 48 unknown_ca",
 	"count":    "how often",
-	"period":   "within which time, such as 1m20s",
-	"error":    "what the machinery answered",
+	"signed":   "what the client signed in place of what was sent",
+	"differs":  "the part of a signed request in which client and server differ",
+
+	"access_key": "ID of the access key that signed",
+
+	"period": "within which time, such as 1m20s",
+	"error":  "what the machinery answered",
 
 	"authorizer":     "name of the custom authorizer",
 	"authorizer_arn": "ARN of the custom authorizer",
