@@ -1,0 +1,392 @@
+package logs
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// A Batch is the opened events of a Part. Not safe for concurrent use.
+type Batch struct {
+	part   *Part
+	file   *os.File
+	tokens []*tokens // of a block, by column, as they are asked for
+	loose  map[string]*Column
+}
+
+// Close lets go of the file.
+func (b *Batch) Close() {
+	if b.file != nil {
+		b.file.Close()
+	}
+}
+
+// Len is the number of events, deleted and expired ones too.
+func (b *Batch) Len() int { return b.part.Events }
+
+// A Column holds the values of a field: of each event a code, 0 for absent,
+// else 1 + the index of its value.
+type Column struct {
+	Codes  []uint32
+	Values []string
+}
+
+// set appends a value for a row.
+func (c *Column) set(row int, value string) {
+	c.Values = append(c.Values, value)
+	c.Codes[row] = uint32(len(c.Values))
+}
+
+func (b *Batch) numbers(name string) ([]int64, error) {
+	blk := b.part.block
+	i := blk.column(name)
+	if i < 0 {
+		return nil, errCorrupt
+	}
+	raw, err := payload(b.file, blk.off, &blk.header, &blk.columns[i])
+	if err != nil {
+		return nil, err
+	}
+	return decodeNumbers(raw, blk.count)
+}
+
+// Times returns the events' times, epoch ms.
+func (b *Batch) Times() ([]int64, error) {
+	if b.part.block != nil {
+		return b.numbers(columnTime)
+	}
+	out := make([]int64, len(b.part.rows))
+	for i := range out {
+		out[i] = b.part.rows[i].time
+	}
+	return out, nil
+}
+
+// Ingested returns the times of arrival, epoch ms.
+func (b *Batch) Ingested() ([]int64, error) {
+	out := make([]int64, b.Len())
+	if b.part.block == nil {
+		for i := range out {
+			out[i] = b.part.rows[i].ingested
+		}
+		return out, nil
+	}
+	delay, err := b.numbers(columnIngested)
+	if err != nil {
+		return nil, err
+	}
+	times, err := b.Times()
+	if err != nil {
+		return nil, err
+	}
+	for i := range out {
+		out[i] = times[i] + delay[i]
+	}
+	return out, nil
+}
+
+// Streams returns the names of the events' streams; deleted ones are absent.
+func (b *Batch) Streams() (*Column, error) {
+	c := &Column{Codes: make([]uint32, b.Len())}
+	code := map[uint32]uint32{}
+	of := func(stream uint32) uint32 {
+		k, ok := code[stream]
+		if !ok {
+			if name, there := b.part.view.streams[stream]; there {
+				c.Values = append(c.Values, name)
+				k = uint32(len(c.Values))
+			}
+			code[stream] = k
+		}
+		return k
+	}
+	if b.part.block == nil {
+		for i := range b.part.rows {
+			c.Codes[i] = of(b.part.rows[i].stream)
+		}
+		return c, nil
+	}
+	parts := b.part.block.streams
+	index, err := b.numbers(columnStream)
+	if err != nil {
+		return nil, err
+	}
+	for i, k := range index {
+		if k < 0 || k >= int64(len(parts)) {
+			return nil, errCorrupt
+		}
+		c.Codes[i] = of(parts[k].stream)
+	}
+	return c, nil
+}
+
+// token returns column i of the block.
+func (b *Batch) token(i int) (*tokens, error) {
+	if b.tokens[i] != nil {
+		return b.tokens[i], nil
+	}
+	blk := b.part.block
+	info := &blk.columns[i]
+	raw, err := payload(b.file, blk.off, &blk.header, info)
+	if err != nil {
+		return nil, err
+	}
+	t, err := decodeTokens(raw, info, blk.count, func() (*tokens, error) {
+		if blk.columns[info.parent].encoding == encodeDerived {
+			return nil, errCorrupt
+		}
+		return b.token(info.parent)
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.tokens[i] = t
+	return t, nil
+}
+
+// Column returns a field of the messages by its flat name; all absent if no
+// event has it. The caller does not change it.
+func (b *Batch) Column(name string) (*Column, error) {
+	out := &Column{Codes: make([]uint32, b.Len())}
+	if b.part.block == nil {
+		b.flatten(b.Len(), func(i int) string { return b.part.rows[i].message })
+		if c := b.loose[name]; c != nil {
+			return c, nil
+		}
+		return out, nil
+	}
+	blk := b.part.block
+	raw, err := b.token(blk.shapes[0][0])
+	if err != nil {
+		return nil, err
+	}
+	if len(raw.values) > 0 {
+		b.flatten(blk.count, func(i int) string {
+			if raw.codes[i] == 0 {
+				return ""
+			}
+			return raw.values[raw.codes[i]-1]
+		})
+		if c := b.loose[name]; c != nil {
+			out.Values = append(out.Values, c.Values...)
+			copy(out.Codes, c.Codes)
+		}
+	}
+	top, rest, nested := strings.Cut(name, ".")
+	i := blk.column(top)
+	if i < 0 || strings.HasPrefix(top, " ") {
+		return out, nil
+	}
+	t, err := b.token(i)
+	if err != nil {
+		return nil, err
+	}
+	if t.has(sameTime) && !nested {
+		return out, b.stamps(t, out)
+	}
+	code := make([]uint32, len(t.values)+1) // of each token
+	for k, token := range t.values {
+		value, present := leaf(token, rest, nested)
+		if present {
+			out.Values = append(out.Values, value)
+			code[k+1] = uint32(len(out.Values))
+		}
+	}
+	for row, k := range t.codes {
+		if k != 0 {
+			out.Codes[row] = code[k]
+		}
+	}
+	return out, nil
+}
+
+func (t *tokens) has(token string) bool {
+	for _, v := range t.values {
+		if v == token {
+			return true
+		}
+	}
+	return false
+}
+
+// leaf returns the value of a token, or of the leaf at a path within it.
+func leaf(token, path string, nested bool) (value string, present bool) {
+	if composite := token[0] == '{' || token[0] == '['; composite != nested {
+		return "", false
+	}
+	if !nested {
+		return scalar(token)
+	}
+	p := scanner{s: token}
+	p.leaves("", 1, func(name, v string) {
+		if strings.TrimPrefix(name, ".") == path {
+			value, present = v, true
+		}
+	})
+	return value, present
+}
+
+// stamps fills the column of a field that holds the event's own time.
+func (b *Batch) stamps(t *tokens, out *Column) error {
+	times, err := b.Times()
+	if err != nil {
+		return err
+	}
+	var text []byte
+	for row, k := range t.codes {
+		if k == 0 {
+			continue
+		}
+		if token := t.values[k-1]; token != sameTime {
+			if v, ok := scalar(token); ok && token[0] != '{' && token[0] != '[' {
+				out.set(row, v)
+			}
+			continue
+		}
+		text = AppendTime(text[:0], times[row])
+		out.set(row, string(text))
+	}
+	return nil
+}
+
+// flatten discovers the fields of messages that no shape describes, once.
+func (b *Batch) flatten(n int, message func(i int) string) {
+	if b.loose != nil {
+		return
+	}
+	b.loose = map[string]*Column{}
+	for i := range n {
+		m := message(i)
+		if m == "" {
+			continue
+		}
+		Flatten(m, func(name, value string) {
+			c := b.loose[name]
+			if c == nil {
+				c = &Column{Codes: make([]uint32, n)}
+				b.loose[name] = c
+			}
+			c.set(i, value)
+		})
+	}
+}
+
+// Fields returns the names of all fields that events of the batch have.
+func (b *Batch) Fields() ([]string, error) {
+	names := map[string]bool{}
+	n := b.Len()
+	rows := make([]int, n)
+	for i := range rows {
+		rows[i] = i
+	}
+	err := b.Messages(rows, func(_ int, m string) {
+		Flatten(m, func(name, _ string) { names[name] = true })
+	})
+	out := make([]string, 0, len(names))
+	for name := range names {
+		out = append(out, name)
+	}
+	return out, err
+}
+
+// Messages calls message with the text of each of the rows, which ascend. The
+// text is the caller's.
+func (b *Batch) Messages(rows []int, message func(row int, text string)) error {
+	if b.part.block == nil {
+		for _, i := range rows {
+			message(i, b.part.rows[i].message)
+		}
+		return nil
+	}
+	blk := b.part.block
+	shapes, err := b.numbers(columnShape)
+	if err != nil {
+		return err
+	}
+	used := make([]bool, len(blk.shapes))
+	for _, i := range rows {
+		if shapes[i] < 0 || int(shapes[i]) >= len(used) {
+			return errCorrupt
+		}
+		used[shapes[i]] = true
+	}
+	var times []int64
+	for s, yes := range used {
+		if !yes {
+			continue
+		}
+		for _, c := range blk.shapes[s] {
+			t, err := b.token(c)
+			if err != nil {
+				return err
+			}
+			if times == nil && blk.columns[c].name == "timestamp" && t.has(sameTime) {
+				if times, err = b.Times(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	var text []byte
+	for _, i := range rows {
+		text = text[:0]
+		for k, c := range blk.shapes[shapes[i]] {
+			t := b.tokens[c]
+			if t.codes[i] == 0 {
+				return fmt.Errorf("%w: an event lacks its %s", errCorrupt, blk.columns[c].name)
+			}
+			token := t.values[t.codes[i]-1]
+			if shapes[i] == 0 {
+				text = append(text, token...)
+				continue
+			}
+			text = append(text, ",{"[b2i(k == 0)])
+			text = append(append(append(text, '"'), blk.columns[c].name...), '"', ':')
+			if token == sameTime {
+				text = appendTimeToken(text, times[i])
+			} else {
+				text = append(text, token...)
+			}
+		}
+		if shapes[i] != 0 {
+			text = append(text, '}')
+		}
+		message(i, string(text))
+	}
+	return nil
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// records returns whole events; the stream of a deleted one is empty.
+func (b *Batch) records(rows []int) ([]Record, error) {
+	times, err := b.Times()
+	if err != nil {
+		return nil, err
+	}
+	ingested, err := b.Ingested()
+	if err != nil {
+		return nil, err
+	}
+	streams, err := b.Streams()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Record, 0, len(rows))
+	err = b.Messages(rows, func(i int, text string) {
+		r := Record{ID: ID{times[i], b.part.seq, uint32(i)}, Message: text, Ingested: ingested[i]}
+		if k := streams.Codes[i]; k != 0 {
+			r.Stream = streams.Values[k-1]
+		}
+		out = append(out, r)
+	})
+	return out, err
+}
+
+// ID returns the ID of an event whose time is known.
+func (b *Batch) ID(row int, time int64) ID { return ID{time, b.part.seq, uint32(row)} }

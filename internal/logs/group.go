@@ -1,0 +1,322 @@
+package logs
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// group is one log group. Its folder holds journals (<n>.wal), and segments
+// (<n>.seg) of the blocks from number n on.
+type group struct {
+	id      uint32
+	name    string
+	created int64
+	dir     string
+
+	sealMu sync.Mutex // held while a tail becomes a block; before mu
+
+	mu        sync.Mutex // guards the rest; held for no disk access but a write to the journal
+	retention int        // days; 0 is for ever
+	streams   map[uint32]*stream
+	byName    map[string]*stream
+	segments  []*segment // by number
+	sealing   []*tail    // full, by number
+	active    *tail      // nil: begins with the next event
+	next      uint64     // number of the next journal
+	scratch   []byte
+	gone      bool
+}
+
+// stream is one log stream. Guarded by group.mu.
+type stream struct {
+	id          uint32
+	name        string
+	created     int64
+	events      int64
+	first, last int64 // times of events, while events > 0
+	ingested    int64
+}
+
+func (s *stream) note(n int, first, last, ingested int64) {
+	if n == 0 {
+		return
+	}
+	if s.events == 0 {
+		s.first, s.last, s.ingested = first, last, ingested
+	}
+	s.events += int64(n)
+	s.first, s.last, s.ingested = min(s.first, first), max(s.last, last), max(s.ingested, ingested)
+}
+
+// segment is a file of blocks. Immutable but for growing at its end, which
+// makes a new one in the list.
+type segment struct {
+	path   string
+	size   int64
+	blocks []*block
+}
+
+func (s *segment) maxTime() int64 { return s.blocks[len(s.blocks)-1].upTo }
+
+// block is where a block is and what is known of it.
+type block struct {
+	header
+	*directory
+	path string
+	off  int64
+	upTo int64 // the latest time of this block and those before it in the segment
+}
+
+// segmentBytes is how large a segment grows: what is dropped at once.
+const segmentBytes = 16 << 20
+
+// recover reads the group's folder.
+func (g *group) recover() error {
+	if err := os.MkdirAll(g.dir, 0o700); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(g.dir)
+	if err != nil {
+		return err
+	}
+	var journals []uint64
+	for _, e := range entries {
+		base, ext, _ := strings.Cut(e.Name(), ".")
+		n, err := strconv.ParseUint(base, 16, 64)
+		if err != nil {
+			continue
+		}
+		switch ext {
+		case "wal":
+			journals = append(journals, n)
+		case "seg":
+			seg, err := openSegment(filepath.Join(g.dir, e.Name()))
+			if err != nil {
+				return err
+			}
+			if seg != nil {
+				g.segments = append(g.segments, seg)
+			}
+		}
+	}
+	slices.SortFunc(g.segments, func(a, b *segment) int { return strings.Compare(a.path, b.path) })
+	slices.Sort(journals)
+	g.next = 1
+	for _, s := range g.segments {
+		for _, b := range s.blocks {
+			g.next = max(g.next, b.seq+1)
+			for _, p := range b.streams {
+				if st := g.streams[p.stream]; st != nil {
+					st.note(p.count, p.minTime, p.maxTime, p.maxIngested)
+				}
+			}
+		}
+	}
+	sealed := g.next
+	for _, n := range journals {
+		path := g.journal(n)
+		if n < sealed { // its block is there
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+			continue
+		}
+		t, err := openTail(path, n)
+		if err != nil {
+			return err
+		}
+		g.next = n + 1
+		if len(t.rows) == 0 {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, r := range t.rows {
+			if st := g.streams[r.stream]; st != nil {
+				st.note(1, r.time, r.time, r.ingested)
+			}
+		}
+		g.sealing = append(g.sealing, t)
+	}
+	if n := len(g.sealing); n > 0 && !g.sealing[n-1].full() {
+		g.active = g.sealing[n-1]
+		g.sealing = g.sealing[:n-1]
+	}
+	return nil
+}
+
+func (g *group) journal(n uint64) string { return filepath.Join(g.dir, fmt.Sprintf("%016x.wal", n)) }
+
+// openSegment reads the blocks of a segment. A block that a crash tore can only
+// be the last: it is cut off, its journal is still there. nil: nothing is left.
+func openSegment(path string) (*segment, error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	s := &segment{path: path}
+	size := info.Size()
+	for s.size < size {
+		h, d, err := readBlock(f, s.size, size, false)
+		last := err != nil || s.size+h.total == size
+		if last && err == nil {
+			h, d, err = readBlock(f, s.size, size, true)
+		}
+		if err != nil {
+			if err := f.Truncate(s.size); err != nil {
+				return nil, fmt.Errorf("cut the torn end of %s: %w", path, err)
+			}
+			break
+		}
+		s.add(h, d)
+	}
+	if len(s.blocks) == 0 {
+		return nil, os.Remove(path)
+	}
+	return s, nil
+}
+
+func (s *segment) add(h header, d *directory) {
+	b := &block{header: h, directory: d, path: s.path, off: s.size, upTo: h.maxTime}
+	if n := len(s.blocks); n > 0 {
+		b.upTo = max(b.upTo, s.blocks[n-1].upTo)
+	}
+	s.blocks = append(s.blocks, b)
+	s.size += h.total
+}
+
+// put appends events to a stream. Durable: it waits until they are on disk.
+func (g *group) put(st *stream, now int64, events []Event, durable bool) error {
+	g.mu.Lock()
+	if g.gone {
+		g.mu.Unlock()
+		return ErrNoGroup
+	}
+	if g.streams[st.id] == nil {
+		g.mu.Unlock()
+		return ErrNoStream
+	}
+	if g.active == nil {
+		g.active = &tail{seq: g.next, path: g.journal(g.next), rows: make([]row, 0, 64)}
+		g.next++
+	}
+	t := g.active
+	var err error
+	g.scratch, err = t.append(g.scratch, st.id, now, events)
+	if err != nil {
+		g.mu.Unlock()
+		return fmt.Errorf("write log events: %w", err)
+	}
+	if cap(g.scratch) > 4<<20 {
+		g.scratch = nil
+	}
+	first, last := events[0].Time, events[0].Time
+	for i := range events {
+		first, last = min(first, events[i].Time), max(last, events[i].Time)
+	}
+	st.note(len(events), first, last, now)
+	n, f := t.written, t.file
+	if t.full() {
+		g.rotateLocked()
+	}
+	g.mu.Unlock()
+	if !durable {
+		return nil
+	}
+	err = t.sync(f, n, func() int64 {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return t.written
+	})
+	if err != nil {
+		return fmt.Errorf("sync log events: %w", err)
+	}
+	return nil
+}
+
+// rotateLocked takes the active tail out of use; it waits to be sealed.
+func (g *group) rotateLocked() {
+	if g.active != nil {
+		g.sealing = append(g.sealing, g.active)
+		g.active = nil
+	}
+}
+
+// seal turns the oldest full tail into a block. It reports whether there was one.
+func (g *group) seal(e *encoder) (bool, error) {
+	g.sealMu.Lock()
+	defer g.sealMu.Unlock()
+	g.mu.Lock()
+	if len(g.sealing) == 0 || g.gone {
+		g.mu.Unlock()
+		return false, nil
+	}
+	t := g.sealing[0]
+	var last *segment
+	if n := len(g.segments); n > 0 && g.segments[n-1].size < segmentBytes {
+		last = g.segments[n-1]
+	}
+	g.mu.Unlock()
+
+	seg := &segment{path: filepath.Join(g.dir, fmt.Sprintf("%016x.seg", t.seq))}
+	if last != nil {
+		*seg = segment{path: last.path, size: last.size, blocks: slices.Clone(last.blocks)}
+	}
+	raw, h, d := e.encode(t.seq, t.rows)
+	if err := seg.write(raw, last == nil); err != nil {
+		return false, fmt.Errorf("write a block of log events: %w", err)
+	}
+	seg.add(h, d)
+
+	g.mu.Lock()
+	if g.gone { // the folder is on its way out
+		g.mu.Unlock()
+		return false, nil
+	}
+	if n := len(g.segments); last != nil && n > 0 && g.segments[n-1] == last {
+		g.segments = append(slices.Clone(g.segments[:n-1]), seg)
+	} else {
+		g.segments = append(slices.Clone(g.segments), seg)
+	}
+	g.sealing = slices.Clone(g.sealing[1:])
+	g.mu.Unlock()
+	// A writer may still wait for its sync: its events are in the block, which is synced.
+	t.syncMu.Lock()
+	t.synced = t.written
+	if t.file != nil {
+		t.file.Close()
+	}
+	t.syncMu.Unlock()
+	return true, os.Remove(t.path)
+}
+
+// write appends a block to the file and syncs it.
+func (s *segment) write(raw []byte, fresh bool) error {
+	f, err := os.OpenFile(s.path, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(raw, s.size); err != nil {
+		_ = f.Truncate(s.size) // else the next block goes over it
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if fresh {
+		return syncDir(filepath.Dir(s.path))
+	}
+	return nil
+}

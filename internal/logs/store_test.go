@@ -1,0 +1,473 @@
+package logs
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// all reads everything that is in a group, in the order of time.
+func all(t testing.TB, s *Store, group string) []Record {
+	t.Helper()
+	v, err := s.View(group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []Record
+	q := Read{From: NoStart, To: NoEnd, Limit: 5000}
+	for {
+		page, err := v.Read(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, page.Records...)
+		if !page.More {
+			return out
+		}
+		q.After = &page.Next
+	}
+}
+
+func messages(records []Record) []string {
+	out := make([]string, len(records))
+	for i, r := range records {
+		out[i] = r.Message
+	}
+	return out
+}
+
+func sealAll(t testing.TB, s *Store) {
+	t.Helper()
+	for _, g := range s.all() {
+		g.mu.Lock()
+		g.rotateLocked()
+		g.mu.Unlock()
+		if err := s.seal(g); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestEverythingComesBack writes more than two blocks of entries, and oddities
+// among them, and reads them from the tail, from blocks and after a restart.
+func TestEverythingComesBack(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	now := time.Now().UnixMilli()
+	f := newFleet(1, 300, now-time.Hour.Milliseconds())
+	var want []string
+	put := func(events ...Event) {
+		t.Helper()
+		if err := s.Put("AWSIotLogsV2", "a", events); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			want = append(want, e.Message)
+		}
+	}
+	odd := []string{
+		"", "plain", "{}", `{"a":1}`, `{"a":1, "b":2}`, `{"a":{"b":[1,2]}}`, `{"a":"\u00e9\n"}`, `{"a":1,"a":2}`, `{"a b":1}`, `{"@t":1}`, `{"a":null}`, `{"a":tru}`,
+		`{"timestamp":"2026-01-01 00:00:00.000"}`, `{"a":"` + strings.Repeat("x", 70000) + `"}`, `[1]`, `{"a":01}`, `{"a":-0.5e7}`, "\xff", `{"a":"` + "\xff" + `"}`,
+	}
+	for i := 0; i < 2*maxRows+1000; i += 500 {
+		put(f.events(500)...)
+		put(Event{f.now, odd[i/500%len(odd)]})
+	}
+	check := func(when string) {
+		t.Helper()
+		records := all(t, s, "AWSIotLogsV2")
+		if diff := cmp.Diff(want, messages(records)); diff != "" {
+			t.Fatalf("%s (-want +got):\n%.2000s", when, diff)
+		}
+		ids := map[string]bool{}
+		for _, r := range records {
+			if r.Stream != "a" {
+				t.Fatalf("%s: stream %q", when, r.Stream)
+			}
+			ids[r.ID.String()] = true
+			if id, ok := ParseID(r.ID.String()); !ok || id != r.ID {
+				t.Fatalf("ID %v reads back as %v", r.ID, id)
+			}
+		}
+		if len(ids) != len(records) {
+			t.Errorf("%s: %d IDs of %d events", when, len(ids), len(records))
+		}
+	}
+	check("from the tail")
+	before := all(t, s, "AWSIotLogsV2")
+	sealAll(t, s)
+	check("from blocks")
+	if diff := cmp.Diff(before, all(t, s, "AWSIotLogsV2")); diff != "" {
+		t.Errorf("sealing changed events (-want +got):\n%.1000s", diff)
+	}
+	put(f.events(10)...)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir)
+	check("after a restart")
+	streams, err := s.Streams("AWSIotLogsV2")
+	if err != nil || len(streams) != 1 || streams[0].Events != int64(len(want)) {
+		t.Errorf("streams: %+v, %v; want one of %d events", streams, err, len(want))
+	}
+}
+
+// TestBlocksKeepAnything is the law of blocks: what was encoded comes back,
+// whatever it is.
+func TestBlocksKeepAnything(t *testing.T) {
+	e, err := newEncoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	value := rapid.OneOf(rapid.Just(`"x"`), rapid.StringMatching(`"[a-f0-9]{20}"`), rapid.StringMatching(`"[a-z\\n]{0,4}"`), rapid.StringMatching(`-?[0-9]{1,19}`),
+		rapid.Just(`"0f4d5c0d-93be-2f18-7d60-1e9b44a0c3f2"`), rapid.Just(`{"a":[1,{"b":null}]}`), rapid.Just("true"), rapid.Just("null"), rapid.Just(`""`))
+	message := rapid.OneOf(rapid.String(), rapid.Custom(func(t *rapid.T) string {
+		var parts []string
+		for _, k := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"clientId", "b", "c", "timestamp"}), 1, 4, rapid.ID[string]).Draw(t, "keys") {
+			parts = append(parts, `"`+k+`":`+value.Draw(t, "value"))
+		}
+		return "{" + strings.Join(parts, ",") + "}"
+	}))
+	rapid.Check(t, func(t *rapid.T) {
+		rows := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) row {
+			return row{rapid.Int64Range(-1e12, 1e13).Draw(t, "time"), rapid.Int64Range(0, 1e13).Draw(t, "ingested"), rapid.Uint32Range(1, 3).Draw(t, "stream"), message.Draw(t, "message")}
+		}), 1, 300).Draw(t, "rows")
+		raw, _, _ := e.encode(7, rows)
+		path := filepath.Join(dir, "0000000000000007.seg")
+		if err := os.WriteFile(path, raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		seg, err := openSegment(path)
+		if err != nil || seg == nil || len(seg.blocks) != 1 {
+			t.Fatalf("segment %v: %v", seg, err)
+		}
+		v := &View{streams: map[uint32]string{1: "1", 2: "2", 3: "3"}}
+		blk := seg.blocks[0]
+		p := &Part{view: v, Events: blk.count, seq: 7, block: blk}
+		tail := newTailPart(v, 7, rows, 0)
+		b, err := p.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		tb, _ := tail.Open()
+		index := make([]int, len(rows))
+		for i := range index {
+			index[i] = i
+		}
+		got, err := b.records(index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, _ := tb.records(index)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("(-want +got):\n%s", diff)
+		}
+		for _, name := range []string{"clientId", "b", "c.a.0", "c.a.1.b", "timestamp", "no"} {
+			wc, _ := tb.Column(name)
+			gc, err := b.Column(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range rows {
+				w, g := wc.at(i), gc.at(i)
+				if w != g {
+					t.Fatalf("field %s of %s: %q from the tail, %q from the block", name, rows[i].message, w, g)
+				}
+				if w == "" {
+					continue
+				}
+				if may, err := p.MayHold(name, w); err != nil || !may || !p.MayHave(name) {
+					t.Fatalf("the block denies holding %s = %q of %s: %v", name, w, rows[i].message, err)
+				}
+			}
+		}
+	})
+}
+
+func (c *Column) at(i int) string {
+	if c.Codes[i] == 0 {
+		return ""
+	}
+	return c.Values[c.Codes[i]-1]
+}
+
+// TestTornTail cuts the files of a store at every byte of their ends: what was
+// complete is there, what was torn is not, and the store goes on.
+func TestTornTail(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	f := newFleet(2, 5, time.Now().UnixMilli())
+	events := f.events(60)
+	for i := 0; i < 60; i += 20 {
+		if err := s.Put("g", "a", events[i:i+20]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, e := range events {
+		want = append(want, e.Message)
+	}
+	journals, _ := filepath.Glob(filepath.Join(dir, "*", "*.wal"))
+	if len(journals) != 1 {
+		t.Fatalf("journals %v", journals)
+	}
+	whole, err := os.ReadFile(journals[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, one := readBatches(whole[:len(whole)/2])
+	for size := int(one); size <= len(whole); size += 3 + size%7 {
+		n := 20
+		if rows, _ := readBatches(whole[:size]); len(rows) > 0 {
+			n = len(rows)
+		}
+		if err := os.WriteFile(journals[0], whole[:size], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := open(t, dir)
+		if got := messages(all(t, s, "g")); !slices.Equal(got, want[:n]) {
+			t.Fatalf("cut at %d of %d: %d events, want %d", size, len(whole), len(got), n)
+		}
+		if err := s.Put("g", "a", events[:1]); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(all(t, s, "g")); got != n+1 {
+			t.Fatalf("cut at %d: %d events after one more, want %d", size, got, n+1)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestTornBlock cuts a segment in its last block, whose journal is still there.
+func TestTornBlock(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	f := newFleet(3, 5, time.Now().UnixMilli())
+	events := f.events(200)
+	for _, half := range [][]Event{events[:100], events[100:]} {
+		if err := s.Put("g", "a", half); err != nil {
+			t.Fatal(err)
+		}
+		if half[0] == events[100] {
+			break
+		}
+		sealAll(t, s)
+	}
+	journals, _ := filepath.Glob(filepath.Join(dir, "*", "*.wal"))
+	journal, err := os.ReadFile(journals[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	segments, _ := filepath.Glob(filepath.Join(dir, "*", "*.seg"))
+	info, _ := os.Stat(segments[0])
+	first := info.Size()
+	sealAll(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(segments[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size := int(first); size <= len(whole); size += 5 + size%97 {
+		if err := os.WriteFile(segments[0], whole[:size], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(journals[0], journal, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := open(t, dir)
+		if got := len(all(t, s, "g")); got != 200 {
+			t.Fatalf("cut at %d of %d: %d events, want 200", size, len(whole), got)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestGroupsAndStreams(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	ok := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	is := func(got, want error) {
+		t.Helper()
+		if got != want { //nolint:errorlint // sentinels as they are
+			t.Fatalf("got %v, want %v", got, want)
+		}
+	}
+	ok(s.CreateGroup("/aws/lambda/f"))
+	is(s.CreateGroup("/aws/lambda/f"), ErrGroupExists)
+	is(s.CreateGroup("a b"), ErrName)
+	is(s.CreateStream("none", "s"), ErrNoGroup)
+	is(s.CreateStream("/aws/lambda/f", "a:b"), ErrName)
+	ok(s.CreateStream("/aws/lambda/f", "s"))
+	is(s.CreateStream("/aws/lambda/f", "s"), ErrStreamExists)
+	is(s.PutExisting("/aws/lambda/f", "t", []Event{{1, "x"}}), ErrNoStream)
+	is(s.PutExisting("none", "t", []Event{{1, "x"}}), ErrNoGroup)
+	now := time.Now().UnixMilli()
+	ok(s.Put("/aws/lambda/f", "s", []Event{{now, "x"}}))
+	ok(s.Put("/aws/lambda/f", "t", []Event{{now, "y"}, {now - 3*dayMillis, "old"}}))
+	if got := messages(all(t, s, "/aws/lambda/f")); !slices.Equal(got, []string{"old", "x", "y"}) {
+		t.Errorf("events %q", got)
+	}
+	ok(s.SetRetention("/aws/lambda/f", 1))
+	if got := messages(all(t, s, "/aws/lambda/f")); !slices.Equal(got, []string{"x", "y"}) {
+		t.Errorf("events within the retention %q", got)
+	}
+	ok(s.DeleteStream("/aws/lambda/f", "s"))
+	is(s.DeleteStream("/aws/lambda/f", "s"), ErrNoStream)
+	ok(s.CreateStream("/aws/lambda/f", "s"))
+	ok(s.Close())
+	s = open(t, dir)
+	if got := messages(all(t, s, "/aws/lambda/f")); !slices.Equal(got, []string{"y"}) {
+		t.Errorf("events after the deletion of a stream %q", got)
+	}
+	if g, _ := s.Group("/aws/lambda/f"); g.RetentionDays != 1 {
+		t.Errorf("retention %d after a restart, want 1", g.RetentionDays)
+	}
+	ok(s.DeleteGroup("/aws/lambda/f"))
+	is(s.DeleteGroup("/aws/lambda/f"), ErrNoGroup)
+	ok(s.Close())
+	s = open(t, dir)
+	if got := s.Groups(); len(got) != 0 {
+		t.Errorf("groups %v", got)
+	}
+	is(s.Close(), nil)
+	is(s.Put("g", "s", []Event{{1, "x"}}), ErrClosed)
+}
+
+// TestBound: the oldest segments go when the disk is full, and readers that
+// began before do not fail.
+func TestBound(t *testing.T) {
+	s, err := Open(Config{Dir: t.TempDir(), MaxBytes: 1, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	f := newFleet(4, 50, time.Now().UnixMilli())
+	if err := s.Put("g", "a", f.events(2000)); err != nil {
+		t.Fatal(err)
+	}
+	sealAll(t, s)
+	v, err := s.View("g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.bound(); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(all(t, s, "g")); got != 0 {
+		t.Errorf("%d events are left", got)
+	}
+	if page, err := v.Read(t.Context(), Read{From: NoStart, To: NoEnd, Limit: 10}); err != nil || len(page.Records) != 0 {
+		t.Errorf("a view of dropped events: %d records, %v", len(page.Records), err)
+	}
+}
+
+func TestWriterAndWatch(t *testing.T) {
+	s := open(t, t.TempDir())
+	w, err := s.NewWriter("AWSIotLogsV2", "node_1", 30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	watch := s.Watch("AWSIotLogsV2")
+	defer watch.Stop()
+	now := time.Now().UnixMilli()
+	for i := range 1000 {
+		if !w.Append(now, fmt.Appendf(nil, `{"n":%d}`, i)) {
+			t.Fatal("dropped")
+		}
+	}
+	if w.Append(now, make([]byte, MaxMessage+1)) || w.Dropped() != 1 {
+		t.Error("took a message that is too large")
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if w.Append(now, nil) {
+		t.Error("took an event after its end")
+	}
+	if got := len(all(t, s, "AWSIotLogsV2")); got != 1000 {
+		t.Errorf("%d events, want 1000", got)
+	}
+	if seen, dropped := watch.Take(); len(seen) != 1000 || dropped != 0 || seen[999].Message != `{"n":999}` {
+		t.Errorf("watched %d events, %d dropped", len(seen), dropped)
+	}
+	if g, _ := s.Group("AWSIotLogsV2"); g.RetentionDays != 30 {
+		t.Errorf("retention %d, want 30", g.RetentionDays)
+	}
+}
+
+func TestReadPages(t *testing.T) {
+	s := open(t, t.TempDir())
+	base := time.Now().UnixMilli()
+	var events []Event
+	for i := range 300 {
+		events = append(events, Event{base + int64(i*7919%300), fmt.Sprint("m", i*7919%300)})
+	}
+	for i := 0; i < 300; i += 50 { // blocks whose times overlap
+		if err := s.Put("g", fmt.Sprint("s", i/50%2), events[i:i+50]); err != nil {
+			t.Fatal(err)
+		}
+		if i%100 == 50 && i < 200 {
+			sealAll(t, s)
+		}
+	}
+	v, err := s.View("g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, backward := range []bool{false, true} {
+		var got []string
+		q := Read{From: base + 10, To: base + 199, Limit: 7, Backward: backward, Streams: func(n string) bool { return n == "s0" }, Match: func(m string) bool { return !strings.HasSuffix(m, "3") }}
+		for {
+			page, err := v.Read(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, messages(page.Records)...)
+			if !page.More {
+				break
+			}
+			q.After = &page.Next
+		}
+		var want []Event
+		for i, e := range events {
+			if i/50%2 == 0 && e.Time >= base+10 && e.Time <= base+199 && !strings.HasSuffix(e.Message, "3") {
+				want = append(want, e)
+			}
+		}
+		slices.SortFunc(want, func(a, b Event) int { return cmpTimes(a.Time, b.Time) })
+		if backward {
+			slices.Reverse(want)
+		}
+		var texts []string
+		for _, e := range want {
+			texts = append(texts, e.Message)
+		}
+		if diff := cmp.Diff(texts, got); diff != "" {
+			t.Errorf("backward %v (-want +got):\n%s", backward, diff)
+		}
+	}
+}
