@@ -40,7 +40,7 @@ func (s *Server) Authenticated(h http.Handler) http.Handler {
 
 // authenticate verifies the request of an exchange whose target is Gatehouse itself.
 func (x *exchange) authenticate(w http.ResponseWriter) ([]byte, *Error) {
-	sig, f := sigv4.Parse(x.signed())
+	sig, f := sigv4.Parse(sigv4.RequestOf(x.r, x.r.TLS != nil))
 	if f != nil {
 		return nil, x.to.refuse(f)
 	}

@@ -146,28 +146,8 @@ func preflight(w http.ResponseWriter) {
 
 func (s *Server) exchange(r *http.Request) *exchange {
 	x := &exchange{s: s, r: r, call: &call{requestID: uuid.NewString(), sealer: s.sealer}}
-	x.path, x.query = rawTarget(r)
+	x.path, x.query = sigv4.RawTarget(r)
 	return x
-}
-
-// rawTarget returns the path and query exactly as they were on the wire: what is
-// signed must not be rebuilt from decoded forms.
-func rawTarget(r *http.Request) (path, query string) {
-	if r.RequestURI == "" { // not from a socket
-		return cmp.Or(r.URL.EscapedPath(), "/"), r.URL.RawQuery
-	}
-	uri := r.RequestURI
-	if !strings.HasPrefix(uri, "/") { // absolute form
-		if _, rest, ok := strings.Cut(uri, "://"); ok {
-			if i := strings.IndexAny(rest, "/?"); i >= 0 {
-				uri = rest[i:]
-			} else {
-				uri = "/"
-			}
-		}
-	}
-	path, query, _ = strings.Cut(uri, "?")
-	return cmp.Or(path, "/"), query
 }
 
 // extra returns the handler that is no AWS API, or nil.
@@ -187,7 +167,7 @@ func (s *Server) extra(path string) http.Handler {
 // answer does the work of [Server.ServeHTTP] up to the encoded response.
 func (x *exchange) answer(w http.ResponseWriter) (response, *Error) {
 	s, r := x.s, x.r
-	sig, failure := sigv4.Parse(x.signed())
+	sig, failure := sigv4.Parse(sigv4.RequestOf(r, r.TLS != nil))
 	if failure != nil {
 		sig = nil
 	}
@@ -252,13 +232,6 @@ func ofOperation(op string) string {
 		return ""
 	}
 	return " (operation " + short(op) + ")"
-}
-
-func (x *exchange) signed() sigv4.Request {
-	return sigv4.Request{
-		Method: x.r.Method, RawPath: x.path, RawQuery: x.query, Host: x.r.Host,
-		Header: x.r.Header, Length: x.r.ContentLength, TLS: x.r.TLS != nil,
-	}
 }
 
 // readBody reads the whole body, up to limit bytes.

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse-iot/gatehouse/internal/api/sigv4"
 	"github.com/gatehouse-iot/gatehouse/internal/registry"
 )
 
@@ -27,6 +28,9 @@ type source interface {
 	// ThingGrants returns the facts of a thing and the policies of its groups,
 	// all of one moment, or a ResourceNotFound *registry.Error.
 	ThingGrants(ctx context.Context, name string) (registry.ConnectionThing, []registry.EffectivePolicy, error)
+	// Signer returns an access key and the user that it acts as; ok is false for
+	// a key that is not there.
+	Signer(ctx context.Context, accessKeyID string) (key registry.AccessKey, user registry.User, ok bool, err error)
 	// UserByID returns a user, or a ResourceNotFound *registry.Error.
 	UserByID(ctx context.Context, userID string) (registry.User, error)
 	// Watch calls fn for every change after its commit and before the
@@ -57,6 +61,8 @@ type Service struct {
 	log       *slog.Logger
 	clock     *clock
 	stop      func()
+
+	signatures sigv4.Verifier
 
 	certificates  *bounded[Fingerprint, *Certificate]
 	granted       *bounded[string, *grants]      // by certificate ID or user ID
