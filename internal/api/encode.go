@@ -18,6 +18,7 @@ type response struct {
 	header      http.Header // beside those that every answer has; may be nil
 	contentType string      // empty: there is no body
 	body        []byte
+	stream      func(http.ResponseWriter) // in place of body: writes until the stream ends
 }
 
 // encodeREST writes the output of a rest-json operation. A nil out is an empty one.

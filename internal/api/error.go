@@ -13,6 +13,7 @@ type Error struct {
 	Message     string // one sentence that names the resource; nothing internal
 	ResourceARN string // member resourceArn, of those exceptions that have it
 	ResourceID  string // member resourceId, likewise
+	Members     string // further members of the body, as JSON without braces: `"queryCompileError":{...}`
 	cause       error  // for our log only; may be nil
 }
 
@@ -24,6 +25,12 @@ func Errorf(code string, status int, format string, args ...any) *Error {
 // WithResource returns e with the members resourceArn and resourceId set.
 func (e *Error) WithResource(arn, id string) *Error {
 	e.ResourceARN, e.ResourceID = arn, id
+	return e
+}
+
+// WithMembers returns e with further members of the body, as JSON without braces.
+func (e *Error) WithMembers(members string) *Error {
+	e.Members = members
 	return e
 }
 

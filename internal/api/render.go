@@ -50,6 +50,9 @@ func (t target) render(e *Error, requestID string) response {
 				b = appendQuoted(b, extra.value)
 			}
 		}
+		if e.Members != "" {
+			b = append(append(b, ','), e.Members...)
+		}
 		r.body = append(b, '}')
 	}
 	return r
@@ -115,6 +118,11 @@ func (r response) write(w http.ResponseWriter, method string) {
 	maps.Copy(h, r.header)
 	if r.contentType != "" {
 		h.Set("Content-Type", r.contentType)
+	}
+	if r.stream != nil {
+		w.WriteHeader(r.status)
+		r.stream(w)
+		return
 	}
 	h.Set("Content-Length", strconv.Itoa(len(r.body)))
 	w.WriteHeader(r.status)

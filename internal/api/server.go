@@ -208,7 +208,7 @@ func (x *exchange) answer(w http.ResponseWriter) (response, *Error) {
 	if e != nil {
 		return response{}, e
 	}
-	body, e := x.readBody(w, s.cfg.MaxBody)
+	body, e := x.readBody(w, to.maxBody(s.cfg.MaxBody))
 	if e != nil {
 		return response{}, e
 	}
@@ -221,10 +221,14 @@ func (x *exchange) answer(w http.ResponseWriter) (response, *Error) {
 	if to.bound == nil {
 		return response{}, Errorf("NotImplementedException", http.StatusNotImplemented, "Gatehouse does not implement the service %s yet%s.", to.name, ofOperation(to.op))
 	}
-	if to.bound.Protocol == QueryXML {
+	switch to.bound.Protocol {
+	case QueryXML:
 		return x.callQuery(query, body)
+	case JSON:
+		return x.callJSON(body)
+	default:
+		return x.callREST(query, body)
 	}
-	return x.callREST(query, body)
 }
 
 func ofOperation(op string) string {

@@ -51,6 +51,8 @@ func (b *binding) target() target {
 	switch {
 	case b.Protocol == QueryXML:
 		t.style, t.ns = styleXML, b.XMLNamespace
+	case b.Protocol == JSON:
+		t.style, t.json = styleJSON1, b.JSONVersion
 	case b.Scopes[0] == "iotdata":
 		t.style = styleData
 	}

@@ -21,6 +21,7 @@ const (
 	Boolean               // bool
 	Timestamp             // Time
 	Blob                  // []byte; nil is absent
+	Events                // EventStream, of an output; its members are the events
 )
 
 // A Shape describes the values of one type of a model: how they travel and what
@@ -76,6 +77,7 @@ type Protocol uint8
 const (
 	RESTJSON Protocol = iota
 	QueryXML
+	JSON // awsJson: POST /, the operation in X-Amz-Target
 )
 
 // A Service is one AWS API, bound to its implementation. The generated packages
@@ -86,7 +88,8 @@ type Service struct {
 	Version      string // "2015-05-28"
 	Protocol     Protocol
 	Scopes       []string // names of the credential scope that mean this service
-	XMLNamespace string
+	XMLNamespace string   // QueryXML only
+	JSONVersion  string   // in the content type, JSON only: "1.1"
 	Operations   []Operation
 
 	// MapError, if set, turns a handler's error into what the client sees, or

@@ -29,6 +29,7 @@ var services = []service{
 	{file: "iot.json", pkg: "iot", scopes: []string{"iot", "execute-api"}, rest: []string{"ListAttachedPolicies.target"}},
 	{file: "iot-data.json", pkg: "iotdata", scopes: []string{"iotdata", "iotdevicegateway"}, rest: []string{"Publish.topic", "GetRetainedMessage.topic"}},
 	{file: "sts.json", pkg: "sts", scopes: []string{"sts"}},
+	{file: "logs.json", pkg: "logs", scopes: []string{"logs"}},
 }
 
 func main() {

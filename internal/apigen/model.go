@@ -17,6 +17,7 @@ type model struct {
 	Metadata struct {
 		APIVersion      string `json:"apiVersion"`
 		Protocol        string `json:"protocol"`
+		JSONVersion     string `json:"jsonVersion"`
 		ServiceFullName string `json:"serviceFullName"`
 		ServiceID       string `json:"serviceId"`
 		XMLNamespace    string `json:"xmlNamespace"`
@@ -111,6 +112,15 @@ func load(file string) (*model, error) {
 		return nil, err
 	}
 	for name, s := range m.Shapes {
+		if s.EventStream && m.Metadata.Protocol == "json" {
+			for mn, mem := range s.Members {
+				if m.Shapes[mem.Shape].Exception { // these are sent as errors
+					delete(s.Members, mn)
+				}
+			}
+			s.Type = "events"
+			continue
+		}
 		if s.EventStream || s.Streaming {
 			return nil, fmt.Errorf("%s: shape %s streams, which is not supported", file, name)
 		}

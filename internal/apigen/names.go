@@ -129,6 +129,8 @@ func (g *generator) goType(n string) string {
 		return "bool"
 	case "timestamp":
 		return "api.Time"
+	case "events":
+		return "api.EventStream"
 	default: // blob
 		return "[]byte"
 	}
@@ -140,7 +142,7 @@ func (g *generator) goType(n string) string {
 func (g *generator) fieldType(s *shape, mn string) string {
 	t := g.goType(s.Members[mn].Shape)
 	switch g.Shapes[s.Members[mn].Shape].Type {
-	case "list", "map", "blob":
+	case "list", "map", "blob", "events":
 		return t
 	case "structure":
 		return "*" + t

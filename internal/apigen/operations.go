@@ -33,10 +33,13 @@ func (g *generator) operations() {
 	g.p("\n// NewService binds the operations to the wire: give it to [api.NewServer].")
 	g.p("func NewService(h Operations) *api.Service {")
 	g.p("return &api.Service{")
-	protocol := map[string]string{"rest-json": "RESTJSON", "query": "QueryXML"}[g.Metadata.Protocol]
+	protocol := map[string]string{"rest-json": "RESTJSON", "query": "QueryXML", "json": "JSON"}[g.Metadata.Protocol]
 	g.p("ID: ServiceID, Name: %q, Version: Version, Protocol: api.%s, Scopes: %#v,", g.Metadata.ServiceFullName, protocol, g.scopes)
 	if g.Metadata.XMLNamespace != "" {
 		g.p("XMLNamespace: %q,", g.Metadata.XMLNamespace)
+	}
+	if protocol == "JSON" {
+		g.p("JSONVersion: %q,", g.Metadata.JSONVersion)
 	}
 	g.p("Operations: []api.Operation{")
 	for _, n := range ops {
@@ -92,8 +95,11 @@ func (g *generator) info(n string) string {
 	if slices.Contains(errs, "ValidationException") || g.Metadata.Protocol == "query" {
 		invalid = "ValidationException"
 	}
-	if g.Metadata.Protocol == "query" {
+	switch g.Metadata.Protocol {
+	case "query":
 		invalid = "ValidationError"
+	case "json":
+		invalid = "InvalidParameterException"
 	}
 	fmt.Fprintf(&b, ", Invalid: %q, Errors: %#v", invalid, errs)
 	if p := g.Pagination[n]; p != nil {

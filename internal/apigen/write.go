@@ -21,7 +21,7 @@ func (g *generator) types() {
 			structs = append(structs, n)
 		case len(s.Enum) > 0:
 			enums = append(enums, n)
-		case s.Type == "timestamp":
+		case s.Type == "timestamp", s.Type == "events":
 			times = true
 		}
 	}
@@ -62,7 +62,7 @@ func (g *generator) types() {
 
 var kinds = map[string]string{
 	"structure": "Structure", "list": "List", "map": "Map", "string": "String", "integer": "Integer", "long": "Long",
-	"float": "Float", "double": "Double", "boolean": "Boolean", "timestamp": "Timestamp", "blob": "Blob",
+	"float": "Float", "double": "Double", "boolean": "Boolean", "timestamp": "Timestamp", "blob": "Blob", "events": "Events",
 }
 
 // shapes writes the table from which the runtime decodes, validates and encodes.
