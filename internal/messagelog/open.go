@@ -1,8 +1,14 @@
 package messagelog
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // Options are what [Open] needs.
@@ -12,9 +18,43 @@ type Options struct {
 	MaxBytes   int64        // of all files; default 8 GiB
 	MinFree    int64        // bytes that must stay free on the file system; default 256 MiB
 	Log        *slog.Logger // required
+
+	fs vfs.FS // tests: another file system
 }
 
-// Open opens the log in a folder, or makes one.
+const (
+	defaultMaxBytes = 8 << 30
+	defaultMinFree  = 256 << 20
+)
+
+// Open opens the log in a folder, or makes one. The error is [ErrInUse] when another process has it.
 func Open(o Options) (Log, error) {
-	return nil, errors.New("message log: not built yet")
+	if o.Dir == "" || o.Log == nil {
+		return nil, errors.New("message log: Dir and Log are required")
+	}
+	o.MaxBytes = cmp.Or(o.MaxBytes, defaultMaxBytes)
+	o.MinFree = cmp.Or(o.MinFree, defaultMinFree)
+	if o.fs == nil {
+		o.fs = vfs.Default
+	}
+	if err := o.fs.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("message log: %w", err)
+	}
+	if o.fs == vfs.Default {
+		if err := os.Chmod(o.Dir, 0o700); err != nil {
+			return nil, fmt.Errorf("message log: %w", err)
+		}
+	}
+	lock, err := pebble.LockDirectory(o.Dir, o.fs)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrInUse, o.Dir, err)
+	}
+	s := newStore(o, lock)
+	e, ix, err := s.openEngine()
+	if err != nil {
+		lock.Close() // nothing was written under it
+		return nil, fmt.Errorf("message log: open %s: %w", o.Dir, err)
+	}
+	s.start(e, ix)
+	return s, nil
 }

@@ -1,0 +1,172 @@
+package messagelog
+
+import (
+	"encoding/binary"
+	"errors"
+	"math/bits"
+	"time"
+)
+
+// The first byte of a stored value tells its form, so that a later one can change it.
+const (
+	bodyForm    = 1
+	messageForm = 1
+	sessionForm = 1
+)
+
+// errStored is what a value on disk that cannot be read gives: it passed the checksums of the store,
+// so it is from another version.
+var errStored = errors.New("message log: stored value of an unknown form")
+
+const flagRetain = 1 << 2 // beside the two bits of the QoS
+
+// millis is t as stored: 0 for the zero time.
+func millis(t time.Time) uint64 {
+	if t.IsZero() {
+		return 0
+	}
+	return uint64(max(1, t.UnixMilli()))
+}
+
+func fromMillis(ms uint64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(ms))
+}
+
+func uvarintLen(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }
+
+// bodyLen is how many bytes appendBody adds.
+func bodyLen(m *Message) int {
+	return 2 + uvarintLen(millis(m.Published)) + uvarintLen(millis(m.Expires)) +
+		uvarintLen(uint64(len(m.Topic))) + uvarintLen(uint64(len(m.Properties))) + m.size()
+}
+
+// size is what a message counts for in a queue, in bytes.
+func (m *Message) size() int { return len(m.Topic) + len(m.Properties) + len(m.Payload) }
+
+func appendBody(b []byte, m *Message) []byte {
+	head := m.QoS & 3
+	if m.Retain {
+		head |= flagRetain
+	}
+	b = append(b, bodyForm, head)
+	b = binary.AppendUvarint(b, millis(m.Published))
+	b = binary.AppendUvarint(b, millis(m.Expires))
+	b = binary.AppendUvarint(b, uint64(len(m.Topic)))
+	b = append(b, m.Topic...)
+	b = binary.AppendUvarint(b, uint64(len(m.Properties)))
+	b = append(b, m.Properties...)
+	return append(b, m.Payload...)
+}
+
+// A reader takes a stored value apart; after a failure all it gives is empty, and bad is set.
+type reader struct {
+	b   []byte
+	bad bool
+}
+
+func (r *reader) byte() byte {
+	if len(r.b) == 0 {
+		r.bad = true
+		return 0
+	}
+	v := r.b[0]
+	r.b = r.b[1:]
+	return v
+}
+
+func (r *reader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 {
+		r.bad, r.b = true, nil
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *reader) bytes() []byte {
+	n := r.uvarint()
+	if n > uint64(len(r.b)) {
+		r.bad, r.b = true, nil
+		return nil
+	}
+	v := r.b[:n:n]
+	r.b = r.b[n:]
+	return v
+}
+
+// decodeBody reads what appendBody wrote. m aliases b; the topic is like's if it is the same.
+func decodeBody(b []byte, like string) (m Message, err error) {
+	r := reader{b: b}
+	form, head := r.byte(), r.byte()
+	m.QoS, m.Retain = head&3, head&flagRetain != 0
+	m.Published, m.Expires = fromMillis(r.uvarint()), fromMillis(r.uvarint())
+	topic := r.bytes()
+	if m.Topic = like; string(topic) != like {
+		m.Topic = string(topic)
+	}
+	m.Properties = r.bytes()
+	m.Payload = r.b
+	if r.bad || form != bodyForm {
+		return Message{}, errStored
+	}
+	return m, nil
+}
+
+// seconds is a time in 32 bits, rounded up, for what is kept in memory; 0 is never.
+func seconds(t time.Time) uint32 {
+	if t.IsZero() {
+		return 0
+	}
+	return uint32(min(max(1, (t.UnixMilli()+999)/1000), 1<<32-1))
+}
+
+// inlineBytes is the size up to which a message's body lies beside its references: one key less to
+// write and to remove. The bodies of larger ones would slow the start, which reads all references.
+const inlineBytes = 1 << 10
+
+// A head is what is stored of a message before its body.
+type head struct {
+	size    uint32 // of topic, properties and payload
+	expires uint32 // seconds since 1970, 0 never
+	queues  uint32 // how many
+	refs    []byte // appendRef for each
+}
+
+func (h *head) len() int {
+	return 1 + uvarintLen(uint64(h.size)) + uvarintLen(uint64(h.expires)) + uvarintLen(uint64(h.queues)) + len(h.refs)
+}
+
+func appendHead(b []byte, h *head) []byte {
+	b = append(b, messageForm)
+	b = binary.AppendUvarint(b, uint64(h.size))
+	b = binary.AppendUvarint(b, uint64(h.expires))
+	b = binary.AppendUvarint(b, uint64(h.queues))
+	return append(b, h.refs...)
+}
+
+func appendRef(b []byte, r Reference) []byte {
+	return binary.AppendUvarint(b, uint64(r.Queue)<<3|uint64(r.Flags&MaxFlags))
+}
+
+// decodeHead reads what appendHead wrote, but for h.refs: it calls each for each reference, which may
+// look at the rest of h. It returns what follows, the body if it is inline.
+func decodeHead(b []byte, h *head, each func(Reference)) (body []byte, err error) {
+	r := reader{b: b}
+	form, size, expires, queues := r.byte(), r.uvarint(), r.uvarint(), r.uvarint()
+	if r.bad || form != messageForm || max(size, expires, queues) > 1<<32-1 {
+		return nil, errStored
+	}
+	*h = head{size: uint32(size), expires: uint32(expires), queues: uint32(queues)}
+	for range queues {
+		v := r.uvarint()
+		if r.bad {
+			return nil, errStored
+		}
+		each(Reference{Queue: QueueID(v >> 3), Flags: byte(v & MaxFlags)})
+	}
+	return r.b, nil
+}
