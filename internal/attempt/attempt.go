@@ -161,6 +161,13 @@ func (a *Attempt) Refused() bool {
 	return a.record.Outcome == Failed
 }
 
+// Code is the code of the check that refused the attempt, "" if none did.
+func (a *Attempt) Code() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.record.Code
+}
+
 // End closes the attempt and hands it to the store. The second call does nothing.
 func (a *Attempt) End() {
 	a.mu.Lock()

@@ -1,16 +1,25 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/gatehouse-iot/gatehouse/internal/api"
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/internal/identity"
+	"github.com/gatehouse-iot/gatehouse/policy"
 )
+
+// dataPlane answers the operations of AWS's data plane: [api.Server].
+type dataPlane interface {
+	ServeDevice(w http.ResponseWriter, r *http.Request, d api.DeviceCall, finish func(api.Outcome))
+}
 
 // An httpAnswer is a refusal as AWS's data plane words it. Source: connect sheet 6.1.
 type httpAnswer struct {
@@ -22,21 +31,37 @@ type httpAnswer struct {
 var (
 	answerForbidden  = httpAnswer{http.StatusForbidden, "ForbiddenException", "Forbidden"}
 	answerNotFound   = httpAnswer{http.StatusNotFound, "ResourceNotFoundException", "Not Found"}
-	answerMethod     = httpAnswer{http.StatusMethodNotAllowed, "MethodNotAllowedException", "Method Not Allowed"}
 	answerTooLarge   = httpAnswer{http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException", "Request entity too large"}
 	answerBadRequest = httpAnswer{http.StatusBadRequest, "InvalidRequestException", "Bad Request"}
 )
 
-func notBuilt(operation string) httpAnswer {
-	return httpAnswer{http.StatusNotImplemented, "NotImplementedException", operation + " is not implemented yet"}
+func notBuilt(operation string) *httpAnswer {
+	return &httpAnswer{http.StatusNotImplemented, "NotImplementedException", operation + " is not implemented yet"}
 }
 
-// answer answers one request.
+// answer answers one request: who may come in by this door, the body, who sent
+// it, and then the operation; or it makes the connection a WebSocket.
 func (hc *httpConn) answer(w http.ResponseWriter, r *http.Request) {
+	at := hc.record(r)
+	header := w.Header()
+	header["x-amzn-RequestId"] = []string{at.ID()} // AWS's spelling, not Go's
+	header.Set("Access-Control-Allow-Origin", "*")
+	header.Set("Access-Control-Expose-Headers", "x-amzn-ErrorMessage, x-amzn-RequestId, x-amzn-ErrorType, Date")
+	if r.URL.Path == webSocketPath && !hc.c.route.wantsCertificate() && r.Method == http.MethodGet {
+		if hc.upgrade(w, r, at) {
+			return // the connection goes on, and its attempt with it
+		}
+	} else {
+		hc.request(w, r, at)
+	}
+	at.End()
+}
+
+// record begins the attempt of a request. That of the connection serves the first one.
+func (hc *httpConn) record(r *http.Request) *attempt.Attempt {
 	at := hc.c.at
 	if hc.requests.Add(1) > 1 {
 		at = hc.c.s.cfg.Attempts.Begin(hc.c.door, hc.c.wire.RemoteAddr(), hc.c.wire.LocalAddr())
-		defer at.End()
 		at.SetSNI(hc.c.sni)
 		if hc.c.who.ID != "" {
 			at.SetCertificate(hc.c.who.ID, nil)
@@ -48,134 +73,133 @@ func (hc *httpConn) answer(w http.ResponseWriter, r *http.Request) {
 		at.SetSDK(agent)
 	}
 	at.Pass(check.HTTPRequest, attempt.F("method", r.Method), attempt.F("path", r.URL.Path))
+	return at
+}
 
+// request answers a request of the data plane.
+func (hc *httpConn) request(w http.ResponseWriter, r *http.Request, at *attempt.Attempt) {
 	// The body is taken off the wire first, within AWS's bound, so that the
 	// device is listening when the answer comes.
-	n, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, maxBodyBytes))
-	var a httpAnswer
+	body, refused := readBody(w, r, at)
+	if refused == nil && hc.c.refusedBefore("") {
+		refused = &answerForbidden // connect sheet 5.1 rows 11 and 14
+	}
+	var who caller
+	if refused == nil {
+		who, refused = hc.authenticate(r.Context(), r, body, false, at)
+	}
+	if refused == nil {
+		if operation := unbuiltOperation(r); operation != "" {
+			at.Fail(check.HTTPNotBuilt, attempt.F("method", r.Method), attempt.F("path", r.URL.Path), attempt.F("action", operation))
+			refused = notBuilt(operation)
+		}
+	}
+	if refused == nil {
+		refused = hc.operate(w, r, who, body, at)
+	}
+	if refused != nil {
+		hc.diagnosis(w, at)
+		refused.write(w, at.ID())
+	}
+}
+
+// readBody reads the body of a request, or refuses one that is too large or cut short.
+func readBody(w http.ResponseWriter, r *http.Request, at *attempt.Attempt) ([]byte, *httpAnswer) {
+	if r.ContentLength == 0 {
+		return nil, nil
+	}
+	var b bytes.Buffer
+	if r.ContentLength > 0 {
+		b.Grow(int(min(r.ContentLength+bytes.MinRead, 16<<10))) // a length is only a claim
+	}
+	n, err := io.Copy(&b, http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	_, over := errors.AsType[*http.MaxBytesError](err)
 	switch {
-	case err != nil && n >= maxBodyBytes-1:
+	case over || n == maxBodyBytes:
 		at.Fail(check.LimitPayload, attempt.F("offered", "more than "+strconv.Itoa(maxBodyBytes-1)+" bytes"), attempt.F("required", "at most "+strconv.Itoa(maxBodyBytes-1)+" bytes"))
-		a = answerTooLarge
+		return nil, &answerTooLarge
 	case err != nil:
 		at.Fail(check.HTTPMalformed, attempt.F("reason", clipText(err.Error())))
-		a = answerBadRequest
-	default:
-		a = hc.decide(r, at)
+		return nil, &answerBadRequest
 	}
-	a.write(w, at.ID())
+	return b.Bytes(), nil
 }
 
-// decide refuses the request as far as this Gatehouse can judge it: who may use
-// this door, whether the path exists, and what is not built yet.
-func (hc *httpConn) decide(r *http.Request, at *attempt.Attempt) httpAnswer {
+// operate lets the data plane answer, and records what became of it.
+func (hc *httpConn) operate(w http.ResponseWriter, r *http.Request, who caller, body []byte, at *attempt.Attempt) *httpAnswer {
 	c := hc.c
-	method, path := attempt.F("method", r.Method), attempt.F("path", r.URL.Path)
-	if c.refusedBefore("") {
-		return answerForbidden // connect sheet 5.1 rows 11 and 14
+	if c.s.cfg.Data == nil {
+		at.Fail(check.HTTPNotBuilt, attempt.F("method", r.Method), attempt.F("path", r.URL.Path))
+		return notBuilt("The data plane")
 	}
-	if !c.route.wantsCertificate() {
-		switch {
-		case isSigned(r):
-			at.Fail(check.SigV4NotBuilt, method, path)
-			return notBuilt("Signature Version 4 for device requests")
-		case hasAuthorizer(r) || c.route.auth == authCustom:
-			at.Fail(check.AuthorizerNotBuilt, method, path)
-			return notBuilt("A custom authorizer")
+	auth, err := c.mayDo(r.Context(), who, identity.Facts{Protocol: policy.HTTP, DomainName: c.sni, SourceIP: remote(c.wire.Conn).Addr()})
+	if err != nil {
+		return hc.failed(r.Context(), at, "authorize", err)
+	}
+	call := api.DeviceCall{
+		Caller:  api.Caller{AccessKeyID: who.accessKeyID, Account: who.who.AccountID, ARN: who.who.ARN, UserID: who.who.ID, Access: auth},
+		Attempt: at, Body: body,
+	}
+	c.s.cfg.Data.ServeDevice(w, r, call, func(o api.Outcome) {
+		recordOutcome(r, o, at)
+		if o.Err != nil {
+			hc.diagnosis(w, at)
 		}
-		// No credentials at all: a device with a certificate that TLS did
-		// not ask for. Source: PROBLEMS K-01.
-		at.Fail(check.HTTPPortForCertAuth, method, path, attempt.F("required", "port 8443, or ALPN "+alpnHTTPCert))
-		if c.bare {
-			at.Warn(check.TLSALPNAbsent, attempt.F("required", alpnHTTPCert)) // perhaps it did not reach the TLS library: PROBLEMS C-11
-		}
-		return answerForbidden
-	}
-	operation, a := operationOf(r)
-	switch {
-	case operation == "":
-		at.Fail(check.HTTPNotFound, method, path)
-		return a
-	case isUpgrade(r):
-		at.Fail(check.WebSocketNotBuilt, method, path)
-	default:
-		at.Fail(check.HTTPNotBuilt, method, path, attempt.F("action", operation))
-	}
-	return notBuilt(operation)
+	})
+	return nil
 }
 
-// operationOf names the operation of the data plane that a request asks for,
-// or says how a request for none is answered. Source: connect sheet 6, 7, 1.5.
-func operationOf(r *http.Request) (operation string, a httpAnswer) {
+// recordOutcome records the refusal of an operation that has recorded none itself.
+func recordOutcome(r *http.Request, o api.Outcome, at *attempt.Attempt) {
+	method, path := attempt.F("method", r.Method), attempt.F("path", r.URL.Path)
+	switch e := o.Err; {
+	case e == nil || at.Refused():
+	case o.Denied.Action != "":
+		at.Fail(check.AuthzRequest, attempt.F("action", o.Denied.Action), attempt.F("resource", o.Denied.Resource))
+	case e.Status == http.StatusMethodNotAllowed:
+		at.Fail(check.HTTPMethod, method, path, attempt.F("reason", e.Message))
+	case e.Status == http.StatusNotFound && o.Operation == "":
+		at.Fail(check.HTTPNotFound, method, path)
+	case e.Status == http.StatusNotImplemented:
+		at.Fail(check.HTTPNotBuilt, method, path, attempt.F("action", o.Operation))
+	case e.Status >= http.StatusInternalServerError:
+		at.Fail(check.ServerError, attempt.F("error", o.Operation))
+	default:
+		at.Fail(check.HTTPRefused, method, path, attempt.F("reply", strconv.Itoa(e.Status)+" "+e.Code), attempt.F("reason", e.Message))
+	}
+}
+
+// diagnosis tells the device which check refused it, where the operator wants that.
+func (hc *httpConn) diagnosis(w http.ResponseWriter, at *attempt.Attempt) {
+	if hc.c.s.cfg.Explain {
+		w.Header()["x-gatehouse-diagnosis"] = []string{at.Code()}
+	}
+}
+
+// unbuiltOperation names the operation that a request asks for, when it is one of
+// those that no service here knows yet. Source: connect sheet 1.5; api sheet 2.
+func unbuiltOperation(r *http.Request) string {
 	// The escaped path tells "a%2Fb" (one label) from "a/b".
 	labels := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
-	is := func(methods ...string) bool {
-		return slices.Contains(methods, r.Method)
-	}
-	methods := func(table map[string]string) (string, httpAnswer) {
-		if op := table[r.Method]; op != "" {
-			return op, httpAnswer{}
-		}
-		return "", answerMethod
-	}
-	n := len(labels)
-	switch {
-	case labels[0] == "topics" && n >= 2 && labels[1] != "":
-		return methods(map[string]string{"POST": "Publish"})
-	case labels[0] == "mqtt" && n == 1:
-		if is("GET") {
-			return "MQTT over WebSocket", httpAnswer{}
-		}
-	case labels[0] == "retainedMessage" && n == 1:
-		return methods(map[string]string{"GET": "ListRetainedMessages"})
-	case labels[0] == "retainedMessage" && n >= 2:
-		return methods(map[string]string{"GET": "GetRetainedMessage"})
-	case labels[0] == "connections" && n == 2:
-		return methods(map[string]string{"DELETE": "DeleteConnection", "GET": "GetConnection"})
-	case labels[0] == "connections" && n == 3 && labels[2] == "subscriptions":
-		return methods(map[string]string{"GET": "ListSubscriptions"})
-	case labels[0] == "connections" && n == 3 && labels[2] == "messages":
-		return methods(map[string]string{"POST": "SendDirectMessage"})
-	case labels[0] == "things" && n == 3 && labels[2] == "shadow":
-		return methods(map[string]string{"GET": "GetThingShadow", "POST": "UpdateThingShadow", "DELETE": "DeleteThingShadow"})
+	by := func(table map[string]string) string { return table[r.Method] }
+	switch n := len(labels); {
 	case labels[0] == "things" && n == 3 && labels[2] == "jobs":
-		return methods(map[string]string{"GET": "GetPendingJobExecutions"})
+		return by(map[string]string{"GET": "GetPendingJobExecutions"})
 	case labels[0] == "things" && n == 4 && labels[2] == "jobs" && (labels[3] == "$next" || labels[3] == "%24next"):
-		return methods(map[string]string{"PUT": "StartNextPendingJobExecution", "GET": "DescribeJobExecution"})
+		return by(map[string]string{"PUT": "StartNextPendingJobExecution", "GET": "DescribeJobExecution"})
 	case labels[0] == "things" && n == 4 && labels[2] == "jobs":
-		return methods(map[string]string{"GET": "DescribeJobExecution", "POST": "UpdateJobExecution"})
-	case labels[0] == "api" && n == 5 && labels[1] == "things" && labels[2] == "shadow" && labels[3] == "ListNamedShadowsForThing":
-		return methods(map[string]string{"GET": "ListNamedShadowsForThing"})
+		return by(map[string]string{"GET": "DescribeJobExecution", "POST": "UpdateJobExecution"})
 	case labels[0] == "role-aliases" && n == 3 && labels[2] == "credentials":
-		return methods(map[string]string{"GET": "AssumeRoleWithCertificate"})
+		return by(map[string]string{"GET": "AssumeRoleWithCertificate"})
 	}
-	return "", answerNotFound
-}
-
-// isSigned tells whether a request carries a signature of version 4, in its
-// header or its query.
-func isSigned(r *http.Request) bool {
-	return strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256") || r.URL.Query().Has("X-Amz-Signature")
-}
-
-// hasAuthorizer tells whether a request asks for a custom authorizer.
-func hasAuthorizer(r *http.Request) bool {
-	const name = "x-amz-customauthorizer-name"
-	return r.Header.Get(name) != "" || r.URL.Query().Has(name)
-}
-
-func isUpgrade(r *http.Request) bool {
-	return strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+	return ""
 }
 
 // write sends the answer. The trailing colon after the type is AWS's.
-func (a httpAnswer) write(w http.ResponseWriter, traceID string) {
+func (a *httpAnswer) write(w http.ResponseWriter, traceID string) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
-	h["x-amzn-RequestId"] = []string{traceID} // AWS's spelling, not Go's
 	h["x-amzn-ErrorType"] = []string{a.kind + ":"}
-	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "x-amzn-ErrorMessage, x-amzn-RequestId, x-amzn-ErrorType, Date")
 	body, err := json.Marshal(struct {
 		Message string `json:"message"`
 		TraceID string `json:"traceId"`

@@ -128,6 +128,9 @@ func (hc *httpConn) Close() error {
 	return nil
 }
 
+// release lets net/http go, which has handed the connection over.
+func (hc *httpConn) release() { hc.once.Do(func() { close(hc.closed) }) }
+
 // oneConn is a listener that has one connection, and then waits for its end.
 type oneConn struct {
 	conn net.Conn

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"net"
 	"os"
 	"time"
 	"unicode/utf8"
@@ -41,16 +42,32 @@ func (c *session) carryMQTT() {
 			return
 		}
 	}
+	nc := &prefixed{Conn: c.tls, first: first}
 	if c.route.auth != authCertificate {
-		c.at.Fail(check.AuthorizerNotBuilt, attempt.F("alpn", c.route.alpn))
+		c.stranger(nc)
 		return
 	}
-	nc := &prefixed{Conn: c.tls, first: first}
+	c.serveMQTT(nc, caller{who: c.who}, policy.MQTT, mqttconn.Lifetime{})
+}
+
+// serveMQTT hands a stream of MQTT packets to mqttconn until it ends.
+func (c *session) serveMQTT(nc net.Conn, who caller, protocol policy.Protocol, lifetime mqttconn.Lifetime) {
 	info := mqttconn.Info{
-		Remote: remote(c.wire.Conn),
-		Facts:  identity.Facts{Protocol: policy.MQTT, DomainName: c.sni, SourceIP: remote(c.wire.Conn).Addr()},
+		Remote:   remote(c.wire.Conn),
+		Facts:    identity.Facts{Protocol: protocol, DomainName: c.sni, SourceIP: remote(c.wire.Conn).Addr()},
+		Lifetime: lifetime,
 	}
-	c.s.cfg.MQTT.Serve(c.sig.stop, nc, info, c.who, c.at)
+	c.s.cfg.MQTT.Serve(c.sig.stop, nc, info, who.who, c.at)
+}
+
+// stranger carries MQTT of somebody whom neither a certificate nor a signature
+// names: user name and password of the CONNECT are for a custom authorizer.
+// Source: connect sheet 2, 7.
+func (c *session) stranger(nc net.Conn) {
+	c.at.Fail(check.AuthorizerNotBuilt, attempt.F("alpn", c.route.alpn))
+	if w, ok := nc.(interface{ CloseWrite() error }); ok {
+		_ = w.CloseWrite() // the device may be gone
+	}
 }
 
 // readFirst reads the first bytes that the device sends, enough to recognise a

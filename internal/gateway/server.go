@@ -31,6 +31,12 @@ type Config struct {
 	MQTT      mqttServer        // required
 	Endpoints *Endpoints        // required
 
+	// Data answers the HTTPS requests of devices. Default: none is built.
+	Data dataPlane
+	// Explain tells a refused HTTPS client which check refused it, in the header
+	// x-gatehouse-diagnosis.
+	Explain bool
+
 	// ServerCertificate chooses the certificate for a client, as
 	// tls.Config.GetCertificate does. Required. The endpoint of the server name
 	// was found before it is asked.
