@@ -1,68 +1,109 @@
-// Package broker routes messages between live MQTT sessions: it knows who is connected under which
+// Package broker routes messages between MQTT sessions: it knows who is connected under which
 // client ID, who subscribed to what, and carries each message to its receivers without ever making
-// its publisher wait for them. It knows no policies and no packets but the PUBLISH that it sends.
+// its publisher wait for them. What a persistent session must not lose goes through the message log.
+// It knows no policies and no packets but the PUBLISH that it sends.
 package broker
 
 import (
+	"cmp"
 	"hash/maphash"
+	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-iot/gatehouse/internal/broker/gcra"
+	"github.com/gatehouse-iot/gatehouse/internal/messagelog"
 )
+
+// Config is what a Broker needs. The zero Config makes one whose sessions end with their connections.
+type Config struct {
+	// Log keeps sessions and their messages; nil: none outlives its connection. The caller closes it
+	// after the broker.
+	Log     messagelog.Log
+	Machine *slog.Logger // broken machinery only; default: discarded
+
+	SessionExpiry time.Duration // the longest that a session is kept; default 1 h. Source: mqtt sheet 4.1
+	QueueMessages int           // messages in the queue of a session without connection; default 1,000
+	QueueBytes    int64         // and their size; default 16 MiB, also while it has a connection
+	QueueRate     gcra.Rate     // storing for sessions without connection, of all together
+	DrainRate     gcra.Rate     // sending what was stored before the connection, for each session
+}
 
 // A Broker is the meeting place of one account's clients. Use [New]. It is safe for concurrent use.
 type Broker struct {
-	index   *index
-	serial  atomic.Uint64
-	held    atomic.Int64 // chunks of output that wait for sockets
-	queued  atomic.Int64 // bytes that wait for acknowledgements; a message counts once for each receiver
-	seed    maphash.Seed
-	clients [clientShards]clientShard
+	cfg      Config
+	index    *index
+	serial   atomic.Uint64
+	held     atomic.Int64 // chunks of output that wait for sockets
+	queued   atomic.Int64 // bytes that wait for acknowledgements; a message counts once for each receiver
+	storing  gcra.Meter   // of QueueRate
+	expiries expiries
+	seed     maphash.Seed
+	clients  [clientShards]clientShard
 }
 
 const clientShards = 32 // power of two
 
 type clientShard struct {
-	mu sync.Mutex
-	m  map[string]*Client // guarded by mu
+	mu       sync.Mutex
+	m        map[string]*Client  // guarded by mu
+	sessions map[string]*Session // guarded by mu: those that outlive their connections
 }
 
-// New returns a Broker without clients.
-func New() *Broker {
-	return &Broker{index: newIndex(), seed: maphash.MakeSeed()}
+// New returns a Broker without clients. Call [Broker.Restore] before the first of them if there is a log.
+func New(cfg Config) *Broker {
+	cfg.SessionExpiry = cmp.Or(cfg.SessionExpiry, time.Hour)
+	cfg.QueueMessages = cmp.Or(cfg.QueueMessages, 1000)
+	cfg.QueueBytes = cmp.Or(cfg.QueueBytes, 16<<20)
+	if cfg.Machine == nil {
+		cfg.Machine = slog.New(slog.DiscardHandler)
+	}
+	b := &Broker{cfg: cfg, index: newIndex(), seed: maphash.MakeSeed()}
+	b.expiries.expire = b.expire
+	return b
 }
+
+// Close stops what the broker does by itself. Call it when all clients are disconnected.
+func (b *Broker) Close() { b.expiries.stop() }
 
 func (b *Broker) shard(id string) *clientShard {
 	return &b.clients[maphash.String(b.seed, id)%clientShards]
 }
 
-// Connect makes c the connection of its client ID. It returns the connection that had the ID until
-// now, or nil: that one has lost its subscriptions already, and the caller tells it to go. Call
+// Connect makes c the connection of its client ID and gives it the session that o asks for. The
+// connection that had the ID until now gets nothing more, and the caller tells it to go. Call
 // Connect only for a client that may connect: a refused CONNECT evicts nobody (mqtt sheet 2.1 #10).
-func (b *Broker) Connect(c *Client) (displaced *Client) {
+// Messages of a session that outlives the connection come after [Client.Start].
+func (b *Broker) Connect(c *Client, o SessionOptions) Connected {
 	s := b.shard(c.id)
 	s.mu.Lock()
-	displaced = s.m[c.id]
+	defer s.mu.Unlock()
+	displaced := s.m[c.id]
 	if s.m == nil {
 		s.m = make(map[string]*Client)
 	}
 	s.m[c.id] = c
-	s.mu.Unlock()
 	if displaced != nil {
-		displaced.unsubscribeAll()
+		displaced.own.unsubscribeAll()
 	}
-	return displaced
+	r := b.sessionLocked(s, c, o)
+	r.Displaced = displaced
+	return r
 }
 
-// Disconnect takes c out of the broker: it gets no further message. It does nothing if c was
-// displaced. Call it before publishing the will of c.
+// Disconnect takes c out of the broker: it gets no further message. Its session, if it outlives the
+// connection, is kept for its expiry from now on. It does nothing if c was displaced. Call it before
+// publishing the will of c.
 func (b *Broker) Disconnect(c *Client) {
 	s := b.shard(c.id)
 	s.mu.Lock()
 	if s.m[c.id] == c {
 		delete(s.m, c.id)
 	}
+	b.leaveLocked(s, c)
 	s.mu.Unlock()
-	c.unsubscribeAll()
+	c.own.unsubscribeAll()
 }
 
 // Lookup returns the live connection with the given client ID, or nil.
@@ -83,4 +124,14 @@ func (b *Broker) Connections() int {
 		s.mu.Unlock()
 	}
 	return n
+}
+
+// OnDurable calls f when everything that was published or subscribed before is on disk, with nil, or
+// with the error because of which it may not be. f is called from another goroutine and must not block.
+func (b *Broker) OnDurable(f func(error)) {
+	if b.cfg.Log == nil {
+		f(nil)
+		return
+	}
+	b.cfg.Log.OnDurable(f)
 }

@@ -3,7 +3,6 @@ package broker
 import (
 	"cmp"
 	"net"
-	"sync"
 	"time"
 )
 
@@ -60,7 +59,6 @@ type ClientConfig struct {
 // A Client is one live connection as the broker sees it. It is safe for concurrent use.
 type Client struct {
 	broker *Broker
-	serial uint64
 	id     string
 	v5     bool
 	peer   Peer
@@ -75,17 +73,16 @@ type Client struct {
 	window  *window // guarded by out.mu; nil until the first QoS 1 delivery
 	pending queue   // guarded by out.mu
 	resume  *time.Timer
+	starved bool // guarded by out.mu: a session's message waits for the output to run empty
 
-	subsMu sync.Mutex
-	subs   map[string]*subscription // guarded by subsMu; nil until the first one
-	gone   bool                     // guarded by subsMu: no subscription may be added any more
+	own     subscriber // the subscriptions, unless a session has them
+	session *Session   // set by Connect: outlives the connection; nil without one
 }
 
 // NewClient makes a client that nobody can reach before [Broker.Connect].
 func (b *Broker) NewClient(cfg ClientConfig) *Client {
 	c := &Client{
 		broker:          b,
-		serial:          b.serial.Add(1),
 		id:              cfg.ID,
 		v5:              cfg.V5,
 		peer:            cfg.Peer,
@@ -94,6 +91,7 @@ func (b *Broker) NewClient(cfg ClientConfig) *Client {
 		pendingMessages: cmp.Or(cfg.PendingMessages, 10_000),
 		pendingBytes:    cmp.Or(cfg.PendingBytes, 8<<20),
 	}
+	c.own.broker, c.own.client, c.own.serial = b, c, b.serial.Add(1)
 	c.out.init(cfg.Conn, cmp.Or(cfg.OutputBytes, 16<<20), cfg.Pace, c, &b.held)
 	return c
 }
@@ -104,60 +102,47 @@ func (c *Client) ID() string { return c.id }
 // Peer returns the connection behind the client.
 func (c *Client) Peer() Peer { return c.peer }
 
+// subscriber returns who holds the client's subscriptions.
+func (c *Client) subscriber() *subscriber {
+	if c.session != nil {
+		return &c.session.sub
+	}
+	return &c.own
+}
+
 // Subscribe adds a subscription to a valid filter, or replaces its options, and tells whether it
 // is new. It does nothing for a client that was disconnected or displaced.
 func (c *Client) Subscribe(filter string, o Options) (added bool) {
-	c.subsMu.Lock()
-	defer c.subsMu.Unlock()
-	if c.gone {
-		return false
+	added, changed := c.subscriber().subscribe(filter, o)
+	if changed && c.session != nil {
+		_ = c.session.save() // logged
 	}
-	if s := c.subs[filter]; s != nil {
-		c.broker.index.change(s, o)
-		return false
-	}
-	if c.subs == nil {
-		c.subs = make(map[string]*subscription, 1)
-	}
-	c.subs[filter] = c.broker.index.add(c, filter, o)
-	return true
+	return added
 }
 
 // Unsubscribe removes a subscription and tells whether there was one.
 func (c *Client) Unsubscribe(filter string) bool {
-	c.subsMu.Lock()
-	defer c.subsMu.Unlock()
-	s := c.subs[filter]
-	if s == nil {
-		return false
+	had := c.subscriber().unsubscribe(filter)
+	if had && c.session != nil {
+		_ = c.session.save() // logged
 	}
-	delete(c.subs, filter)
-	c.broker.index.remove(s)
-	return true
+	return had
 }
 
-// Subscriptions counts the client's subscriptions, and Subscribed tells whether filter is one.
-func (c *Client) Subscriptions() int {
-	c.subsMu.Lock()
-	defer c.subsMu.Unlock()
-	return len(c.subs)
-}
+// Subscriptions counts the client's subscriptions.
+func (c *Client) Subscriptions() int { return c.subscriber().count() }
 
 // Subscribed tells whether the client has a subscription to exactly this filter.
-func (c *Client) Subscribed(filter string) bool {
-	c.subsMu.Lock()
-	defer c.subsMu.Unlock()
-	return c.subs[filter] != nil
-}
+func (c *Client) Subscribed(filter string) bool { return c.subscriber().has(filter) }
 
-func (c *Client) unsubscribeAll() {
-	c.subsMu.Lock()
-	defer c.subsMu.Unlock()
-	c.gone = true
-	for _, s := range c.subs {
-		c.broker.index.remove(s)
+// Answer sends packets that answer the client, and does not wait. The caller bounds how many.
+func (c *Client) Answer(p []byte) {
+	c.out.mu.Lock()
+	if !c.out.closed {
+		c.out.appendLocked(p)
 	}
-	c.subs = nil
+	c.out.mu.Unlock()
+	c.out.flush(byItself)
 }
 
 // Finish sends last after all that waits, and returns when it is written or when the write deadline

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/gatehouse-iot/gatehouse/internal/messagelog"
 )
 
 const (
@@ -25,6 +27,14 @@ type Batch struct {
 	built  uint8 // bits: which frames hold the current message
 	kept   uint8 // bits: which frames wait in a queue, their memory is not ours any more
 	dirty  []*Client
+
+	storing []*receiver            // sessions that a message is being stored for
+	refs    []messagelog.Reference // and their queues
+	stored  bool                   // something was stored since Stored was asked
+	refused error                  // why the last message could not be stored
+
+	ackedIn *Session         // whose
+	acked   []messagelog.Seq // messages were acknowledged, and leave the log at Flush
 }
 
 var batches = sync.Pool{New: func() any { return new(Batch) }}
@@ -39,6 +49,7 @@ func NewBatch(now time.Time) *Batch {
 // Release gives the batch back. It must have been flushed.
 func (bt *Batch) Release() {
 	bt.reset()
+	bt.stored, bt.refused = false, nil
 	for i := range bt.frames {
 		if cap(bt.frames[i].data) > 4*chunkSize {
 			bt.frames[i].data = nil
@@ -67,16 +78,21 @@ func (bt *Batch) frame(m *Message, topic string, kind int) *frame {
 	return f
 }
 
-// Publish delivers m to everybody who subscribed to the topic of r, and counts the copies. from is
-// the publishing client, or nil. It never waits for a receiver: see [Drop].
+// Publish delivers m to everybody who subscribed to the topic of r, and counts the copies to
+// connections. from is the publishing client, or nil. It never waits for a receiver: see [Drop]. Nor
+// does it wait for the disk: see [Batch.Stored], and [Batch.Refused] for a message that went to nobody.
 func (b *Broker) Publish(bt *Batch, from *Client, r *Route, m *Message) (copies int) {
 	r.refresh(b)
 	if bt.built|bt.kept != 0 {
 		bt.reset()
 	}
+	bt.refused = nil
+	if r.stored && m.QoS > 0 && b.store(bt, from, r, m) != nil {
+		return 0
+	}
 	for i := range r.receivers {
 		rc := &r.receivers[i]
-		if rc.options.NoLocal && rc.client == from {
+		if rc.isFrom(from) || rc.session != nil && (m.QoS > 0 && rc.options.QoS > 0 || !rc.online()) {
 			continue
 		}
 		if rc.mayReceive(r.topic) && bt.deliver(rc, r.topic, m) {
@@ -84,7 +100,13 @@ func (b *Broker) Publish(bt *Batch, from *Client, r *Route, m *Message) (copies 
 		}
 	}
 	for i := range r.groups {
-		if rc := r.groups[i].choose(r.topic); rc != nil && bt.deliver(rc, r.topic, m) {
+		rc := r.groups[i].chosen
+		if !r.stored || m.QoS == 0 {
+			rc = r.groups[i].choose(r.topic)
+		} else if rc != nil && rc.storedFor() {
+			continue
+		}
+		if rc != nil && bt.deliver(rc, r.topic, m) {
 			copies++
 		}
 	}
@@ -105,24 +127,25 @@ func (rc *receiver) mayReceive(topic string) bool {
 // choose picks a random member of a shared subscription that may receive and whose window has
 // room, or else any that may receive. Source: mqtt sheet 10.
 func (g *groupReceivers) choose(topic string) *receiver {
+	g.chosen = nil
 	n := len(g.members)
 	if n == 0 {
 		return nil
 	}
-	var fallback *receiver
 	for i, first := 0, rand.IntN(n); i < n; i++ {
 		rc := &g.members[(first+i)%n]
-		if !rc.mayReceive(topic) {
+		if !rc.online() || !rc.mayReceive(topic) {
 			continue
 		}
 		if !rc.client.busy() {
+			g.chosen = rc
 			return rc
 		}
-		if fallback == nil {
-			fallback = rc
+		if g.chosen == nil {
+			g.chosen = rc
 		}
 	}
-	return fallback
+	return g.chosen
 }
 
 // busy tells whether QoS 1 messages already wait for the client.
@@ -210,35 +233,54 @@ func (c *Client) sendLocked(f *frame, now time.Time) bool {
 	if c.pending.len() > 0 {
 		return false
 	}
-	return c.passLocked(f, now)
+	return c.passLocked(f, now, 0)
 }
 
-func (c *Client) passLocked(f *frame, now time.Time) bool {
+// passLocked sends a QoS 1 frame if the window, the output and the rate allow it. seq is its place in
+// the queue of the client's session; 0: it is in none.
+func (c *Client) passLocked(f *frame, now time.Time, seq messagelog.Seq) bool {
 	if c.window == nil {
 		c.window = new(window)
 	}
-	if c.window.n >= c.receiveMax || !c.out.hasRoomLocked(len(f.data)) {
+	if c.fullLocked() {
+		return false
+	}
+	if !c.out.hasRoomLocked(len(f.data)) {
+		c.starved = true
 		return false
 	}
 	if !c.peer.MaySend(now) {
-		c.retryLocked()
+		c.retryLocked(soon)
 		return false
 	}
-	c.out.appendPatchedLocked(f.data, f.id, c.window.take(now, len(f.data), f.topic))
+	id := c.window.take(now, len(f.data), f.topic)
+	if seq > 0 {
+		c.window.keep(id, seq)
+	}
+	c.out.appendPatchedLocked(f.data, f.id, id)
 	return true
 }
 
-// retryLocked tries again soon what the rate held back. Excess QoS 1 is delayed, not dropped (mqtt sheet 7).
-func (c *Client) retryLocked() {
-	const soon = 20 * time.Millisecond
+// fullLocked tells whether the window has no room.
+func (c *Client) fullLocked() bool { return c.window != nil && c.window.n >= c.receiveMax }
+
+// soon is when what a rate held back is tried again. Excess QoS 1 is delayed, not dropped (mqtt sheet 7).
+const soon = 20 * time.Millisecond
+
+// retryLocked tries again after d.
+func (c *Client) retryLocked(d time.Duration) {
 	if c.resume == nil {
-		c.resume = time.AfterFunc(soon, c.retry)
+		c.resume = time.AfterFunc(d, c.retry)
 	} else {
-		c.resume.Reset(soon)
+		c.resume.Reset(d)
 	}
 }
 
 func (c *Client) retry() {
+	if c.session != nil {
+		c.resumeDrain()
+		return
+	}
 	c.out.mu.Lock()
 	c.refillLocked(time.Now())
 	c.out.mu.Unlock()
@@ -260,7 +302,7 @@ func (c *Client) refillLocked(now time.Time) {
 			binary.BigEndian.PutUint32(data[f.expiry:], remaining(f.expires, now))
 			f.data = data
 		}
-		if !c.passLocked(f, now) {
+		if !c.passLocked(f, now, 0) {
 			return
 		}
 		c.popLocked()
@@ -279,18 +321,36 @@ func (c *Client) wroteLocked() {
 	if c.pending.len() > 0 {
 		c.refillLocked(time.Now())
 	}
+	if c.starved {
+		if c.starved = false; c.session != nil {
+			go c.resumeDrain() // takes the lock of the session, which comes before ours
+		}
+	}
 }
 
 // Ack takes the client's acknowledgement of a QoS 1 message and sends what waited for its slot.
 // An unknown identifier is ignored (mqtt sheet 7). Only the connection's own goroutine calls it.
 func (bt *Batch) Ack(c *Client, id uint16) (known bool) {
+	s := c.session
+	if s != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+	}
 	c.out.mu.Lock()
 	topic, size, over := "", 0, false
+	seq := messagelog.Seq(0)
 	if known = c.window != nil && c.window.release(id); known {
 		topic, size, over = c.window.passedOver(id, bt.Now)
+		seq = c.window.forget(id)
 		if c.pending.len() > 0 {
 			c.refillLocked(bt.Now)
 		}
+	}
+	if s != nil && s.live.Load() == c { // else another connection sends it again
+		if seq > 0 {
+			bt.acknowledge(s, seq)
+		}
+		s.drainLocked(c, bt.Now)
 	}
 	bt.touchLocked(c)
 	if over {
@@ -299,13 +359,40 @@ func (bt *Batch) Ack(c *Client, id uint16) (known bool) {
 	return known
 }
 
+// acknowledge remembers to take a message out of the log.
+func (bt *Batch) acknowledge(s *Session, seq messagelog.Seq) {
+	if bt.ackedIn != s {
+		bt.forgetAcked()
+		bt.ackedIn = s
+	}
+	bt.acked = append(bt.acked, seq)
+}
+
+func (bt *Batch) forgetAcked() {
+	if len(bt.acked) > 0 {
+		bt.ackedIn.sub.broker.cfg.Log.Remove(bt.ackedIn.queue, bt.acked...)
+		bt.acked = bt.acked[:0]
+	}
+	bt.ackedIn = nil
+}
+
 // Sweep frees the slots of messages that the client did not acknowledge for an hour (mqtt sheet 7).
 func (c *Client) Sweep(now time.Time) {
+	s := c.session
+	if s != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+	}
 	c.out.mu.Lock()
 	n := 0
 	if c.window != nil {
-		if n = c.window.expire(now.Add(-retryDuration)); n > 0 {
+		var seqs []messagelog.Seq
+		if n, seqs = c.window.expire(now.Add(-retryDuration)); n > 0 {
 			c.refillLocked(now)
+		}
+		if s != nil && s.live.Load() == c && n > 0 {
+			s.sub.broker.cfg.Log.Remove(s.queue, seqs...)
+			s.drainLocked(c, now)
 		}
 	}
 	c.out.mu.Unlock()
@@ -322,6 +409,7 @@ func (c *Client) Sweep(now time.Time) {
 // turn comes last, because it may have to wait for its own socket. control are encoded packets that
 // answer own: they are copied.
 func (bt *Batch) Flush(own *Client, control []byte) {
+	bt.forgetAcked()
 	now := bt.Now.UnixNano()
 	if len(bt.dirty) <= inlineReceivers {
 		for _, c := range bt.dirty {

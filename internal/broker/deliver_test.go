@@ -86,9 +86,9 @@ func TestDeliver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b, d := New(), newDevice()
+				b, d := New(Config{}), newDevice()
 				c := b.NewClient(ClientConfig{ID: "c", V5: tt.v5, Conn: d, Peer: d, MaxPacket: tt.limit})
-				b.Connect(c)
+				b.Connect(c, SessionOptions{})
 				for f, o := range tt.subs {
 					c.Subscribe(f, o)
 				}
@@ -110,7 +110,7 @@ func TestDeliver(t *testing.T) {
 }
 
 func TestReceiveDecidedOnce(t *testing.T) {
-	b, d := New(), newDevice()
+	b, d := New(Config{}), newDevice()
 	d.ready = true
 	c := b.NewClient(ClientConfig{ID: "c", Conn: d, Peer: d})
 	c.Subscribe("t", Options{})
@@ -137,7 +137,7 @@ func TestReceiveDecidedOnce(t *testing.T) {
 // TestWindow sends more QoS 1 messages than the client may have unacknowledged.
 func TestWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, d := New(), newDevice()
+		b, d := New(Config{}), newDevice()
 		c := b.NewClient(ClientConfig{ID: "c", V5: true, Conn: d, Peer: d, ReceiveMaximum: 3, PendingMessages: 4})
 		c.Subscribe("t", Options{QoS: 1})
 		var list []*Message
@@ -188,7 +188,7 @@ func TestWindow(t *testing.T) {
 // TestSweepDoesNotWait: who looks after all clients must not be stopped by one that does not read.
 func TestSweepDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, d := New(), newDevice()
+		b, d := New(Config{}), newDevice()
 		c := b.NewClient(ClientConfig{ID: "c", Conn: d, Peer: d, ReceiveMaximum: 1})
 		c.Subscribe("t", Options{QoS: 1})
 		publish(b, nil, "t", &Message{QoS: 1}, &Message{QoS: 1})
@@ -206,7 +206,7 @@ func TestSweepDoesNotWait(t *testing.T) {
 // TestSlowReceiver: a client that does not read neither stops its publisher nor grows.
 func TestSlowReceiver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, d := New(), newDevice()
+		b, d := New(Config{}), newDevice()
 		d.gate = make(chan struct{})
 		c := b.NewClient(ClientConfig{ID: "c", Conn: d, Peer: d, OutputBytes: 50_000, PendingBytes: 50_000})
 		c.Subscribe("t", Options{QoS: 1})
@@ -236,7 +236,7 @@ func TestManySlowReceivers(t *testing.T) {
 	const limit = 256_000
 	for _, tt := range []struct{ times, most int }{{0, limit}, {1, limit / 16}, {2, limit / 256}} {
 		synctest.Test(t, func(t *testing.T) {
-			b, d := New(), newDevice()
+			b, d := New(Config{}), newDevice()
 			d.gate = make(chan struct{})
 			others := int64(tt.times * sharedBytes)
 			b.held.Store(others/chunkSize + 1)
@@ -269,7 +269,7 @@ func TestManySlowReceivers(t *testing.T) {
 // TestEverythingArrives: with a receiver that reads slowly but reads, QoS 1 messages arrive whole, once and in order.
 func TestEverythingArrives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, d := New(), newDevice()
+		b, d := New(Config{}), newDevice()
 		d.gate = make(chan struct{})
 		c := b.NewClient(ClientConfig{ID: "c", Conn: d, Peer: d, OutputBytes: 40_000})
 		c.Subscribe("t", Options{QoS: 1})
@@ -322,7 +322,7 @@ func parsed(b []byte) (ids []uint16) {
 
 func TestRateDelaysQoS1(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, d := New(), newDevice()
+		b, d := New(Config{}), newDevice()
 		c := b.NewClient(ClientConfig{ID: "c", Conn: d, Peer: d})
 		c.Subscribe("t", Options{QoS: 1})
 		d.slow.Store(true)
@@ -344,11 +344,11 @@ func TestRateDelaysQoS1(t *testing.T) {
 }
 
 func TestConnectDisplaces(t *testing.T) {
-	b := New()
+	b := New(Config{})
 	d1, d2 := newDevice(), newDevice()
 	c1 := b.NewClient(ClientConfig{ID: "c", Conn: d1, Peer: d1})
 	c2 := b.NewClient(ClientConfig{ID: "c", Conn: d2, Peer: d2})
-	if b.Connect(c1) != nil || b.Connect(c2) != c1 {
+	if b.Connect(c1, SessionOptions{}).Displaced != nil || b.Connect(c2, SessionOptions{}).Displaced != c1 {
 		t.Fatal("the second connection displaces the first")
 	}
 	b.Disconnect(c1)
@@ -365,7 +365,7 @@ func TestPublishAllocs(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector makes pools forget")
 	}
-	b, d := New(), newDevice()
+	b, d := New(Config{}), newDevice()
 	d.ready = true
 	c := b.NewClient(ClientConfig{ID: "c", Conn: d, Peer: d})
 	c.Subscribe("t/+", Options{})
@@ -388,7 +388,7 @@ func BenchmarkPublish(b *testing.B) {
 	for _, receivers := range []int{1, 4, 1000} {
 		for _, qos := range []byte{0, 1} {
 			b.Run(fmt.Sprintf("receivers=%d/qos=%d", receivers, qos), func(b *testing.B) {
-				br := New()
+				br := New(Config{})
 				var clients []*Client
 				for i := range receivers {
 					d := &sink{}
@@ -429,7 +429,7 @@ func (*sink) Congested() bool             { return false }
 func BenchmarkMatch(b *testing.B) {
 	for _, filters := range []int{2000, 100_000} {
 		b.Run(fmt.Sprintf("filters=%d", filters), func(b *testing.B) {
-			br, d := New(), newDevice()
+			br, d := New(Config{}), newDevice()
 			for i := range filters / 10 {
 				c := br.NewClient(ClientConfig{ID: fmt.Sprint(i), Conn: d, Peer: d})
 				for j := range 10 {

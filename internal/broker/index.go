@@ -21,6 +21,9 @@ type index struct {
 	wild   shard
 	gens   [indexGenerations]atomic.Uint32 // by hash of the first two levels
 	wildGn atomic.Uint32
+
+	subscriptions atomic.Int64
+	groups        atomic.Int64
 }
 
 const (
@@ -47,9 +50,9 @@ type node struct {
 
 const fewChildren = 8
 
-// A subscription ties a client to a filter. Its fields are guarded by the lock of its shard.
+// A subscription ties a subscriber to a filter. Its fields are guarded by the lock of its shard.
 type subscription struct {
-	client  *Client
+	owner   *subscriber
 	filter  string // as sent, with $share/{name}/
 	options Options
 	shard   *shard
@@ -67,10 +70,10 @@ type group struct {
 
 func newIndex() *index { return &index{seed: maphash.MakeSeed()} }
 
-// add puts a subscription of c to filter into the index. The caller made sure that c has none yet.
-func (x *index) add(c *Client, filter string, o Options) *subscription {
+// add puts a subscription of u to filter into the index. The caller made sure that u has none yet.
+func (x *index) add(u *subscriber, filter string, o Options) *subscription {
 	share, plain := SplitShare(filter)
-	s := &subscription{client: c, filter: filter, options: o}
+	s := &subscription{owner: u, filter: filter, options: o}
 	sh, gen := x.place(plain)
 	s.shard = sh
 	sh.mu.Lock()
@@ -85,10 +88,13 @@ func (x *index) add(c *Client, filter string, o Options) *subscription {
 		s.pos = len(n.subs)
 		n.subs = append(n.subs, s)
 	} else {
-		s.group = n.share(share)
+		if s.group = n.share(share); len(s.group.members) == 0 {
+			x.groups.Add(1)
+		}
 		s.pos = len(s.group.members)
 		s.group.members = append(s.group.members, s)
 	}
+	x.subscriptions.Add(1)
 	gen.Add(1) // before the unlock: a look-up that missed s has the old generation
 	sh.mu.Unlock()
 	return s
@@ -113,8 +119,10 @@ func (x *index) remove(s *subscription) {
 	if s.group == nil {
 		n.subs = swapOut(n.subs, s)
 	} else if s.group.members = swapOut(s.group.members, s); len(s.group.members) == 0 {
+		x.groups.Add(-1)
 		n.groups = slices.DeleteFunc(n.groups, func(g *group) bool { return g == s.group })
 	}
+	x.subscriptions.Add(-1)
 	for n.parent != nil && n.empty() {
 		n.parent.drop(n)
 		n = n.parent
@@ -203,12 +211,12 @@ type matches struct {
 
 func (m *matches) add(n *node) {
 	for _, s := range n.subs {
-		m.subs = append(m.subs, receiver{client: s.client, options: s.options})
+		m.subs = append(m.subs, receiver{client: s.owner.client, session: s.owner.session, options: s.options})
 	}
 	for _, g := range n.groups {
 		members := make([]receiver, len(g.members))
 		for i, s := range g.members {
-			members[i] = receiver{client: s.client, options: s.options}
+			members[i] = receiver{client: s.owner.client, session: s.owner.session, options: s.options}
 		}
 		m.groups = append(m.groups, groupReceivers{members: members})
 	}

@@ -56,7 +56,7 @@ func TestMatch(t *testing.T) {
 			if got := matchesSlowly(tt.filter, tt.topic); got != tt.want {
 				t.Errorf("the slow matcher says %v, want %v", got, tt.want)
 			}
-			b := New()
+			b := New(Config{})
 			c := b.NewClient(ClientConfig{ID: "c", Conn: newDevice(), Peer: newDevice()})
 			c.Subscribe(tt.filter, Options{})
 			r := b.NewRoute(tt.topic)
@@ -103,7 +103,7 @@ func TestRouting(t *testing.T) {
 		return s
 	})
 	rapid.Check(t, func(t *rapid.T) {
-		b := New()
+		b := New(Config{})
 		var clients []*Client
 		model := []map[string]Options{}
 		for i := range 4 {

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"slices"
 	"sync/atomic"
 )
@@ -12,6 +13,7 @@ type Route struct {
 	topic     string
 	receivers []receiver
 	groups    []groupReceivers
+	stored    bool // a session that outlives its connections wants messages at QoS 1
 	genAt     *atomic.Uint32
 	wildGn    *atomic.Uint32
 	gen, wild uint32
@@ -26,13 +28,49 @@ func (r *Route) Topic() string { return r.topic }
 // A receiver is one client in a route, with what its matching subscriptions ask for together and
 // the decision about iot:Receive, which stands as long as the client's authorization does.
 type receiver struct {
-	client   *Client
+	client   *Client  // nil: a session that has no connection; see online
+	session  *Session // nil: it ends with the connection
 	options  Options
 	decided  uint64 // generation of the authorization; 0: not decided
 	received bool   // the decision
 }
 
-type groupReceivers struct{ members []receiver }
+type groupReceivers struct {
+	members []receiver
+	chosen  *receiver // for the message that is being published
+}
+
+// online tells whether the receiver has a connection now.
+func (rc *receiver) online() bool {
+	if rc.session == nil {
+		return true
+	}
+	if c := rc.session.live.Load(); c != rc.client {
+		rc.client, rc.decided = c, 0 // another connection, another authorization
+	}
+	return rc.client != nil
+}
+
+// isFrom tells whether the receiver is the publisher itself and does not want its own messages.
+func (rc *receiver) isFrom(from *Client) bool {
+	if !rc.options.NoLocal || from == nil {
+		return false
+	}
+	if rc.session != nil {
+		return rc.session == from.session
+	}
+	return rc.client == from
+}
+
+// bySerial compares the subscribers of two receivers.
+func bySerial(a, b *receiver) int { return cmp.Compare(a.serial(), b.serial()) }
+
+func (rc *receiver) serial() uint64 {
+	if rc.session != nil {
+		return rc.session.sub.serial
+	}
+	return rc.client.own.serial
+}
 
 // refresh looks the topic up again if a subscription changed since the last time.
 func (r *Route) refresh(b *Broker) {
@@ -43,8 +81,15 @@ func (r *Route) refresh(b *Broker) {
 	m := matches{subs: r.receivers[:0]}
 	b.index.match(r.topic, &m)
 	r.receivers, r.groups = merge(m.subs), m.groups
+	r.stored = slices.ContainsFunc(r.receivers, receiver.storedFor)
+	for i := range r.groups {
+		r.stored = r.stored || slices.ContainsFunc(r.groups[i].members, receiver.storedFor)
+	}
 	r.genAt, r.wildGn, r.gen, r.wild = m.genAt, m.wildGn, m.gen, m.wild
 }
+
+// storedFor tells whether QoS 1 messages are stored for the receiver.
+func (rc receiver) storedFor() bool { return rc.session != nil && rc.options.QoS > 0 }
 
 // merge makes one receiver of each client's overlapping subscriptions: one copy at the highest
 // granted QoS (mqtt sheet 6.1), kept from the publisher only if every match says No Local.
@@ -52,19 +97,11 @@ func merge(list []receiver) []receiver {
 	if len(list) < 2 {
 		return list
 	}
-	slices.SortFunc(list, func(a, b receiver) int {
-		switch {
-		case a.client.serial < b.client.serial:
-			return -1
-		case a.client.serial > b.client.serial:
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(list, func(a, b receiver) int { return bySerial(&a, &b) })
 	kept := list[:1]
 	for _, r := range list[1:] {
 		last := &kept[len(kept)-1]
-		if last.client != r.client {
+		if last.client != r.client || last.session != r.session {
 			kept = append(kept, r)
 			continue
 		}

@@ -1,6 +1,10 @@
 package broker
 
-import "time"
+import (
+	"time"
+
+	"github.com/gatehouse-iot/gatehouse/internal/messagelog"
+)
 
 const (
 	maxWindow = 100 // most QoS 1 messages under way to a client. Source: mqtt sheet 7
@@ -10,15 +14,18 @@ const (
 // A window knows the QoS 1 messages that a client has not acknowledged. A packet identifier lives
 // in the slot of its low bits, so that identifiers count up and are not used again at once.
 type window struct {
-	ids   [slots]uint16 // 0: free
-	sent  [slots]uint32 // Unix seconds
-	sizes [slots]uint32 // of the packet, in bytes
+	ids   [slots]uint16          // 0: free
+	sent  [slots]uint32          // Unix seconds
+	sizes [slots]uint32          // of the packet, in bytes
+	seqs  *[slots]messagelog.Seq // places in the session's queue; nil until there is one
 	n     int
 	next  uint16
 
 	acked  uint32 // size of the largest packet that was acknowledged
 	passed passed // what the client may have passed over; its id is 0 without one
 	told   bool   // it was reported: once for a connection
+
+	confirm map[uint16]chan struct{} // closed when the message is acknowledged; see Client.SendDirect
 }
 
 // passed is the largest of the messages that are larger than every one that was acknowledged.
@@ -59,6 +66,10 @@ func (w *window) release(id uint16) bool {
 		if id == w.passed.id {
 			w.passed = passed{}
 		}
+		if acked := w.confirm[id]; acked != nil {
+			close(acked)
+			delete(w.confirm, id)
+		}
 		return true
 	}
 	return false
@@ -85,8 +96,26 @@ func (w *window) passedOver(id uint16, now time.Time) (topic string, size int, o
 	return p.topic, int(w.sizes[i]), true
 }
 
-// expire frees the slots of messages sent before t and counts them.
-func (w *window) expire(t time.Time) (n int) {
+// keep remembers the place of a message in the session's queue.
+func (w *window) keep(id uint16, seq messagelog.Seq) {
+	if w.seqs == nil {
+		w.seqs = new([slots]messagelog.Seq)
+	}
+	w.seqs[id%slots] = seq
+}
+
+// forget returns the place of a message that was released; 0: it is in no queue.
+func (w *window) forget(id uint16) (seq messagelog.Seq) {
+	if w.seqs != nil {
+		i := id % slots
+		seq, w.seqs[i] = w.seqs[i], 0
+	}
+	return seq
+}
+
+// expire frees the slots of messages sent before t, counts them, and returns their places in the
+// session's queue.
+func (w *window) expire(t time.Time) (n int, seqs []messagelog.Seq) {
 	for i, id := range w.ids {
 		if id != 0 && int64(w.sent[i]) < t.Unix() {
 			if id == w.passed.id {
@@ -95,9 +124,12 @@ func (w *window) expire(t time.Time) (n int) {
 			w.ids[i] = 0
 			w.n--
 			n++
+			if seq := w.forget(id); seq > 0 {
+				seqs = append(seqs, seq)
+			}
 		}
 	}
-	return n
+	return n, seqs
 }
 
 // A queue holds frames in order of arrival. The zero queue is empty and holds no memory.

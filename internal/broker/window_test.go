@@ -32,10 +32,10 @@ func TestPassedOver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := New()
+				b := New(Config{})
 				d := newDevice()
 				c := b.NewClient(ClientConfig{ID: "c", Conn: d, Peer: d})
-				b.Connect(c)
+				b.Connect(c, SessionOptions{})
 				c.Subscribe("t", Options{QoS: 1})
 				publish(b, nil, "t", tt.send...)
 				for _, id := range tt.acks {
@@ -63,7 +63,7 @@ func TestPassedOverExpires(t *testing.T) {
 	var w window
 	began := time.Unix(1_800_000_000, 0)
 	id := w.take(began, 600, "t")
-	if n := w.expire(began.Add(time.Hour)); n != 1 || w.n != 0 {
+	if n, _ := w.expire(began.Add(time.Hour)); n != 1 || w.n != 0 {
 		t.Fatalf("expire freed %d, %d are left", n, w.n)
 	}
 	next := w.take(began.Add(time.Hour), 10, "t")

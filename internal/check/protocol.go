@@ -291,18 +291,7 @@ var (
 		Source: "mqtt sheet 6.1", Example: ev("offered", "7"),
 	})
 
-	// MQTTPersistentNotBuilt is a promise of a later version.
-	MQTTPersistentNotBuilt = register(Check{
-		Code: "mqtt.persistent_session.not_built", Stage: StageProtocol, Severity: Warning,
-		Title:  "Persistent sessions are not built yet",
-		Cause:  "The device asks for a session that outlives the connection<< ({offered})>>; this version of Gatehouse ends every session with its connection, and says so in CONNACK.",
-		Device: Device{MQTT311: "CONNACK without session present at the next connection; messages of the meantime are missing.", MQTT5: "CONNACK with session expiry interval 0."},
-		Advice: "Subscribe again after each connection.",
-		Fix:    watch,
-		Source: "mqtt sheet 4", Example: ev("offered", "clean session 0"),
-	})
-
-	// MQTTRetainNotBuilt is another.
+	// MQTTRetainNotBuilt is a promise of a later version.
 	MQTTRetainNotBuilt = register(Check{
 		Code: "mqtt.retain.not_built", Stage: StageProtocol, Severity: Warning,
 		Title:  "Retained messages are not stored yet",

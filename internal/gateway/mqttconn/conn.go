@@ -47,15 +47,17 @@ type conn struct {
 	topics    []*topicEntry              // the last topics that were published on, latest first
 	aliases   *[maxTopicAlias + 1]string // nil until used
 	work      *work                      // what the packets of one read need; nil while idle
+	waiting   *waiting                   // answers that wait for the disk; nil before the first
 	published int64                      // messages accepted
-	retained  bool                       // a RETAIN was noted
 
 	rate       gcra.Meter // publishes, inbound and outbound
 	throughput gcra.Meter
-	explained  gcra.Meter    // denials that were explained in full
-	lastHeard  atomic.Int64  // Unix nanoseconds
-	lastPacket atomic.Uint32 // its type
-	slot       int64         // guarded by deadlines.mu
+
+	outThrottled atomic.Bool   // a delivery met the account's rate of deliveries
+	explained    gcra.Meter    // denials that were explained in full
+	lastHeard    atomic.Int64  // Unix nanoseconds
+	lastPacket   atomic.Uint32 // its type
+	slot         int64         // guarded by deadlines.mu
 
 	over  atomic.Pointer[ending] // set once by whoever ends the connection
 	stop  chan struct{}          // closed then
@@ -289,6 +291,7 @@ func (k *conn) part(e ending) {
 		if k.will != nil && !e.noWill {
 			k.publishWill()
 		}
+		s.open.Add(-1)
 		k.depart(e)
 		k.announceDisconnected(e.reason)
 		k.recordDrops()

@@ -48,6 +48,7 @@ func (k *conn) connect(ctx context.Context, header byte, body []byte) (refused *
 	if p.Props.Has(mqtt.PropAuthMethod) { // #6
 		add(connectFault{faultOf(check.MQTTAuthMethod, attempt.F("offered", string(p.Props.AuthMethod))), 0, mqtt.BadAuthenticationMethod, clientError})
 	}
+	add(k.checkConnectSizes(&p))
 	if len(faults) == 0 {
 		add(k.checkConnectRate()) // #8
 	}
@@ -102,7 +103,7 @@ func (k *conn) decodeConnect(p *mqtt.Connect, header byte, body []byte) *ending 
 		if code != mqtt.ProtocolError {
 			code = mqtt.MalformedPacket
 		}
-		e.answer = k.connack(code, nil)
+		e.answer = k.connack(code, nil, nil)
 	}
 	return e
 }
@@ -190,11 +191,25 @@ func checkWill(w *mqtt.Will) connectFault {
 	return connectFault{}
 }
 
+// checkConnectSizes holds the properties of an MQTT 5 CONNECT against the quotas. Source: mqtt sheet 11.1, 19.
+func (k *conn) checkConnectSizes(p *mqtt.Connect) connectFault {
+	if n := p.Props.MaximumPacketSize; p.Props.Has(mqtt.PropMaximumPacketSize) && n < minClientPacket {
+		return connectFault{faultOf(check.LimitPacketMinimum, attempt.F("offered", strconv.Itoa(int(n))), attempt.F("required", strconv.Itoa(minClientPacket))), 0, mqtt.QuotaExceeded, clientError}
+	}
+	if f := checkUserProperties(&p.Props); f.found() {
+		return connectFault{f, 0, mqtt.QuotaExceeded, clientError}
+	}
+	return connectFault{}
+}
+
 // checkConnectRate: mqtt sheet 2.1 #8, 19.
 func (k *conn) checkConnectRate() connectFault {
 	s, now := k.server, k.server.cfg.Now()
 	if !s.accountConnects.Allow(s.cfg.Limits.ConnectAccount, now, 1) {
 		return connectFault{faultOf(check.LimitConnectRateAccount, attempt.F("required", strconv.Itoa(s.cfg.Limits.ConnectAccount.Burst)+" a second")), 0, mqtt.QuotaExceeded, throttled}
+	}
+	if most := s.cfg.Limits.Connections; most > 0 && s.open.Load() >= int64(most) && s.live(k.clientID) == nil {
+		return connectFault{faultOf(check.LimitConnections, attempt.F("offered", strconv.FormatInt(s.open.Load(), 10)), attempt.F("required", strconv.Itoa(most))), 0, mqtt.QuotaExceeded, throttled}
 	}
 	if !s.connectRates.allow(s.cfg.Limits.ConnectPerClientID, k.clientID, now) {
 		return connectFault{faultOf(check.LimitConnectRateClientID, attempt.F("offered", k.clientID), attempt.F("required", "1 a second")), 0, mqtt.QuotaExceeded, throttled}
@@ -262,7 +277,7 @@ func (k *conn) refuseConnect(faults []connectFault) *ending {
 	}
 	e := &ending{reason: first.reason}
 	if k.version == mqtt.V5 {
-		e.answer = k.connack(first.v5, nil)
+		e.answer = k.connack(first.v5, nil, nil)
 	} else if first.v3 != 0 {
 		e.answer = []byte{byte(mqtt.TypeConnack) << 4, 2, 0, byte(first.v3)}
 	}
@@ -275,7 +290,7 @@ func (k *conn) failed(what string, err error) *ending {
 		slog.String("what", what), slog.String("client_id", k.clientID), slog.String("attempt", k.at.ID()), slog.Any("error", err))
 	e := &ending{reason: serverFault, check: check.ServerError, evidence: []attempt.Field{attempt.F("error", what)}, code: mqtt.UnspecifiedError}
 	if k.client == nil && k.version == mqtt.V5 {
-		e.answer = k.connack(mqtt.UnspecifiedError, nil)
+		e.answer = k.connack(mqtt.UnspecifiedError, nil, nil)
 	}
 	return e
 }
@@ -296,9 +311,6 @@ func (k *conn) open(p *mqtt.Connect) {
 	k.keepAlive = time.Duration(keepAlive) * time.Second * 3 / 2
 	k.opened = now
 	k.will = newWill(p.Will)
-	if k.wantsSession {
-		k.at.Warn(check.MQTTPersistentNotBuilt, attempt.F("client_id", k.clientID))
-	}
 	cfg := broker.ClientConfig{ID: k.clientID, V5: k.version == mqtt.V5, Conn: k.nc, Peer: k}
 	if s.cfg.Limits.Throughput.Every > 0 {
 		cfg.Pace = k.pace
@@ -310,16 +322,20 @@ func (k *conn) open(p *mqtt.Connect) {
 		cfg.MaxPacket = int(p.Props.MaximumPacketSize)
 	}
 	k.client = s.cfg.Broker.NewClient(cfg)
+	s.open.Add(1)
 	k.number.Store(s.departed.take(k.clientID, now) + 1)
-	if old := s.cfg.Broker.Connect(k.client); old != nil {
+	session := s.cfg.Broker.Connect(k.client, k.sessionOptions(p))
+	if old := session.Displaced; old != nil {
 		k.takeOver(old.Peer().(*conn))
 	}
 	k.begin()
-	k.work.out = append(k.work.out, k.connack(mqtt.Success, p)...)
-	k.flush() // before anything is delivered: nobody sends to a client without subscriptions
+	k.work.out = append(k.work.out, k.connack(mqtt.Success, p, &session)...)
+	k.flush() // before anything is delivered: nobody sends to a client without subscriptions, or before Start
 	s.deadlines.add(k, k.info.Lifetime.next(now.Add(k.keepAlive)))
 	k.at.Pass(check.SessionOpened, attempt.F("keep_alive", strconv.Itoa(int(keepAlive))))
+	k.noteSession(&session)
 	k.announceConnected()
+	k.client.Start()
 }
 
 // takeOver tells the connection that had the client ID to go, and each side about the other. That
@@ -342,9 +358,9 @@ func (k *conn) takeOver(old *conn) {
 	old.end(ending{code: mqtt.SessionTakenOver, reason: duplicateClient, check: check.SessionTakeover, evidence: about(k)})
 }
 
-// connack encodes the answer to a CONNECT; p is nil for a refusal. Source: mqtt sheet 3.
-func (k *conn) connack(code mqtt.ReasonCode, p *mqtt.Connect) []byte {
-	a := mqtt.Connack{Reason: code}
+// connack encodes the answer to a CONNECT; p and session are nil for a refusal. Source: mqtt sheet 3.
+func (k *conn) connack(code mqtt.ReasonCode, p *mqtt.Connect, session *broker.Connected) []byte {
+	a := mqtt.Connack{Reason: code, SessionPresent: session != nil && session.Present}
 	if p != nil && k.version == mqtt.V5 {
 		a.Props.SetReceiveMaximum(maxInflight)
 		a.Props.SetMaximumQoS(1)
@@ -355,8 +371,8 @@ func (k *conn) connack(code mqtt.ReasonCode, p *mqtt.Connect) []byte {
 		a.Props.SetSubscriptionAvailable(false)
 		a.Props.SetSharedAvailable(true)
 		a.Props.SetServerKeepAlive(uint16(k.keepAlive / time.Second * 2 / 3))
-		if p.Props.SessionExpiry > 0 {
-			a.Props.SetSessionExpiry(0) // sessions are not stored yet
+		if granted := uint32(session.Expiry / time.Second); granted != p.Props.SessionExpiry {
+			a.Props.SetSessionExpiry(granted)
 		}
 		if len(p.ClientID) == 0 {
 			a.Props.SetAssignedClientID([]byte(k.clientID))

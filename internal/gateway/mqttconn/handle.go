@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
@@ -77,6 +78,9 @@ func (k *conn) disconnect(header byte, body []byte) *ending {
 	if p.Props.SessionExpiry > 0 && !k.wantsSession {
 		k.at.Fail(check.MQTTProtocolError, attempt.F("packet", "DISCONNECT"), attempt.F("reason", "a session expiry interval above 0, after a CONNECT with 0"))
 		return &ending{code: mqtt.ProtocolError, reason: clientError}
+	}
+	if p.Props.Has(mqtt.PropSessionExpiry) {
+		k.client.SetExpiry(time.Duration(p.Props.SessionExpiry) * time.Second)
 	}
 	return &ending{
 		reason: clientInitiated, noWill: p.Reason != mqtt.DisconnectWithWill, check: check.SessionClosed,

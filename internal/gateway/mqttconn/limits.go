@@ -42,14 +42,17 @@ type Limits struct {
 	Throughput           gcra.Rate // units of throughputUnit bytes, both directions together
 	Subscriptions        int       // on a connection
 	SubscriptionsAccount int
-	SharedMembers        int       // of one shared subscription group
-	SharedGroups         int       // of the account
-	SharedRate           gcra.Rate // requests that change one group
-	RetainAccount        gcra.Rate // publishes with RETAIN
-	RetainTopic          gcra.Rate // and those on one topic
-	RetainedMessages     int       // of the account
-	ListRetained         gcra.Rate // requests of the API
-	GetRetained          gcra.Rate // likewise
+	SessionExpiry        time.Duration // the longest that a session outlives its connection
+	QueuedAccount        gcra.Rate     // messages stored for sessions without connection
+	SessionDrain         gcra.Rate     // sending what was stored for one session before its connection
+	SharedMembers        int           // of one shared subscription group
+	SharedGroups         int           // of the account
+	SharedRate           gcra.Rate     // requests that change one group
+	RetainAccount        gcra.Rate     // publishes with RETAIN
+	RetainTopic          gcra.Rate     // and those on one topic
+	RetainedMessages     int           // of the account
+	ListRetained         gcra.Rate     // requests of the API
+	GetRetained          gcra.Rate     // likewise
 }
 
 // throughputUnit is what the throughput meter counts in; a meter of single bytes would lose precision.

@@ -73,12 +73,13 @@ func (k *conn) publish(header byte, body []byte) *ending {
 		}
 	}
 	if p.QoS == 1 {
-		if w.unacked++; w.unacked > maxInflight {
+		if w.unacked++; w.unacked+k.unsynced() > maxInflight {
 			if k.version == mqtt.V5 { // it did not wait for our acknowledgements
-				k.at.Fail(check.LimitInflight, attempt.F("offered", strconv.Itoa(w.unacked)), attempt.F("required", strconv.Itoa(maxInflight)))
+				k.at.Fail(check.LimitInflight, attempt.F("offered", strconv.Itoa(w.unacked+k.unsynced())), attempt.F("required", strconv.Itoa(maxInflight)))
 				return &ending{code: mqtt.ReceiveMaximumExceeded, reason: clientError}
 			}
 			k.flush() // MQTT 3.1.1: no further publish is taken before the acknowledgements are out
+			k.awaitDisk()
 			w.unacked = 1
 		}
 	}
@@ -90,26 +91,38 @@ func (k *conn) publish(header byte, body []byte) *ending {
 	if f := k.mayPublish(t, p.Retain); f.found() { // #10
 		return k.refusePublish(p, f, mqtt.NotAuthorized, authError)
 	}
-	k.accept(p, t) // #12
+	if p.Retain { // #11
+		if f := k.server.overRetainRate(t.name, w.batch.Now); f.found() {
+			k.at.Warn(f.check, f.evidence...)
+			k.puback(p, mqtt.QuotaExceeded)
+			return nil
+		}
+		if f := k.server.retainedFull(t.name, len(p.Payload)); f.found() {
+			return k.refusePublish(p, f, mqtt.QuotaExceeded, throttled)
+		}
+	}
+	if err := k.accept(p, t); err != nil { // #12
+		k.at.Warn(check.DeliveryNotStored, attempt.F("topic", t.name), attempt.F("error", err.Error()))
+		k.puback(p, refusedCode(err))
+		return nil
+	}
 	k.puback(p, mqtt.Success)
+	w.stored = false
 	return nil
 }
 
-// accept hands a message to the broker. Basic Ingest goes to a rule, not through the broker (mqtt sheet 16).
-func (k *conn) accept(p *mqtt.Publish, t *topicEntry) {
+// accept hands a message to the broker. Basic Ingest goes to a rule, not through the broker (mqtt
+// sheet 16). An error says why the message log does not take it: nobody got it then.
+func (k *conn) accept(p *mqtt.Publish, t *topicEntry) error {
 	if k.published++; k.published == 1 {
 		k.at.Pass(check.PublishAccepted, attempt.F("topic", t.name), attempt.F("qos", strconv.Itoa(int(p.QoS))))
-	}
-	if p.Retain && !k.retained {
-		k.retained = true
-		k.at.Warn(check.MQTTRetainNotBuilt, attempt.F("topic", t.name))
 	}
 	if t.service != "" { // nobody takes the message: an acknowledgement alone would look like success
 		k.at.Warn(check.TopicServiceNotBuilt, attempt.F("topic", t.name), attempt.F("service", t.service))
 		t.service = ""
 	}
 	if t.route == nil {
-		return
+		return nil
 	}
 	w := k.work
 	m := &w.message
@@ -124,12 +137,21 @@ func (k *conn) accept(p *mqtt.Publish, t *topicEntry) {
 			}
 		}
 	}
+	if p.Retain {
+		if err := k.server.cfg.Broker.Retain(w.batch, t.name, m); err != nil {
+			return err
+		}
+	}
 	k.server.cfg.Broker.Publish(w.batch, k.client, t.route, m)
+	w.stored = w.batch.Stored() || w.stored
+	return w.batch.Refused()
 }
 
 // puback answers a QoS 1 publish. MQTT 3.1.1 has no negative answer: there is none then.
 func (k *conn) puback(p *mqtt.Publish, code mqtt.ReasonCode) {
-	if p.QoS == 1 && (k.version == mqtt.V5 || code == mqtt.Success) {
+	if p.QoS == 1 && k.late() {
+		k.work.late.pubacks = append(k.work.late.pubacks, latePuback{p.PacketID, code})
+	} else if p.QoS == 1 && (k.version == mqtt.V5 || code == mqtt.Success) {
 		k.work.out = mqtt.AppendAck(k.work.out, k.version, mqtt.TypePuback, p.PacketID, code)
 	}
 }
@@ -255,12 +277,16 @@ func checkForwarded(p *mqtt.Properties) fault {
 	if n := len(p.CorrelationData); n > maxCorrelationData {
 		return over(check.LimitCorrelationData, n, maxCorrelationData)
 	}
+	return checkUserProperties(p)
+}
+
+func checkUserProperties(p *mqtt.Properties) fault {
 	size := 0
 	for _, u := range p.User {
 		size += len(u.Name) + len(u.Value)
 	}
 	if size > maxUserProperties {
-		return over(check.LimitUserProperties, size, maxUserProperties)
+		return faultOf(check.LimitUserProperties, attempt.F("offered", strconv.Itoa(size)), attempt.F("required", strconv.Itoa(maxUserProperties)))
 	}
 	return fault{}
 }

@@ -38,6 +38,7 @@ const (
 	quotaFilters
 	quotaSessionExpiry
 	quotaQueued
+	quotaSessionDrain
 	quotaClientID
 	quotaTopic
 	quotaSlashes
@@ -81,7 +82,8 @@ var quotas = [...]quota{
 	quotaSubscriptions:        {name: "Subscriptions per connection", code: "L-45957C13", aws: 50, open: 1 << 20, adjustable: true, check: check.LimitSubscriptions, metric: "Subscribe.Throttle"},
 	quotaFilters:              {name: "Maximum subscriptions per subscribe request", code: "L-A6574E9E", aws: maxFilters, open: maxFilters, check: check.LimitTopicsPerPacket, metric: "Subscribe.ClientError"},
 	quotaSessionExpiry:        {name: "Persistent session expiry period", code: "L-3BB6AFBC", aws: 3600, open: 604_800, unit: "seconds", adjustable: true, where: "cut to the limit: MQTT 5 clients learn the value from CONNACK"},
-	quotaQueued:               {name: "Queued messages per second per account", code: "L-35DA9240", aws: 500, unit: "a second", adjustable: true, metric: "Queued.Throttle", where: "the broker's queues of sessions that are offline"},
+	quotaQueued:               {name: "Queued messages per second per account", code: "L-35DA9240", aws: 500, unit: "a second", adjustable: true, check: check.LimitQueuedRate, metric: "Queued.Throttle"},
+	quotaSessionDrain:         {name: "Stored messages sent per second to a resumed session", aws: 10, unit: "a second", where: "the broker: what is above waits"},
 	quotaClientID:             {name: "Client ID size", code: "L-E2D9C89C", aws: maxClientID, open: maxClientID, unit: "bytes", check: check.LimitClientIDLength, metric: "Connect.ClientError"},
 	quotaTopic:                {name: "Topic size", code: "L-ECD9BEEF", aws: maxTopic, open: maxTopic, unit: "bytes", check: check.LimitTopicLength, metric: "PublishIn.ClientError"},
 	quotaSlashes:              {name: "Maximum number of slashes in topic and topic filter", code: "L-AD5A8D4F", aws: maxSlashes, open: maxSlashes, check: check.LimitTopicLevels, metric: "PublishIn.ClientError"},
@@ -125,6 +127,9 @@ func profile(column func(quota) int64) Limits {
 		SubscribeAccount:     rate(quotaSubscribeAccount),
 		Subscriptions:        count(quotaSubscriptions),
 		SubscriptionsAccount: count(quotaSubscriptionsAccount),
+		SessionExpiry:        time.Duration(count(quotaSessionExpiry)) * time.Second,
+		QueuedAccount:        rate(quotaQueued),
+		SessionDrain:         rate(quotaSessionDrain),
 		SharedMembers:        count(quotaSharedMembers),
 		SharedGroups:         count(quotaSharedGroups),
 		SharedRate:           rate(quotaSharedRate),

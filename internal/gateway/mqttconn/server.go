@@ -21,6 +21,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
@@ -107,7 +108,14 @@ type Server struct {
 	accountConnects  gcra.Meter
 	accountPublishes gcra.Meter
 	accountSubs      gcra.Meter
-	connectRates     keyedRates // by client ID
+	accountOut       gcra.Meter
+	accountRetains   gcra.Meter
+	topicRetains     keyedRates // by topic
+	groupChanges     keyedRates // by filter with share name
+	listRetained     gcra.Meter
+	getRetained      gcra.Meter
+	connectRates     keyedRates   // by client ID
+	open             atomic.Int64 // connections with a session
 	departed         departed
 	hints            chan struct{} // one for each denial whose explanation is looked up
 	deadlines        *deadlines
@@ -122,7 +130,7 @@ type Server struct {
 // New checks cfg and builds a Server, which a gateway hands its MQTT connections:
 //
 //	s, err := mqttconn.New(mqttconn.Config{
-//		Broker:    broker.New(),
+//		Broker:    broker.New(broker.Config{}),
 //		Authorize: mqttconn.FromIdentity(identityService),
 //		Status:    mqttconn.StatusFromIdentity(identityService),
 //		Limits:    mqttconn.AWSLimits,   // --limits aws; OpenLimits for open

@@ -3,6 +3,7 @@ package mqttconn
 import (
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/broker"
@@ -17,6 +18,8 @@ type wish struct {
 	code   mqtt.ReasonCode // for SUBACK: the granted QoS or a failure
 	fault  fault
 	reason disconnectReason // if an MQTT 3.1.1 connection ends because of the fault
+
+	retained bool // granted, and asks for the retained message
 }
 
 // subscribe handles a SUBSCRIBE: the checks of mqtt sheet 6.2 in their order, those on the whole
@@ -64,11 +67,17 @@ func (k *conn) subscribe(header byte, body []byte) *ending {
 		if codes[i] = w.code; !w.code.Failed() {
 			granted = append(granted, w.filter)
 			f := p.Filters[i]
-			k.client.Subscribe(w.filter, broker.Options{QoS: byte(w.code), NoLocal: f.NoLocal, RetainAsPublished: f.RetainAsPublished})
+			added := k.client.Subscribe(w.filter, broker.Options{QoS: byte(w.code), NoLocal: f.NoLocal, RetainAsPublished: f.RetainAsPublished})
+			wishes[i].retained = f.RetainHandling == 0 || f.RetainHandling == 1 && added
 			k.noteSubscribed(w)
 		}
 	}
 	k.suback(p.PacketID, codes)
+	for _, w := range wishes {
+		if w.retained {
+			k.sendRetained(w.filter, byte(w.code))
+		}
+	}
 	k.announceSubscribed(granted)
 	return nil
 }
@@ -101,10 +110,44 @@ func (k *conn) checkWishes(wishes []wish) {
 				refuse(faultOf(check.LimitSubscriptions, attempt.F("filter", w.filter), attempt.F("offered", strconv.Itoa(limits.Subscriptions+1)), attempt.F("required", strconv.Itoa(limits.Subscriptions))), mqtt.QuotaExceeded, throttled)
 				continue
 			}
+			if f := k.overAccount(w.filter, now); f.found() {
+				refuse(f, mqtt.QuotaExceeded, throttled)
+				continue
+			}
 			room--
 			added[w.filter] = true
 		}
 	}
+}
+
+// overAccount holds a new subscription against what the clients of the account have together, and a
+// shared one against its group. Source: mqtt sheet 10, 19.
+func (k *conn) overAccount(filter string, now time.Time) fault {
+	limits := &k.server.cfg.Limits
+	over := func(c *check.Check, n, most int) fault {
+		if most == 0 || n < most {
+			return fault{}
+		}
+		return faultOf(c, attempt.F("filter", filter), attempt.F("offered", strconv.Itoa(n)), attempt.F("required", strconv.Itoa(most)))
+	}
+	b := k.server.cfg.Broker
+	if f := over(check.LimitSubscriptionsAccount, b.Subscriptions(), limits.SubscriptionsAccount); f.found() {
+		return f
+	}
+	if share, _ := broker.SplitShare(filter); share == "" {
+		return fault{}
+	}
+	if !k.server.groupChanges.allow(limits.SharedRate, filter, now) {
+		return faultOf(check.LimitSharedGroupRate, attempt.F("filter", filter), attempt.F("required", strconv.Itoa(limits.SharedRate.Burst)+" a second"))
+	}
+	members := b.Members(filter)
+	if f := over(check.LimitSharedGroupMembers, members, limits.SharedMembers); f.found() {
+		return f
+	}
+	if members == 0 {
+		return over(check.LimitSharedGroups, b.Groups(), limits.SharedGroups)
+	}
+	return fault{}
 }
 
 // refuseWishes records the refused filters, and says whether the connection ends with them. MQTT 5
@@ -195,11 +238,12 @@ func (k *conn) noteDoubts(filter string) {
 }
 
 func (k *conn) suback(id uint16, codes []mqtt.ReasonCode) {
-	b, err := (&mqtt.Suback{PacketID: id, Codes: codes}).Append(k.work.out, k.version)
+	out := k.answersTo()
+	b, err := (&mqtt.Suback{PacketID: id, Codes: codes}).Append(*out, k.version)
 	if err != nil {
 		panic("mqttconn: cannot encode SUBACK: " + err.Error()) // every field is our own
 	}
-	k.work.out = b
+	*out = b
 }
 
 // unsubscribe handles an UNSUBSCRIBE. No policy is asked (mqtt sheet 6.1).
@@ -225,15 +269,19 @@ func (k *conn) unsubscribe(header byte, body []byte) *ending {
 				k.at.Warn(f.check, f.evidence...)
 				continue
 			}
+			if share, _ := broker.SplitShare(string(filter)); share != "" { // counted, not refused: no code of UNSUBACK says so
+				k.server.groupChanges.allow(k.server.cfg.Limits.SharedRate, string(filter), k.work.batch.Now)
+			}
 			k.client.Unsubscribe(string(filter))
 			left = append(left, string(filter))
 		}
 	}
-	b, err := (&mqtt.Unsuback{PacketID: p.PacketID, Codes: codes}).Append(k.work.out, k.version)
+	out := k.answersTo()
+	b, err := (&mqtt.Unsuback{PacketID: p.PacketID, Codes: codes}).Append(*out, k.version)
 	if err != nil {
 		panic("mqttconn: cannot encode UNSUBACK: " + err.Error()) // every field is our own
 	}
-	k.work.out = b
+	*out = b
 	k.announceUnsubscribed(left)
 	return nil
 }

@@ -41,7 +41,7 @@ func startTLS(tb testing.TB) (dial func(v mqtt.Version, id string) (net.Conn, *m
 	}
 	set := policy.Compile(policy.Named{Name: "p", Source: policy.SourceCertificate, Doc: doc})
 	s, err := New(Config{
-		Broker: broker.New(), Limits: OpenLimits,
+		Broker: broker.New(broker.Config{}), Limits: OpenLimits,
 		Authorize: func(_ context.Context, _ identity.Principal, id string, _ identity.Facts) (Authorization, error) {
 			return fixed{set.Bind(&policy.Context{Region: "us-east-1", Account: "123456789012", ClientID: id})}, nil
 		},

@@ -14,7 +14,9 @@ type work struct {
 	out         []byte // answers to the client
 	props       []byte // properties to forward, encoded
 	topic       []byte // the topic of a publish with a topic alias
-	unacked     int    // QoS 1 publishes whose PUBACK is still in out
+	unacked     int    // QoS 1 publishes whose PUBACK is still in out or late
+	late        lateAnswers
+	stored      bool // the current packet brought about what must be on disk before it is answered
 	publish     mqtt.Publish
 	puback      mqtt.Puback
 	subscribe   mqtt.Subscribe
@@ -37,6 +39,7 @@ func (k *conn) begin() {
 func (k *conn) flush() {
 	w := k.work
 	w.batch.Flush(k.client, w.out)
+	k.deferAnswers()
 	w.out, w.unacked = w.out[:0], 0
 }
 

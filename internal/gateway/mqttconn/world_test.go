@@ -25,14 +25,15 @@ const allowAll = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action
 
 // world is a server with devices, inside a bubble of bent time.
 type world struct {
-	t        *testing.T
-	server   *Server
-	attempts *attempt.Recorder
-	policies atomic.Pointer[policy.Set]
-	changes  atomic.Uint64
-	broken   atomic.Bool // Authorize fails
-	serving  sync.WaitGroup
-	ctx      context.Context // of Serve
+	t         *testing.T
+	server    *Server
+	attempts  *attempt.Recorder
+	policies  atomic.Pointer[policy.Set]
+	changes   atomic.Uint64
+	broken    atomic.Bool // Authorize fails
+	exclusive string      // the thing that every principal is attached to exclusively
+	serving   sync.WaitGroup
+	ctx       context.Context // of Serve
 }
 
 // inWorld runs test against a server with the given configuration and a policy that allows all.
@@ -40,7 +41,7 @@ func inWorld(t *testing.T, cfg Config, test func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, ctx: t.Context(), attempts: attempt.NewRecorder(attempt.Config{Account: "123456789012", Region: "us-east-1"})}
 		w.policy(allowAll)
-		cfg.Broker = broker.New()
+		cfg.Broker = broker.New(broker.Config{})
 		cfg.Authorize = w.authorize
 		s, err := New(cfg)
 		if err != nil {
@@ -147,6 +148,7 @@ func (s serverSide) CloseWrite() error {
 type dialOptions struct {
 	ip, principal string
 	noReading     bool
+	lifetime      Lifetime
 }
 
 func (w *world) dial(v mqtt.Version, o ...dialOptions) *device {
@@ -160,7 +162,7 @@ func (w *world) dial(v mqtt.Version, o ...dialOptions) *device {
 	d.at = w.attempts.Begin(attempt.DoorMQTT, net.TCPAddrFromAddrPort(remote), nil)
 	w.serving.Go(func() {
 		defer close(d.done)
-		w.server.Serve(w.ctx, serverSide{server, d}, Info{Remote: remote}, identity.Principal{Kind: identity.KindCertificate, ID: opt.principal}, d.at)
+		w.server.Serve(w.ctx, serverSide{server, d}, Info{Remote: remote, Lifetime: opt.lifetime, Facts: identity.Facts{SourceIP: remote.Addr()}}, identity.Principal{Kind: identity.KindCertificate, ID: opt.principal}, d.at)
 		d.at.End()
 		server.Close()
 	})

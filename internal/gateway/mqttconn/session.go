@@ -1,0 +1,49 @@
+package mqttconn
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-iot/gatehouse/internal/attempt"
+	"github.com/gatehouse-iot/gatehouse/internal/broker"
+	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/mqtt"
+)
+
+// sessionOptions is what a CONNECT asks of its session. MQTT 3.1.1 knows no expiry: its sessions are
+// kept as long as any. Source: mqtt sheet 4.1.
+func (k *conn) sessionOptions(p *mqtt.Connect) broker.SessionOptions {
+	o := broker.SessionOptions{Clean: p.CleanStart, Principal: k.who.ID}
+	switch {
+	case k.version == mqtt.V5:
+		o.Expiry = time.Duration(p.Props.SessionExpiry) * time.Second
+	case !p.CleanStart:
+		o.Expiry = math.MaxInt64
+	}
+	return o
+}
+
+// noteSession records what came of it.
+func (k *conn) noteSession(r *broker.Connected) {
+	if r.Err != nil {
+		k.at.Warn(check.SessionNotStored, attempt.F("error", r.Err.Error()))
+	}
+	if !r.Present {
+		return
+	}
+	k.at.Pass(check.SessionResumed, attempt.F("queued", strconv.Itoa(r.Queued)))
+	if r.Principal != k.who.ID {
+		k.at.Warn(check.SessionOtherPrincipal, attempt.F("client_id", k.clientID), attempt.F("other_principal", r.Principal))
+	}
+	if n := r.Missed.Full; n > 0 {
+		k.at.Warn(check.DeliveryOfflineQueueFull, attempt.F("client_id", k.clientID), attempt.F("dropped", strconv.FormatInt(n, 10)), attempt.F("required", "1,000 messages or 16 MiB"))
+	}
+	if n := r.Missed.Throttled; n > 0 {
+		k.at.Warn(check.LimitQueuedRate, attempt.F("client_id", k.clientID), attempt.F("dropped", strconv.FormatInt(n, 10)), attempt.F("required", strconv.Itoa(k.server.cfg.Limits.QueuedAccount.Burst)+" a second"))
+	}
+}
+
+// EndSession ends the stored session of a client ID, at once or with its connection, and tells
+// whether there is one: DeleteConnection with cleanSession. Source: mqtt sheet 18.
+func (s *Server) EndSession(clientID string) bool { return s.cfg.Broker.EndSession(clientID) }
