@@ -21,6 +21,8 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/gateway"
 	"github.com/gatehouse-iot/gatehouse/internal/gateway/mqttconn"
 	"github.com/gatehouse-iot/gatehouse/internal/identity"
+	"github.com/gatehouse-iot/gatehouse/internal/logs"
+	"github.com/gatehouse-iot/gatehouse/internal/messagelog"
 	"github.com/gatehouse-iot/gatehouse/internal/pki"
 	"github.com/gatehouse-iot/gatehouse/internal/registry"
 )
@@ -38,6 +40,9 @@ type Server struct {
 	ca       *pki.Authority
 	registry *registry.Registry
 	attempts *attempt.Recorder
+	logs     *logs.Store
+	messages messagelog.Log
+	broker   *broker.Broker
 	identity *identity.Service
 	mqtt     *mqttconn.Server
 	gateway  *gateway.Server
@@ -160,6 +165,14 @@ func (s *Server) openState(ctx context.Context) (err error) {
 		Store: store, Log: s.cfg.Log,
 	})
 	s.opened = append(s.opened, s.attempts.Close)
+	if s.logs, err = logs.Open(logs.Config{Dir: s.dir.file("logs"), Log: s.cfg.Log}); err != nil {
+		return fmt.Errorf("open the log store: %w", err)
+	}
+	s.opened = append(s.opened, s.logs.Close)
+	if s.messages, err = s.openMessages(); err != nil {
+		return err
+	}
+	s.opened = append(s.opened, s.messages.Close)
 	s.attempts.SetPorts(portOf(s.doors.mqtt), portOf(s.doors.https), portOf(s.doors.alpn))
 	return nil
 }
@@ -179,8 +192,12 @@ func (s *Server) wire() (err error) {
 	if s.cfg.Refusals == "explain" {
 		refusals = mqttconn.ExplainRefusals
 	}
+	if s.broker, err = s.openBroker(limits); err != nil {
+		return err
+	}
+	s.opened = append(s.opened, func() error { s.broker.Close(); return nil })
 	if s.mqtt, err = mqttconn.New(mqttconn.Config{
-		Broker: broker.New(), Authorize: mqttconn.FromIdentity(s.identity), Status: mqttconn.StatusFromIdentity(s.identity),
+		Broker: s.broker, Authorize: mqttconn.FromIdentity(s.identity), Status: mqttconn.StatusFromIdentity(s.identity),
 		Log: s.cfg.Log, Limits: limits, Refusals: refusals,
 	}); err != nil {
 		return err
