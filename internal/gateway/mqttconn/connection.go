@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-iot/gatehouse/internal/check"
@@ -29,13 +31,40 @@ type Connection struct {
 // ErrNotConnected is the answer for a client that has no connection, and no session where one would do.
 var ErrNotConnected = errors.New("mqttconn: the client is not connected")
 
-// Connection tells about a client by its ID. It is known while it is connected and for 30 minutes
-// afterwards; found is false for any other. Source: mqtt sheet 18.
+// Connection tells about a client by its ID. It is known while it is connected, for 30 minutes
+// afterwards, and as long as its session is stored; found is false for any other. Source: mqtt sheet 18.
 func (s *Server) Connection(clientID string) (c Connection, found bool) {
+	stored, session := s.cfg.Broker.Stored(clientID)
 	if k := s.live(clientID); k != nil {
-		return k.describe(), true
+		c, found = k.describe(), true
+	} else if c, found = s.departed.find(clientID, s.cfg.Now()); !found && session {
+		c, found = Connection{ClientID: clientID, DisconnectedSince: stored.Disconnected}, true
 	}
-	return s.departed.find(clientID, s.cfg.Now())
+	if c.CleanSession = !session; session {
+		c.SessionExpiry = stored.Expiry
+	}
+	return c, found
+}
+
+// A Subscription is a filter of a client with the QoS that was granted.
+type Subscription struct {
+	Filter string
+	QoS    byte
+}
+
+// Subscriptions lists what a client is subscribed to in the order of the filters, also while only
+// its session is stored; [ErrNotConnected] without either. Source: mqtt sheet 18.
+func (s *Server) Subscriptions(clientID string) ([]Subscription, error) {
+	filters, found := s.cfg.Broker.Filters(clientID)
+	if !found {
+		return nil, ErrNotConnected
+	}
+	list := make([]Subscription, 0, len(filters))
+	for filter, qos := range filters {
+		list = append(list, Subscription{filter, qos})
+	}
+	slices.SortFunc(list, func(a, b Subscription) int { return strings.Compare(a.Filter, b.Filter) })
+	return list, nil
 }
 
 // live returns the open connection of a client ID, or nil.
@@ -51,7 +80,7 @@ func (s *Server) live(clientID string) *conn {
 // describe tells about an open connection.
 func (k *conn) describe() Connection {
 	c := Connection{
-		ClientID: k.clientID, Connected: true, ThingName: k.auth.ThingName(), CleanSession: !k.wantsSession,
+		ClientID: k.clientID, Connected: true, ThingName: k.auth.ThingName(),
 		KeepAlive: k.keepAlive * 2 / 3, Source: k.info.Remote, ConnectedSince: k.opened, number: k.number.Load(),
 	}
 	if a, ok := k.nc.LocalAddr().(*net.TCPAddr); ok {
@@ -68,11 +97,16 @@ func (k *conn) depart(e ending) {
 }
 
 // Disconnect ends the live connection of a client because the API was asked to: MQTT 5 clients get
-// DISCONNECT 0x98. Its will is published unless noWill is set. [ErrNotConnected] if there is none.
+// DISCONNECT 0x98. Its will is published unless noWill is set. With endSession the stored session
+// ends too, also while it has no connection. [ErrNotConnected] if there is nothing to end.
 // Source: mqtt sheet 13, 18.
-func (s *Server) Disconnect(clientID string, noWill bool) error {
+func (s *Server) Disconnect(clientID string, noWill, endSession bool) error {
+	ended := endSession && s.cfg.Broker.EndSession(clientID)
 	k := s.live(clientID)
-	if k == nil {
+	switch {
+	case k == nil && ended:
+		return nil
+	case k == nil:
 		return ErrNotConnected
 	}
 	k.end(ending{code: mqtt.AdministrativeAction, reason: apiInitiated, noWill: noWill, check: check.DisconnectedByAPI})

@@ -21,9 +21,18 @@ func (k *conn) MayReceive(topic string) bool {
 	return k.auth.Decide(policy.Receive, topic) == policy.Allow
 }
 
-// MaySend implements [broker.Peer]: inbound and outbound publishes share one rate (mqtt sheet 7).
+// MaySend implements [broker.Peer]: inbound and outbound publishes of a connection share one rate
+// (mqtt sheet 7), and deliveries of the account another (mqtt sheet 19).
 func (k *conn) MaySend(now time.Time) bool {
-	return k.rate.Allow(k.server.cfg.Limits.PublishConnection, now, 1)
+	limits := &k.server.cfg.Limits
+	if !k.rate.Allow(limits.PublishConnection, now, 1) {
+		return false
+	}
+	if !k.server.accountOut.Allow(limits.PublishOutAccount, now, 1) {
+		k.outThrottled.Store(true)
+		return false
+	}
+	return true
 }
 
 // A dropKey counts drops by cause and topic.
@@ -68,6 +77,10 @@ func (k *conn) warnDrop(key dropKey, more ...attempt.Field) {
 	case broker.DropTooLarge:
 		k.at.Warn(check.DeliveryPacketTooLarge, ev...)
 	case broker.DropRate:
+		if k.outThrottled.Load() {
+			k.at.Warn(check.LimitPublishOutRateAccount, append(ev, attempt.F("required", strconv.Itoa(k.server.cfg.Limits.PublishOutAccount.Burst)+" a second"))...)
+			return
+		}
 		k.at.Warn(check.LimitPublishRate, ev...)
 	case broker.DropNotAcked:
 		k.at.Warn(check.DeliveryNotAcked, append(ev, attempt.F("waited", time.Hour.String()))...) // mqtt sheet 7

@@ -64,7 +64,7 @@ func TestPublishRefused(t *testing.T) {
 		"12 allowed":                 {packet: publishOf("ok", "x", 1), v3: "40 02 00 07", v5: "40 02 00 07", stays: true},
 		"12 payload of 128 KiB":      {packet: publishOf("ok", strings.Repeat("x", 131072), 1), v3: "40 02 00 07", v5: "40 02 00 07", stays: true},
 		"12 Basic Ingest":            {packet: publishOf("$aws/rules/r/1/2/3/4/5/6/7/8", "x", 1), v3: "40 02 00 07", v5: "40 02 00 07", stays: true, codes: "warned topic.service_not_built"},
-		"12 retained, not kept":      {packet: retained("ok", 1), v3: "40 02 00 07", v5: "40 02 00 07", stays: true, codes: "warned mqtt.retain.not_built"},
+		"12 retained":                {packet: retained("ok", 1), v3: "40 02 00 07", v5: "40 02 00 07", stays: true},
 		"second CONNECT":             {packet: &mqtt.Connect{ClientID: []byte("c")}, v3: closed, v5: "E0 01 82", codes: "failed mqtt.second_connect, CLIENT_ERROR"},
 		"PUBREL":                     {packet: &mqtt.Pubrel{PacketID: 1}, v3: closed, v5: "E0 01 82", codes: "failed mqtt.unexpected_packet, CLIENT_ERROR"},
 		"a packet of servers":        {packet: []byte{0xD0, 0}, v3: closed, v5: "E0 01 82", codes: "failed mqtt.protocol_error, CLIENT_ERROR"},

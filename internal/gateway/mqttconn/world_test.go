@@ -41,7 +41,9 @@ func inWorld(t *testing.T, cfg Config, test func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, ctx: t.Context(), attempts: attempt.NewRecorder(attempt.Config{Account: "123456789012", Region: "us-east-1"})}
 		w.policy(allowAll)
-		cfg.Broker = broker.New(broker.Config{})
+		if cfg.Broker == nil {
+			cfg.Broker = broker.New(broker.Config{})
+		}
 		cfg.Authorize = w.authorize
 		s, err := New(cfg)
 		if err != nil {
