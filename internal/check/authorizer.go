@@ -144,8 +144,7 @@ var (
 		Title: "The authorizer may not invoke its function", Passed: "The authorizer may invoke its function",
 		Cause:  "The resource policy of the function {function}<< (qualifier {qualifier})>> does not let iot.amazonaws.com invoke it for {authorizer_arn}: {reason}. The function was not invoked.",
 		Device: closedAfterConnect,
-		Fix: "<<aws lambda remove-permission --function-name {function} --statement-id {statement}" +
-			"||aws lambda add-permission --function-name {function} --qualifier {qualifier}" + permitIoT +
+		Fix: "<<aws lambda add-permission --function-name {function} --qualifier {qualifier}" + permitIoT +
 			"||aws lambda add-permission --function-name {function}" + permitIoT + ">>",
 		Source:  "custom-auth sheet 14, 18 CA_NO_PERMISSION; PROBLEMS J-02",
 		Example: with(exampleAuthorizer, "reason", "the policy has no statement"),
@@ -279,6 +278,9 @@ var (
 
 // The time of an authentication. Source: custom-auth sheet 8.
 var (
+	// AuthorizerCached is an answer that served before, on the same HTTPS connection.
+	AuthorizerCached = step("authorizer.cached", StageAuthentication, "The authorizer's earlier answer still counts", "custom-auth sheet 8")
+
 	// AuthorizerRefreshed is a refresh that went well.
 	AuthorizerRefreshed = step("authorizer.refreshed", StageSession, "The authorizer was asked again and its answer replaced the old one", "custom-auth sheet 8")
 
@@ -291,17 +293,6 @@ var (
 		Advice: "The credentials that the device sent in its CONNECT count for every refresh: a token must live as long as the connection, or disconnectAfterInSeconds must end it before.",
 		Fix:    functionLog,
 		Source: "custom-auth sheet 8, 18 CA_REFRESH_FAILED", Example: with(exampleAuthorizer, "period", "5m0s", "detector", "authorizer.rejected"),
-	})
-
-	// AuthorizerTTLExpired is the end that the first answer fixed.
-	AuthorizerTTLExpired = register(Check{
-		Code: "authorizer.ttl_expired", Stage: StageSession, Severity: Refusal,
-		Title:  "The time of the custom authentication is over",
-		Cause:  "The first answer of {authorizer} limited the connection to {period} (disconnectAfterInSeconds); a refresh can't extend it.",
-		Device: answered("The connection is closed.", "DISCONNECT 0xA0 (maximum connect time), then close."),
-		Advice: "Let the device connect again, or let the function return a longer disconnectAfterInSeconds, up to 86400.",
-		Fix:    "gatehouse explain --client-id {client_id}",
-		Source: "custom-auth sheet 8, 18 CA_TTL", Example: with(exampleAuthorizer, "period", "1h0m0s"),
 	})
 )
 

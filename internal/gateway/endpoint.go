@@ -1,9 +1,13 @@
 package gateway
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
+
+	"github.com/gatehouse-iot/gatehouse/internal/identity"
 )
 
 // A Rejection says when the device learns that its certificate is refused.
@@ -26,6 +30,11 @@ type Endpoint struct {
 	AuthenticationType   string    // "" and DEFAULT: by port and ALPN; else AWS_X509, CUSTOM_AUTH, AWS_SIGV4, CUSTOM_AUTH_X509
 	ApplicationProtocol  string    // "" and DEFAULT: by port and ALPN; else SECURE_MQTT, MQTT_WSS, HTTPS
 	CertificateRejection Rejection // "" is RejectInHandshake
+
+	// Certificate is what clients of the host are shown; nil: Config.ServerCertificate chooses.
+	Certificate *tls.Certificate
+	// Authorizer says which custom authorizer serves the host; the zero one: as on the default endpoint.
+	Authorizer identity.AuthorizerChoice
 }
 
 // fixedRoute returns the transport and authentication that the endpoint
@@ -53,33 +62,47 @@ func (e *Endpoint) fixedRoute() (transport, authentication, bool) {
 	return "", "", false
 }
 
-// Endpoints are the host names that a gateway serves. It is immutable.
+// Endpoints are the host names that a gateway serves. It is safe for concurrent use.
 type Endpoints struct {
-	byHost   map[string]*Endpoint // by lower-case host
-	fallback *Endpoint            // for clients that send no server name
+	fallback *Endpoint // the default one, for clients that send no server name
+	byHost   atomic.Pointer[map[string]*Endpoint]
 }
 
 // NewEndpoints makes the set of def, which also serves clients without SNI, and
 // of the others. Hosts must be DNS names, each once, whatever their case.
 func NewEndpoints(def Endpoint, others ...Endpoint) (*Endpoints, error) {
-	set := &Endpoints{byHost: make(map[string]*Endpoint, 1+len(others))}
-	for i, e := range append([]Endpoint{def}, others...) {
+	set := &Endpoints{fallback: &def}
+	return set, set.Replace(others...)
+}
+
+// Replace sets the endpoints beside the default one. Connections that are there
+// keep the one that they came to; after an error nothing has changed.
+func (s *Endpoints) Replace(others ...Endpoint) error {
+	byHost := make(map[string]*Endpoint, 1+len(others))
+	add := func(e *Endpoint) error {
 		host := strings.ToLower(e.Host)
 		if host == "" {
-			return nil, errors.New("gateway: an endpoint needs a host name")
+			return errors.New("gateway: an endpoint needs a host name")
 		}
-		if set.byHost[host] != nil {
-			return nil, fmt.Errorf("gateway: two endpoints have the host name %s", host)
+		if byHost[host] != nil {
+			return fmt.Errorf("gateway: two endpoints have the host name %s", host)
 		}
 		if _, ok := LookupSecurityPolicy(e.SecurityPolicy, DoorMQTT); !ok {
-			return nil, fmt.Errorf("gateway: endpoint %s: there is no security policy %q", host, e.SecurityPolicy)
+			return fmt.Errorf("gateway: endpoint %s: there is no security policy %q", host, e.SecurityPolicy)
 		}
-		set.byHost[host] = &e
-		if i == 0 {
-			set.fallback = &e
+		byHost[host] = e
+		return nil
+	}
+	if err := add(s.fallback); err != nil {
+		return err
+	}
+	for _, e := range others {
+		if err := add(&e); err != nil {
+			return err
 		}
 	}
-	return set, nil
+	s.byHost.Store(&byHost)
+	return nil
 }
 
 // lookup finds the endpoint of a server name, whatever its case. The empty name
@@ -88,10 +111,11 @@ func (s *Endpoints) lookup(serverName string) (*Endpoint, bool) {
 	if serverName == "" {
 		return s.fallback, true
 	}
-	if e, ok := s.byHost[serverName]; ok { // the usual spelling costs no copy
+	byHost := *s.byHost.Load()
+	if e, ok := byHost[serverName]; ok { // the usual spelling costs no copy
 		return e, true
 	}
-	e, ok := s.byHost[strings.ToLower(serverName)]
+	e, ok := byHost[strings.ToLower(serverName)]
 	return e, ok
 }
 

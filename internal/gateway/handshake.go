@@ -179,7 +179,10 @@ func (h *handshake) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 // serverCertificate chooses our certificate, and remembers it for the words
 // about a client that does not like it.
 func (h *handshake) serverCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	cert, err := h.s.cfg.ServerCertificate(hello)
+	cert, err := h.endpoint.Certificate, error(nil)
+	if cert == nil {
+		cert, err = h.s.cfg.ServerCertificate(hello)
+	}
 	if cert != nil {
 		h.served = cert.Leaf
 	}

@@ -28,6 +28,7 @@ type Facts struct {
 type Authorization struct {
 	service *Service
 	who     Principal
+	custom  *customLife              // of a custom authorizer's answer; else nil
 	current atomic.Pointer[resolved] // never nil
 
 	resolving sync.Mutex // one goroutine resolves, the others wait for its answer
@@ -37,7 +38,11 @@ type Authorization struct {
 // broken machinery, never a refusal: a principal without any policy gets an
 // Authorization that allows nothing.
 func (s *Service) Authorize(ctx context.Context, who Principal, clientID string, facts Facts) (*Authorization, error) {
-	a := &Authorization{service: s, who: who}
+	return s.authorize(ctx, &Authorization{service: s, who: who}, clientID, facts)
+}
+
+// authorize completes a new Authorization.
+func (s *Service) authorize(ctx context.Context, a *Authorization, clientID string, facts Facts) (*Authorization, error) {
 	r := s.resolve(ctx, a, &policy.Context{
 		Partition: s.partition, Region: s.region, Account: s.account,
 		Protocol: facts.Protocol, ClientID: clientID,
@@ -61,6 +66,9 @@ func (a *Authorization) Decide(action policy.Action, name string) policy.Effect 
 	r := a.fresh()
 	if r.err != nil {
 		return policy.ImplicitDeny
+	}
+	if a.custom != nil && (action == policy.Subscribe || action == policy.Receive) {
+		a.custom.receives.Store(true)
 	}
 	return r.decide(action, name)
 }

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"strings"
 )
@@ -115,7 +116,7 @@ func (r *CustomRequest) secrets(token string) []string {
 		list = append(list, v)
 	}
 	if r.MQTT != nil {
-		list = append(list, string(r.MQTT.Password))
+		list = append(list, string(r.MQTT.Password), base64.StdEncoding.EncodeToString(r.MQTT.Password))
 	}
 	return list
 }

@@ -90,6 +90,8 @@ func sourceOf(t registry.Target) string {
 	switch t.Type {
 	case registry.TargetThingGroup:
 		return policy.SourceGroup + t.Name
+	case targetAuthorizer:
+		return policy.SourceAuthorizer
 	case registry.TargetIdentity:
 		return policy.SourceCognito
 	case targetUser:
@@ -97,6 +99,14 @@ func sourceOf(t registry.Target) string {
 	default:
 		return policy.SourceCertificate
 	}
+}
+
+// targetAuthorizer marks documents that an authorizer returned.
+const targetAuthorizer registry.TargetType = "authorizer"
+
+// returnedName is how people know a document that an authorizer returned.
+func returnedName(authorizer string, index int) string {
+	return "returned by " + authorizer + " (policyDocuments[" + strconv.Itoa(index) + "])"
 }
 
 // asksForCertificate tells whether doc uses facts of the certificate beyond its

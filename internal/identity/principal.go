@@ -10,6 +10,7 @@ type Kind string
 // The kinds of principal that exist so far.
 const (
 	KindCertificate Kind = "certificate" // by a registered client certificate
+	KindAuthorizer  Kind = "authorizer"  // by a custom authorizer
 	KindUser        Kind = "user"        // by a signature with an access key
 )
 

@@ -82,6 +82,8 @@ func (s *Service) resolve(ctx context.Context, a *Authorization, facts *policy.C
 func (s *Service) resolveOnce(ctx context.Context, a *Authorization, facts *policy.Context) *resolved {
 	switch a.who.Kind {
 	case KindCertificate:
+	case KindAuthorizer:
+		return s.resolveCustom(a, facts)
 	case KindUser:
 		return s.resolveUser(ctx, a.who, facts)
 	default:
@@ -117,11 +119,14 @@ func (s *Service) resolveOnce(ctx context.Context, a *Authorization, facts *poli
 		r.inputs = append(r.inputs, thing.inputs...)
 		if thing.set != nil {
 			r.set = s.join(own.set, thing.set)
-			if r.set.certificate && !own.set.certificate {
-				if pctx.Certificate, err = s.certificateFacts(ctx, a.who.ID, true); err != nil {
-					return &resolved{context: facts, err: err}
-				}
-			}
+		}
+	}
+	if a.custom != nil { // CUSTOM_AUTH_X509: custom-auth sheet 12
+		r.set = s.withReturned(r.set, a.custom)
+	}
+	if r.set.certificate && !own.set.certificate {
+		if pctx.Certificate, err = s.certificateFacts(ctx, a.who.ID, true); err != nil {
+			return &resolved{context: facts, err: err}
 		}
 	}
 	r.bound = r.set.compiled.Bind(pctx)

@@ -11,7 +11,8 @@ import (
 // Handlers implements the operations on top of the registry, a file a resource.
 type Handlers struct {
 	Unimplemented
-	Registry *registry.Registry // required
+	Registry    *registry.Registry // required
+	Authorizers customAuth         // for TestInvokeAuthorizer, required
 }
 
 // New binds the handlers to the wire: give it to [api.NewServer].
