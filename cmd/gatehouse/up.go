@@ -38,6 +38,7 @@ type upCmd struct {
 	NATS                 string          `name:"nats" help:"NATS URLs of a cluster; only a single node is built so far." placeholder:"URLS" env:"GATEHOUSE_NATS"`
 	Limits               string          `help:"aws: every documented limit; open: rates lifted, shapes kept." enum:"aws,open" default:"aws" env:"GATEHOUSE_LIMITS"`
 	Refusals             string          `help:"How MQTT 3.1.1 refusals look on the wire: aws closes silently, explain answers CONNACK and SUBACK codes." enum:"aws,explain" default:"aws" env:"GATEHOUSE_REFUSALS"`
+	Durability           string          `help:"When a message that a stored session must not lose is acknowledged: sync, or interval=DURATION (a crash loses what is younger)." default:"sync" env:"GATEHOUSE_DURABILITY"`
 	CertificateRejection string          `help:"When a certificate that may not connect is refused: handshake or afterConnect." enum:"handshake,afterConnect" default:"handshake" env:"GATEHOUSE_CERTIFICATE_REJECTION"`
 	SecurityPolicy       string          `help:"TLS versions and ciphers that devices may use, by the name of AWS's security policy." default:"IoTSecurityPolicy_TLS13_1_2_2022_10" env:"GATEHOUSE_SECURITY_POLICY"`
 	LogLevel             string          `help:"Level of Gatehouse's own log." enum:"debug,info,warn,error" default:"info" env:"GATEHOUSE_LOG_LEVEL"`
@@ -68,7 +69,7 @@ func (c *upCmd) Run(a *app) error {
 		DataDir: c.DataDir, Host: c.Host, Endpoint: c.Endpoint,
 		MQTTPort: c.MQTTPort, HTTPSPort: c.HTTPSPort, ALPNPort: c.ALPNPort, APIPort: c.APIPort, APIPlaintext: c.APIPlaintext,
 		AccountID: c.AccountID, Region: c.Region, Limits: c.Limits, Refusals: c.Refusals,
-		CertificateRejection: c.CertificateRejection, SecurityPolicy: c.SecurityPolicy, Log: c.logger(a.Stderr),
+		CertificateRejection: c.CertificateRejection, Durability: c.Durability, SecurityPolicy: c.SecurityPolicy, Log: c.logger(a.Stderr),
 	})
 	if err != nil {
 		return startHint(err)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-iot/gatehouse/internal/gateway"
+	"github.com/gatehouse-iot/gatehouse/internal/messagelog"
 )
 
 // Config is a running Gatehouse's configuration: the flags of `gatehouse up`.
@@ -31,6 +32,7 @@ type Config struct {
 	// CertificateRejection says when a certificate that may not connect is
 	// refused: "handshake" or "afterConnect" (connect sheet 5, "Stage conflict").
 	CertificateRejection string
+	Durability           string // "sync" or "interval=DURATION": when a stored message is acknowledged
 	SecurityPolicy       string // TLS security policy of the endpoint, by AWS's name; empty: AWS's default
 	Log                  *slog.Logger
 }
@@ -50,7 +52,7 @@ func DefaultConfig() Config {
 		DataDir: "./gatehouse-data", Host: "127.0.0.1", Endpoint: "localhost",
 		MQTTPort: DefaultMQTTPort, HTTPSPort: DefaultHTTPSPort, ALPNPort: DefaultALPNPort, APIPort: DefaultAPIPort,
 		AccountID: "123456789012", Region: "us-east-1",
-		Limits: "aws", Refusals: "aws", CertificateRejection: "handshake",
+		Limits: "aws", Refusals: "aws", CertificateRejection: "handshake", Durability: "sync",
 		Log: slog.New(slog.DiscardHandler),
 	}
 }
@@ -101,6 +103,9 @@ func (c *Config) check() error {
 		if !strings.Contains(" "+e.allowed+" ", " "+e.value+" ") {
 			fault("%s %q is none of %s", e.flag, e.value, e.allowed)
 		}
+	}
+	if _, err := messagelog.ParseDurability(c.Durability); err != nil {
+		fault("--durability: %w", err)
 	}
 	if _, ok := gateway.LookupSecurityPolicy(c.SecurityPolicy, gateway.DoorMQTT); !ok {
 		fault("--security-policy %q is not one of AWS's, such as %s", c.SecurityPolicy, gateway.DefaultSecurityPolicy)

@@ -24,6 +24,7 @@ func TestConfigNamesTheFlagAtFault(t *testing.T) {
 		"same port twice":     {func(c *Config) { c.HTTPSPort = c.MQTTPort }, "--mqtt-port and --https-port are both 8883"},
 		"account":             {func(c *Config) { c.AccountID = "123" }, "--account-id \"123\" is not 12 digits"},
 		"region":              {func(c *Config) { c.Region = "Frankfurt" }, "--region \"Frankfurt\""},
+		"durability":          {func(c *Config) { c.Durability = "never" }, `--durability: durability "never"`},
 		"limits":              {func(c *Config) { c.Limits = "none" }, "--limits \"none\" is none of aws open"},
 		"security policy":     {func(c *Config) { c.SecurityPolicy = "TLS13" }, "--security-policy \"TLS13\""},
 		"refusals":            {func(c *Config) { c.Refusals = "loud" }, "--refusals \"loud\""},
