@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"strconv"
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
+	"github.com/gatehouse-iot/gatehouse/internal/check"
 )
 
 // A DeviceCall is a request of the data plane that came through a device's door,
@@ -24,6 +27,26 @@ type Outcome struct {
 	Operation string // "iotdata:Publish"; "" when the path names none
 	Err       *Error // nil: it succeeded
 	Denied    Denial // of the caller, when the policies refused
+}
+
+// Record records a refusal, unless the handler has recorded what refused.
+func (o Outcome) Record(r *http.Request, at *attempt.Attempt) {
+	method, path := attempt.F("method", r.Method), attempt.F("path", r.URL.Path)
+	switch e := o.Err; {
+	case e == nil || at.Refused():
+	case o.Denied.Action != "":
+		at.Fail(check.AuthzRequest, attempt.F("action", o.Denied.Action), attempt.F("resource", o.Denied.Resource))
+	case e.Status == http.StatusMethodNotAllowed:
+		at.Fail(check.HTTPMethod, method, path, attempt.F("reason", e.Message))
+	case e.Status == http.StatusNotFound && o.Operation == "":
+		at.Fail(check.HTTPNotFound, method, path)
+	case e.Status == http.StatusNotImplemented:
+		at.Fail(check.HTTPNotBuilt, method, path, attempt.F("action", o.Operation))
+	case e.Status >= http.StatusInternalServerError:
+		at.Fail(check.ServerError, attempt.F("error", o.Operation))
+	default:
+		at.Fail(check.HTTPRefused, method, path, attempt.F("reply", strconv.Itoa(e.Status)+" "+e.Code), attempt.F("reason", e.Message))
+	}
 }
 
 // dataPlane are the credential scopes of the services that devices call.
@@ -81,6 +104,24 @@ func (x *exchange) answerDevice(body []byte) (response, *Error) {
 	return response{}, Errorf("ResourceNotFoundException", http.StatusNotFound, "Not Found")
 }
 
-// AttemptFrom returns the record of the request that ctx belongs to, to which a
-// handler adds its checks; nil when it did not come through a device's door.
+// answerRecorded is callREST for a request of the data plane on the API's own
+// port: it is recorded like one that came through a device's door.
+func (x *exchange) answerRecorded(w http.ResponseWriter, query url.Values, body []byte) (response, *Error) {
+	local, _ := x.r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	at := x.s.cfg.Attempts.Begin(attempt.DoorAPI, net.TCPAddrFromAddrPort(remoteAddrPort(x.r)), local)
+	defer at.End()
+	x.attempt, x.requestID = at, at.ID()
+	w.Header().Set("X-Amzn-Requestid", x.requestID)
+	at.SetProtocol("HTTPS")
+	at.SetSDK(x.r.UserAgent())
+	at.SetPrincipal(x.caller.UserID, x.caller.ARN)
+	at.Pass(check.HTTPRequest, attempt.F("method", x.r.Method), attempt.F("path", x.r.URL.Path))
+	at.Pass(check.SigV4Verified, attempt.F("access_key", x.caller.AccessKeyID), attempt.F("service", x.sig.Service))
+	resp, e := x.callREST(query, body)
+	Outcome{x.operation, e, x.denied}.Record(x.r, at)
+	return resp, e
+}
+
+// AttemptFrom returns the record of the data plane's request that ctx belongs to,
+// to which a handler adds its checks; nil for any other request.
 func AttemptFrom(ctx context.Context) *attempt.Attempt { return callFrom(ctx).attempt }

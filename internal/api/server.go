@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-iot/gatehouse/internal/api/sigv4"
+	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 )
 
 // Config is what a Server needs. Optional fields have defaults.
@@ -29,6 +30,9 @@ type Config struct {
 	// Extra are handlers that are no AWS API, by path: exact, or everything
 	// below when it ends in a slash. They are not authenticated: see [Server.Authenticated].
 	Extra map[string]http.Handler
+
+	// Attempts records requests of the data plane. Default: they are not recorded.
+	Attempts *attempt.Recorder
 
 	// Authorize reads what the holder of a credential may do. Default: everything.
 	Authorize func(ctx context.Context, cred Credential, from netip.Addr) (Access, error)
@@ -227,6 +231,9 @@ func (x *exchange) answer(w http.ResponseWriter) (response, *Error) {
 	case JSON:
 		return x.callJSON(body)
 	default:
+		if to.style == styleData && s.cfg.Attempts != nil {
+			return x.answerRecorded(w, query, body)
+		}
 		return x.callREST(query, body)
 	}
 }
@@ -301,7 +308,7 @@ func (x *exchange) verify(cred Credential, body []byte) *Error {
 	if x.s.cfg.Authorize == nil {
 		return nil
 	}
-	access, err := x.s.cfg.Authorize(x.r.Context(), cred, remoteAddr(x.r))
+	access, err := x.s.cfg.Authorize(x.r.Context(), cred, remoteAddrPort(x.r).Addr())
 	if err != nil {
 		return From(fmt.Errorf("read the policies of %s: %w", cred.ARN, err))
 	}
@@ -309,13 +316,14 @@ func (x *exchange) verify(cred Credential, body []byte) *Error {
 	return nil
 }
 
-// remoteAddr is the address that a request came from.
-func remoteAddr(r *http.Request) netip.Addr {
+// remoteAddrPort is where a request came from: zero, and unknown to policies, when
+// it is not from a socket.
+func remoteAddrPort(r *http.Request) netip.AddrPort {
 	ap, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return netip.Addr{} // not from a socket: unknown to policies
+		return netip.AddrPort{}
 	}
-	return ap.Addr().Unmap().WithZone("")
+	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 }
 
 // log notes what only the operator may see of an error.

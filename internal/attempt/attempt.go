@@ -28,6 +28,7 @@ const (
 	DoorMQTT  Door = "mqtt"  // 8883: MQTT, client certificate
 	DoorHTTPS Door = "https" // 8443: HTTPS, client certificate
 	DoorALPN  Door = "alpn"  // 443: told apart by ALPN
+	DoorAPI   Door = "api"   // the AWS APIs: signed requests of the data plane
 )
 
 // An Outcome says how a check, or a whole attempt, came out.

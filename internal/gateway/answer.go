@@ -141,32 +141,12 @@ func (hc *httpConn) operate(w http.ResponseWriter, r *http.Request, who caller, 
 		Attempt: at, Body: body,
 	}
 	c.s.cfg.Data.ServeDevice(w, r, call, func(o api.Outcome) {
-		recordOutcome(r, o, at)
+		o.Record(r, at)
 		if o.Err != nil {
 			hc.diagnosis(w, at)
 		}
 	})
 	return nil
-}
-
-// recordOutcome records the refusal of an operation that has recorded none itself.
-func recordOutcome(r *http.Request, o api.Outcome, at *attempt.Attempt) {
-	method, path := attempt.F("method", r.Method), attempt.F("path", r.URL.Path)
-	switch e := o.Err; {
-	case e == nil || at.Refused():
-	case o.Denied.Action != "":
-		at.Fail(check.AuthzRequest, attempt.F("action", o.Denied.Action), attempt.F("resource", o.Denied.Resource))
-	case e.Status == http.StatusMethodNotAllowed:
-		at.Fail(check.HTTPMethod, method, path, attempt.F("reason", e.Message))
-	case e.Status == http.StatusNotFound && o.Operation == "":
-		at.Fail(check.HTTPNotFound, method, path)
-	case e.Status == http.StatusNotImplemented:
-		at.Fail(check.HTTPNotBuilt, method, path, attempt.F("action", o.Operation))
-	case e.Status >= http.StatusInternalServerError:
-		at.Fail(check.ServerError, attempt.F("error", o.Operation))
-	default:
-		at.Fail(check.HTTPRefused, method, path, attempt.F("reply", strconv.Itoa(e.Status)+" "+e.Code), attempt.F("reason", e.Message))
-	}
 }
 
 // diagnosis tells the device which check refused it, where the operator wants that.
