@@ -126,7 +126,7 @@ func TestHostileRequests(t *testing.T) {
 	if strings.Contains(gw.Output(), "panic") || strings.Contains(gw.Output(), "level=ERROR") {
 		t.Errorf("the requests broke something:\n%s", gw.Output())
 	}
-	if _, err := client(gw).DescribeThing(t.Context(), &iot.DescribeThingInput{ThingName: aws.String("right")}); err != nil {
+	if _, err := gw.IoT().DescribeThing(t.Context(), &iot.DescribeThingInput{ThingName: aws.String("right")}); err != nil {
 		t.Error(err)
 	}
 }

@@ -63,7 +63,7 @@ func TestDiskFull(t *testing.T) {
 func diskFull(t *testing.T, dir string, fill, free func(*gatehouseproc.Process) error) {
 	gw := gatehouseproc.StartIn(t, dir, "--limits", "open")
 	d := addDevice(t, gw, "d")
-	api := client(gw)
+	api := gw.IoT()
 	create := func(name string) error {
 		_, err := api.CreateThing(t.Context(), &iot.CreateThingInput{ThingName: &name})
 		return err
@@ -154,7 +154,7 @@ func diskFull(t *testing.T, dir string, fill, free func(*gatehouseproc.Process) 
 	gw.Stop()
 
 	gw = gatehouseproc.StartIn(t, dir, "--limits", "open")
-	api = client(gw)
+	api = gw.IoT()
 	for name := range stored {
 		if _, err := api.DescribeThing(t.Context(), &iot.DescribeThingInput{ThingName: &name}); err != nil {
 			t.Errorf("%s was acknowledged: %v", name, err)

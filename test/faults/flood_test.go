@@ -195,7 +195,7 @@ func TestFloods(t *testing.T) {
 func floodAll(t *testing.T, limits string) {
 	gw := gatehouseproc.Start(t, "--limits", limits)
 	hostile, good := addDevice(t, gw, "hostile"), addDevice(t, gw, "good")
-	before, api := usageOf(gw.PID), client(gw)
+	before, api := usageOf(gw.PID), gw.IoT()
 
 	ctx, cancel := context.WithTimeout(t.Context(), floodTime)
 	defer cancel()

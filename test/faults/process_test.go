@@ -8,7 +8,6 @@ package faults
 import (
 	"bufio"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -19,10 +18,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/iot"
 
 	"github.com/gatehouse-iot/gatehouse/test/gatehouseproc"
 )
@@ -71,39 +66,10 @@ type device struct {
 	config *tls.Config
 }
 
-// anything allows everything, under every client ID.
-const anything = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]}`
-
-// client speaks the AWS API of gw.
-func client(gw *gatehouseproc.Process) *iot.Client {
-	return iot.New(iot.Options{
-		Region: gw.Region, BaseEndpoint: &gw.APIURL, RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider(gw.AccessKeyID, gw.SecretAccessKey, ""),
-	})
-}
-
 func addDevice(t testing.TB, gw *gatehouseproc.Process, name string) device {
 	t.Helper()
-	d := gw.AddDevice(t, name)
-	policy := name + "-anything"
-	api := client(gw)
-	if _, err := api.CreatePolicy(t.Context(), &iot.CreatePolicyInput{PolicyName: &policy, PolicyDocument: aws.String(anything)}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := api.AttachPolicy(t.Context(), &iot.AttachPolicyInput{PolicyName: &policy, Target: &d.CertificateARN}); err != nil {
-		t.Fatal(err)
-	}
-	cert, err := tls.LoadX509KeyPair(d.CertificateFile, d.PrivateKeyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pem, err := os.ReadFile(d.CAFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(pem)
-	return device{name, &tls.Config{Certificates: []tls.Certificate{cert}, RootCAs: roots, ServerName: gw.Endpoint}}
+	_, config := gw.AddPermissiveDevice(t, name)
+	return device{name, config}
 }
 
 // dialFrom opens a TCP connection from a loopback address of its own.

@@ -58,7 +58,7 @@ func TestSecretsStaySecret(t *testing.T) {
 		time.Sleep(1100 * time.Millisecond) // a client ID may connect once a second
 	}
 	// Requests with right and wrong signatures, and with credentials in the query.
-	api := client(gw)
+	api := gw.IoT()
 	if _, err := api.CreateKeysAndCertificate(t.Context(), &iot.CreateKeysAndCertificateInput{SetAsActive: true}); err != nil {
 		t.Fatal(err)
 	}

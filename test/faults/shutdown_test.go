@@ -169,7 +169,7 @@ func TestKilledWhileStarting(t *testing.T) {
 		}
 		gw := gatehouseproc.StartIn(t, dir)
 		name := "after"
-		if _, err := client(gw).CreateThing(t.Context(), &iot.CreateThingInput{ThingName: &name}); err != nil {
+		if _, err := gw.IoT().CreateThing(t.Context(), &iot.CreateThingInput{ThingName: &name}); err != nil {
 			t.Errorf("round %d: %v", round, err)
 		}
 		d := addDevice(t, gw, "d")
