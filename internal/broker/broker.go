@@ -65,7 +65,10 @@ func New(cfg Config) *Broker {
 }
 
 // Close stops what the broker does by itself. Call it when all clients are disconnected.
-func (b *Broker) Close() { b.expiries.stop() }
+func (b *Broker) Close() {
+	b.expiries.stop()
+	b.stopWills()
+}
 
 func (b *Broker) shard(id string) *clientShard {
 	return &b.clients[maphash.String(b.seed, id)%clientShards]

@@ -15,9 +15,10 @@ import (
 // SessionOptions are what a CONNECT asks for. The zero value is a session that ends with its
 // connection, unless a stored one is resumed.
 type SessionOptions struct {
-	Clean     bool          // end a stored session first
-	Expiry    time.Duration // how long the session outlives the connection; cut to [Config].SessionExpiry
-	Principal string        // who connects
+	Clean     bool             // end a stored session first
+	Expiry    time.Duration    // how long the session outlives the connection; cut to [Config].SessionExpiry
+	Principal string           // who connects
+	Will      *messagelog.Will // kept with a session that outlives the connection; nil: none
 }
 
 // Connected is what came of a [Broker.Connect].
@@ -58,6 +59,7 @@ type Session struct {
 	disconnected time.Time // zero while it has a connection
 	ended        bool
 	missed       Missed
+	will         *heldWill // nil: none
 
 	behind bool                // the queue holds messages that were not handed to live
 	read   messagelog.Seq      // those up to here were
@@ -94,6 +96,7 @@ func (b *Broker) sessionLocked(sh *clientShard, c *Client, o SessionOptions) Con
 	}
 	s.restLocked()
 	s.owner, s.expiry, s.principal, s.disconnected, s.missed = c, expiry, o.Principal, time.Time{}, Missed{}
+	s.setWillLocked(o.Will) // what was held of the last connection is cancelled
 	b.expiries.remove(s)
 	if err := s.saveLocked(); err != nil && !present {
 		return Connected{Err: err} // the client has a session that ends with its connection, and is told so
@@ -141,6 +144,9 @@ func (b *Broker) endLocked(sh *clientShard, s *Session) {
 	s.mu.Lock()
 	s.ended, s.owner = true, nil
 	s.restLocked()
+	if w := s.takeWillLocked(); w != nil { // the delay ends with the session
+		go w.publish()
+	}
 	if err := b.cfg.Log.DeleteSession(s.id); err != nil {
 		b.cfg.Machine.Error("session not deleted", slog.String("client_id", s.id), slog.Any("error", err))
 	}
@@ -232,6 +238,9 @@ func (s *Session) saveLocked() error {
 	for filter, o := range s.sub.list() {
 		r.Subscriptions = append(r.Subscriptions, messagelog.Subscription{Filter: filter, QoS: o.QoS, NoLocal: o.NoLocal, RetainAsPublished: o.RetainAsPublished})
 	}
+	if s.will != nil {
+		r.Will = &s.will.Will
+	}
 	slices.SortFunc(r.Subscriptions, func(a, b messagelog.Subscription) int { return strings.Compare(a.Filter, b.Filter) })
 	if err := s.sub.broker.cfg.Log.PutSession(r); err != nil {
 		s.sub.broker.cfg.Machine.Error("session not stored", slog.String("client_id", s.id), slog.Any("error", err))
@@ -267,6 +276,7 @@ func (b *Broker) Restore() error {
 		if s.disconnected.IsZero() {
 			s.disconnected = now
 		}
+		s.restoreWill(r.Will)
 		for _, sub := range r.Subscriptions {
 			s.sub.subscribe(sub.Filter, Options{QoS: sub.QoS, NoLocal: sub.NoLocal, RetainAsPublished: sub.RetainAsPublished})
 		}

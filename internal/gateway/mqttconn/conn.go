@@ -30,6 +30,9 @@ type conn struct {
 	in     reader
 	at     *attempt.Attempt
 	who    identity.Principal
+	cutID  string                  // the principal under which Cut finds it: that of the handshake
+	login  *identity.Login         // of a custom authorizer; else nil
+	custom *identity.Authorization // the same as auth, with login
 	info   Info
 
 	version      mqtt.Version
@@ -67,7 +70,7 @@ type conn struct {
 
 // serve carries one connection from its first packet to its close.
 func (s *Server) serve(ctx context.Context, nc net.Conn, info Info, who identity.Principal, at *attempt.Attempt) {
-	k := &conn{server: s, nc: nc, in: reader{nc: nc}, at: at, who: who, info: info, stop: make(chan struct{})}
+	k := &conn{server: s, nc: nc, in: reader{nc: nc}, at: at, who: who, cutID: who.ID, info: info, stop: make(chan struct{})}
 	s.mu.Lock()
 	if s.closing {
 		s.mu.Unlock()
@@ -104,7 +107,7 @@ func (s *Server) serve(ctx context.Context, nc net.Conn, info Info, who identity
 // stillActive ends a connection whose certificate lost its right after the handshake had looked at
 // it and before Cut could find the connection.
 func (k *conn) stillActive(ctx context.Context) *ending {
-	if k.server.cfg.Status == nil {
+	if k.server.cfg.Status == nil || k.who.ID == "" {
 		return nil
 	}
 	status, err := k.server.cfg.Status(ctx, k.who)
@@ -124,9 +127,9 @@ func (s *Server) forget(k *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, k)
-	if m := s.byCert[k.who.ID]; m != nil {
+	if m := s.byCert[k.cutID]; m != nil {
 		if delete(m, k); len(m) == 0 {
-			delete(s.byCert, k.who.ID)
+			delete(s.byCert, k.cutID)
 		}
 	}
 }
@@ -285,12 +288,12 @@ func (k *conn) due(now time.Time) time.Time {
 func (k *conn) part(e ending) {
 	k.end(e) // wakes whoever writes; keeps an earlier ending
 	s := k.server
+	if k.custom != nil {
+		k.custom.Release()
+	}
 	if k.client != nil {
 		s.deadlines.remove(k)
-		s.cfg.Broker.Disconnect(k.client)
-		if k.will != nil && !e.noWill {
-			k.publishWill()
-		}
+		k.lastWill(e)
 		s.open.Add(-1)
 		k.depart(e)
 		k.announceDisconnected(e.reason)

@@ -101,6 +101,9 @@ func (k *conn) depart(e ending) {
 // ends too, also while it has no connection. [ErrNotConnected] if there is nothing to end.
 // Source: mqtt sheet 13, 18.
 func (s *Server) Disconnect(clientID string, noWill, endSession bool) error {
+	if noWill && endSession {
+		s.cfg.Broker.DropWill(clientID)
+	}
 	ended := endSession && s.cfg.Broker.EndSession(clientID)
 	k := s.live(clientID)
 	switch {
