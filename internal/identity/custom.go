@@ -93,7 +93,8 @@ func (l *Login) Refusal() *Rung {
 	return nil
 }
 
-// Record notes the ladder in an attempt.
+// Record notes the ladder in an attempt, up to what refused the client: that
+// one is for the caller, who knows how the device is answered.
 func (l *Login) Record(at *attempt.Attempt) {
 	if l.Authorizer.Name != "" {
 		at.Set("authorizer", l.Authorizer.Name)
@@ -104,7 +105,6 @@ func (l *Login) Record(at *attempt.Attempt) {
 	for _, r := range l.Ladder {
 		switch r.Outcome {
 		case attempt.Failed:
-			at.Fail(r.Check, r.Evidence...)
 		case attempt.Warned:
 			at.Warn(r.Check, r.Evidence...)
 		default:

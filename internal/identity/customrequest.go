@@ -202,6 +202,13 @@ func (p *parameters) names() string {
 	return strings.Join(list, ", ")
 }
 
+// ParameterNames lists the names of the parameters of a user name, without
+// their values: for people.
+func ParameterNames(userName string) string {
+	p := parameters{user: parseUserName(userName)}
+	return p.names()
+}
+
 // looksLikeToken finds the parameter that probably was meant to be the token:
 // one whose name differs from key by case alone, else the only one that is not
 // known to be something else.

@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/broker"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/internal/identity"
 	"github.com/gatehouse-iot/gatehouse/mqtt"
 	"github.com/gatehouse-iot/gatehouse/policy"
 )
@@ -49,10 +50,17 @@ func (k *conn) connect(ctx context.Context, header byte, body []byte) (refused *
 		add(connectFault{faultOf(check.MQTTAuthMethod, attempt.F("offered", string(p.Props.AuthMethod))), 0, mqtt.BadAuthenticationMethod, clientError})
 	}
 	add(k.checkConnectSizes(&p))
+	if len(faults) == 0 { // #7
+		f, err := k.authenticate(ctx, &p)
+		if err != nil {
+			return k.failed("ask the authorizer", err)
+		}
+		add(f)
+	}
 	if len(faults) == 0 {
 		add(k.checkConnectRate()) // #8
 	}
-	if k.clientID != "" {
+	if k.clientID != "" && (k.info.Authenticate == nil || k.login != nil) {
 		f, err := k.authorizeConnect(ctx, &p) // #9
 		if err != nil {
 			return k.failed("authorize", err)
@@ -118,8 +126,11 @@ func (k *conn) noteConnect(p *mqtt.Connect) {
 	k.at.SetClientID(k.clientID)
 	if k.sdk = sdkOf(string(p.UserName)); k.sdk != "" {
 		k.at.SetSDK(k.sdk)
-	} else if p.HasUserName || p.HasPassword {
+	} else if k.info.Authenticate == nil && (p.HasUserName || p.HasPassword) {
 		k.at.Warn(check.MQTTUserNameIgnored)
+	}
+	if k.info.Authenticate == nil && identity.HasCustomParameters(string(p.UserName)) {
+		k.at.Warn(check.AuthorizerPort, attempt.F("sent", identity.ParameterNames(string(p.UserName))))
 	}
 	k.at.Pass(check.MQTTConnect, attempt.F("packet", "CONNECT"), attempt.F("keep_alive", strconv.Itoa(int(p.KeepAlive))))
 }
@@ -228,7 +239,7 @@ func (k *conn) authorizeConnect(ctx context.Context, p *mqtt.Connect) (connectFa
 		facts.ConnectAttributes = append(facts.ConnectAttributes, policy.LastWill)
 		facts.LastWillTopic = string(p.Will.Topic)
 	}
-	auth, err := k.server.cfg.Authorize(ctx, k.who, k.clientID, facts)
+	auth, err := k.authorization(ctx, facts)
 	if err != nil {
 		return connectFault{}, err
 	}
@@ -332,6 +343,9 @@ func (k *conn) open(p *mqtt.Connect) {
 	k.work.out = append(k.work.out, k.connack(mqtt.Success, p, &session)...)
 	k.flush() // before anything is delivered: nobody sends to a client without subscriptions, or before Start
 	s.deadlines.add(k, k.info.Lifetime.next(now.Add(k.keepAlive)))
+	if k.custom != nil {
+		k.custom.Maintain(k.keepAlive, k.renewed)
+	}
 	k.at.Pass(check.SessionOpened, attempt.F("keep_alive", strconv.Itoa(int(keepAlive))))
 	k.noteSession(&session)
 	k.announceConnected()

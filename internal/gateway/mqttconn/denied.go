@@ -31,6 +31,9 @@ func (k *conn) denied(c *check.Check, action policy.Action, name string, refine 
 	if precise, ok := check.Lookup(d.Code); ok && refine {
 		c = precise
 	}
+	if k.who.Kind == identity.KindAuthorizer && c == check.PolicyNoneAttached {
+		c = check.AuthorizerPolicy // nothing is attached to such a principal
+	}
 	f := fault{check: c, evidence: evidence(action, name, &d), source: k.deniedBySource(&d)}
 	near := ""
 	if len(d.Near) > 0 {
@@ -211,7 +214,10 @@ func (k *conn) policies() string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(n.Name + " (version " + n.Version + ")")
+		b.WriteString(n.Name)
+		if n.Version != "" { // what an authorizer returned has none
+			b.WriteString(" (version " + n.Version + ")")
+		}
 	}
 	return b.String()
 }

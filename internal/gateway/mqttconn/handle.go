@@ -15,6 +15,11 @@ import (
 func (k *conn) handle(header byte, body []byte) *ending {
 	t := mqtt.TypeOf(header)
 	k.lastPacket.Store(uint32(t))
+	if k.custom != nil && (t == mqtt.TypePublish || t == mqtt.TypeSubscribe) && k.custom.Expired() {
+		if e := k.confirm(); e != nil {
+			return e
+		}
+	}
 	switch t {
 	case mqtt.TypePublish:
 		return k.publish(header, body)

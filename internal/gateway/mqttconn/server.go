@@ -64,10 +64,10 @@ func FromIdentity(s *identity.Service) AuthorizeFunc {
 // answer must be as fresh as what [Server.Cut] is told. An error is broken machinery.
 type StatusFunc func(ctx context.Context, who identity.Principal) (registry.CertificateStatus, error)
 
-// StatusFromIdentity asks s, from its memory.
+// StatusFromIdentity asks s, for a certificate from its memory.
 func StatusFromIdentity(s *identity.Service) StatusFunc {
 	return func(ctx context.Context, who identity.Principal) (registry.CertificateStatus, error) {
-		return s.CertificateStatus(ctx, who.ID)
+		return s.Status(ctx, who)
 	}
 }
 
@@ -99,6 +99,8 @@ type Info struct {
 	Facts identity.Facts
 	// Lifetime bounds how long the connection may last. Default: not at all.
 	Lifetime Lifetime
+	// Authenticate says who the client is, by its CONNECT; nil where the handshake or a signature said it.
+	Authenticate AuthenticateFunc
 }
 
 // A Server carries MQTT connections. It is safe for concurrent use.
