@@ -28,4 +28,15 @@ var (
 		Fix:    "gatehouse user add {access_key|slug} --policy AWSIoTDataAccess",
 		Source: "connect sheet 7; PROBLEMS I-05", Example: ev("access_key", "ASIAIOSFODNN7EXAMPLE"),
 	})
+
+	// UserRemoved ends what a user that is removed has open.
+	UserRemoved = register(Check{
+		Code: "connection.user_removed", Stage: StageSession, Severity: Refusal,
+		Title:  "The user was removed while connected",
+		Cause:  "The connection was signed by the user {principal_arn}; the user was removed, so its connections were ended at once.",
+		Device: answered("The connection is closed.", "DISCONNECT 0x87 (not authorized), then close."),
+		Advice: "Make the user again, and give the device its new access key.",
+		Fix:    "gatehouse user list",
+		Source: "mqtt sheet 13", Example: ev("principal", "AIDAIOSFODNN7EXAMPLE2", "principal_arn", "arn:aws:iam::123456789012:user/web-app"),
+	})
 )

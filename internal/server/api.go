@@ -15,7 +15,6 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/api/iotdata"
 	"github.com/gatehouse-iot/gatehouse/internal/api/sts"
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
-	"github.com/gatehouse-iot/gatehouse/internal/registry"
 )
 
 // About is the answer of GET /gatehouse/v1/server: what a client elsewhere needs
@@ -28,23 +27,10 @@ type About struct {
 	CAPEM     string   `json:"caPem"` // root CA that devices must trust
 }
 
-// credentials are the registry's access keys as SigV4 verification asks for them.
-type credentials struct{ registry *registry.Registry }
-
-// Lookup implements [api.Credentials]. Every key so far acts as the account's root user.
-func (c credentials) Lookup(ctx context.Context, accessKeyID string) (api.Credential, bool, error) {
-	key, ok, err := c.registry.AccessKey(ctx, accessKeyID)
-	if err != nil || !ok {
-		return api.Credential{}, false, err
-	}
-	account := c.registry.AccountID()
-	root := registry.ARN{Partition: c.registry.Partition(), Service: "iam", Account: account, Resource: "root"} // IAM has no Region
-	return api.Credential{SecretAccessKey: key.Secret, Account: account, ARN: root.String(), UserID: account}, true, nil
-}
-
 // apiServer is the API port: the AWS APIs, /gatehouse/v1/ and the health paths.
 type apiServer struct {
 	http *http.Server
+	aws  *api.Server
 	tls  *tls.Config // nil: plain HTTP
 }
 
@@ -63,11 +49,11 @@ func newAPIServer(s *Server) (*apiServer, error) {
 	extra := map[string]http.Handler{}
 	aws, err := api.NewServer(api.Config{
 		Services: []*api.Service{
-			iot.New(iot.Handlers{Registry: s.registry}),
-			iotdata.NewService(iotdata.Unimplemented{}),
+			iot.New(iot.Handlers{Registry: s.registry, Connections: s.mqtt}),
+			iotdata.New(iotdata.Handlers{Publisher: s.mqtt, Connections: s.mqtt, Retained: s.mqtt}),
 			sts.New(),
 		},
-		Credentials: credentials{s.registry}, Region: s.cfg.Region, Extra: extra, Log: s.cfg.Log,
+		Credentials: credentials{s.registry}, Authorize: s.authorizeCaller, Attempts: s.attempts, Region: s.cfg.Region, Extra: extra, Log: s.cfg.Log,
 		TokenSecret: []byte(s.info.SecretAccessKey), // so that page tokens outlive a restart
 	})
 	if err != nil {
@@ -85,11 +71,14 @@ func newAPIServer(s *Server) (*apiServer, error) {
 	attempts := aws.Authenticated(s.attempts.Handler())
 	extra[attempt.Path], extra[attempt.Path+"/"] = attempts, attempts
 
+	users := aws.Authenticated(s.usersHandler())
+	extra[UsersPath], extra[UsersPath+"/"] = users, users
+
 	server := &http.Server{
 		Handler: aws, ReadHeaderTimeout: apiHeaderTime, ReadTimeout: apiReadTime, WriteTimeout: apiWriteTime, IdleTimeout: apiIdleTime,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
 	}
-	a := &apiServer{http: server}
+	a := &apiServer{http: server, aws: aws}
 	if !s.plainAPI() {
 		a.tls = &tls.Config{GetCertificate: s.ca.ServerCertificate, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
 	}

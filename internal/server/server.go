@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -15,6 +16,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/gatehouse-iot/gatehouse/internal/api"
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/broker"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
@@ -202,6 +204,7 @@ func (s *Server) wire() (err error) {
 	}); err != nil {
 		return err
 	}
+	s.mqtt.PublishLostWills()
 	endpoints, err := gateway.NewEndpoints(gateway.Endpoint{
 		Name: "iot:Data-ATS", Host: s.cfg.Endpoint, SecurityPolicy: s.cfg.SecurityPolicy,
 		CertificateRejection: gateway.Rejection(s.cfg.CertificateRejection),
@@ -213,6 +216,7 @@ func (s *Server) wire() (err error) {
 		Attempts: s.attempts, Identity: s.identity, MQTT: s.mqtt, Endpoints: endpoints,
 		ServerCertificate: s.ca.ServerCertificate, Log: s.cfg.Log, ShutdownTimeout: shutdownTime,
 		MaxConnections: connectionRoom(),
+		Data:           devices{s}, Explain: s.cfg.Refusals == "explain",
 	})
 	if err != nil {
 		return err
@@ -222,9 +226,21 @@ func (s *Server) wire() (err error) {
 	return nil
 }
 
+// devices lets devices' HTTPS requests to the operations of the API.
+type devices struct{ s *Server }
+
+// ServeDevice hands over to [api.Server.ServeDevice].
+func (d devices) ServeDevice(w http.ResponseWriter, r *http.Request, call api.DeviceCall, finish func(api.Outcome)) {
+	d.s.api.aws.ServeDevice(w, r, call, finish) // made before the doors open
+}
+
 // cutDeactivated ends the connections of a certificate that stopped being
-// ACTIVE or was deleted. AWS takes minutes for it (connect sheet 4.3); we do it at once.
+// ACTIVE, and of a certificate or user that was deleted. AWS takes minutes for it
+// (connect sheet 4.3); we do it at once.
 func (s *Server) cutDeactivated(c registry.Change) {
+	if c.Kind == registry.UserChanged && c.Status != "" {
+		s.mqtt.Cut(c.UserID, check.UserRemoved)
+	}
 	if c.Kind == registry.CertificateChanged && c.Status != "ACTIVE" {
 		s.mqtt.Cut(c.CertificateID, check.PrincipalCut,
 			attempt.F("certificate", c.CertificateID), attempt.F("status", c.Status), attempt.F("required", "ACTIVE"))

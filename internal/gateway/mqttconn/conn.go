@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/broker"
 	"github.com/gatehouse-iot/gatehouse/internal/broker/gcra"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/internal/gateway/websocket"
 	"github.com/gatehouse-iot/gatehouse/internal/identity"
 	"github.com/gatehouse-iot/gatehouse/internal/registry"
 	"github.com/gatehouse-iot/gatehouse/mqtt"
@@ -117,6 +118,9 @@ func (k *conn) stillActive(ctx context.Context) *ending {
 	if status == registry.StatusActive {
 		return nil
 	}
+	if k.who.Kind == identity.KindUser {
+		return &ending{reason: authError, check: check.UserRemoved}
+	}
 	return &ending{reason: authError, check: check.PrincipalCut, evidence: []attempt.Field{
 		attempt.F("certificate", k.who.ID), attempt.F("status", string(status)), attempt.F("required", string(registry.StatusActive)),
 	}}
@@ -171,6 +175,7 @@ func (k *conn) noFirstPacket(err error, wait time.Duration) *ending {
 		return e
 	}
 	var bad *mqtt.Error
+	var frame *websocket.ProtocolError
 	var timeout net.Error
 	switch {
 	case errors.As(err, &bad) && bad.Code == mqtt.PacketTooLarge:
@@ -179,6 +184,8 @@ func (k *conn) noFirstPacket(err error, wait time.Duration) *ending {
 		k.at.Fail(check.MQTTFirstNotConnect, attempt.F("bytes", hex.EncodeToString(k.in.first(16))), attempt.F("reason", bad.Message))
 	case errors.As(err, &timeout) && timeout.Timeout():
 		k.at.Fail(check.ConnectTimeout, attempt.F("waited", wait.String()), attempt.F("bytes", hex.EncodeToString(k.in.first(16))))
+	case errors.As(err, &frame):
+		k.at.Fail(check.WebSocketFrame, attempt.F("reason", frame.Reason))
 	case k.in.empty():
 		k.at.Fail(check.ProtocolClosedBeforeData, attempt.F("error", err.Error()))
 	default:
@@ -248,6 +255,13 @@ func (k *conn) pace(n int) time.Duration {
 func (k *conn) lost(err error) ending {
 	if e := k.over.Load(); e != nil {
 		return *e
+	}
+	var frame *websocket.ProtocolError
+	switch {
+	case errors.Is(err, websocket.ErrClosed): // a Close frame is as good as a DISCONNECT: connect sheet 7
+		return ending{reason: clientInitiated, noWill: true, check: check.SessionClosed, evidence: []attempt.Field{attempt.F("offered", "a Close frame")}}
+	case errors.As(err, &frame):
+		return ending{reason: clientError, check: check.WebSocketFrame, evidence: []attempt.Field{attempt.F("reason", frame.Reason)}}
 	}
 	e := lost
 	if !errors.Is(err, io.EOF) {
