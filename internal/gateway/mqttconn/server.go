@@ -6,11 +6,8 @@
 // (conn.go, handle.go), publish, subscribe, and part, which ends a connection. A refusal is an
 // ending or a fault with its check and evidence; an error is broken machinery and ends in failed.
 //
-// XX
-// Present is 0 and an MQTT 5 client that asks for a Session Expiry Interval is granted 0 (check
-// mqtt.persistent_session.not_built); a retained message is delivered to who is subscribed and not
-// kept (mqtt.retain.not_built); a will delay ends with the session, at once; the services behind
-// $aws topics take messages and do nothing; no lifecycle events are published.
+// What is not built yet: the services behind $aws topics take messages and do nothing (check
+// topic.service_not_built).
 package mqttconn
 
 import (
