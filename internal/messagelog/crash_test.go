@@ -101,10 +101,10 @@ func TestCrash(t *testing.T) {
 		if rapid.Bool().Draw(t, "interval") {
 			d.o.Durability.Interval = minInterval
 		}
-		l := d.open(tb{t})
+		l := d.open(t)
 		past := []world{newWorld()} // after each call
 		synced := new(atomic.Int64) // index into past: this or a later one must come back
-		now := past[0]
+		now := newWorld()
 		seen := Seq(0)
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 		queues := func() []QueueID { return slices.Sorted(maps.Keys(now.Queues)) }
@@ -219,7 +219,7 @@ func TestCrash(t *testing.T) {
 				if err := l.Close(); err != nil {
 					t.Fatal(err)
 				}
-				l = d.open(tb{t})
+				l, seen = d.open(t), 0
 				synced.Store(int64(len(past) - 1))
 				if diff := cmp.Diff(now, look(t, l), cmpTimes); diff != "" {
 					t.Fatalf("restart (-want +got):\n%s", diff)
@@ -231,8 +231,8 @@ func TestCrash(t *testing.T) {
 				if err := l.Close(); err != nil {
 					t.Fatal(err)
 				}
-				d.fs = fs
-				l = d.open(tb{t})
+				d.fs, seen = fs, 0 // positions that were lost are given again
+				l = d.open(t)
 				got := look(t, l)
 				for i := len(past) - 1; i >= int(from); i-- {
 					if cmp.Equal(past[i], got, cmpTimes) {
@@ -261,6 +261,3 @@ func TestCrash(t *testing.T) {
 		}
 	})
 }
-
-// tb lets helpers of tests take a rapid.T.
-type tb struct{ *rapid.T }

@@ -46,7 +46,10 @@ func (s *store) openEngine() (*engine, *index, error) {
 		MemTableSize:                memTableBytes,
 		MemTableStopWritesThreshold: 4,
 		FormatMajorVersion:          pebble.FormatNewest,
-		EventListener:               &pebble.EventListener{BackgroundError: e.backgroundError},
+		EventListener: &pebble.EventListener{
+			BackgroundError: e.fail,
+			DataCorruption:  func(i pebble.DataCorruptionInfo) { e.fail(i.Details) },
+		},
 	}
 	db, err := pebble.Open(s.o.Dir, o)
 	if err != nil {
@@ -68,9 +71,9 @@ func (s *store) openEngine() (*engine, *index, error) {
 	return e, ix, nil
 }
 
-// backgroundError is called when a flush or compaction failed. Pebble would try again at once and
-// for ever.
-func (e *engine) backgroundError(err error) {
+// fail gives the engine up: a flush or compaction failed, and Pebble would try again at once and for
+// ever, or a file cannot be read.
+func (e *engine) fail(err error) {
 	if e.ctx.Err() == nil {
 		go e.guard.shut(err) // it may be called by a write that the guard waits for
 	}
@@ -108,7 +111,7 @@ func (e *engine) read(f func(*pebble.DB) error) error {
 func (e *engine) compact() {
 	e.compacting.Go(func() {
 		if err := e.db.Compact(e.ctx, []byte{0}, []byte{0xff}, false); err != nil && e.ctx.Err() == nil {
-			e.backgroundError(err)
+			e.fail(err)
 		}
 	})
 }

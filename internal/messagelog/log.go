@@ -9,11 +9,12 @@ import (
 	"time"
 )
 
-// Seq is the position of a message in the log. It grows with every message appended; 0 is none.
+// Seq is the position of a message in the log. It grows with every message appended while the log is
+// open; 0 is none. After a restart positions of which nothing is left may be given again.
 type Seq uint64
 
 // QueueID names the queue of one session or of one shared subscription group. The log assigns it and
-// never uses it again; 0 is none.
+// does not use it again; 0 is none.
 type QueueID uint64
 
 // A Message is what is stored of one publish. Whoever passes one to a [Log] keeps its slices: they

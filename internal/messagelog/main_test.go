@@ -8,6 +8,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.uber.org/goleak"
+	"pgregory.net/rapid"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -22,7 +23,7 @@ type disk struct {
 func newDisk() *disk { return &disk{fs: vfs.NewCrashableMem()} }
 
 // open opens the log on d.
-func (d *disk) open(t testing.TB) Log {
+func (d *disk) open(t rapid.TB) Log {
 	t.Helper()
 	o := d.o
 	o.Dir = "/log"
