@@ -13,6 +13,7 @@ type Handlers struct {
 	Unimplemented
 	Registry    *registry.Registry // required
 	Authorizers customAuth         // for TestInvokeAuthorizer, required
+	Connections connections        // for GetThingConnectivityData, required
 }
 
 // New binds the handlers to the wire: give it to [api.NewServer].
