@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -117,8 +118,11 @@ func (g *gatehouse) iot() *iot.Client {
 	})
 }
 
-// emptyHash is the SHA-256 of an empty body, in hex: what a GET signs.
-var emptyHash = func() string { sum := sha256.Sum256(nil); return hex.EncodeToString(sum[:]) }()
+// hashOf is the SHA-256 of a body in hex, which is signed.
+func hashOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}
 
 // maxAnswer bounds what a command reads of one answer.
 const maxAnswer = 64 << 20
@@ -135,7 +139,12 @@ func (e *apiError) Error() string { return fmt.Sprintf("%s: %s", e.Code, e.Messa
 // Get reads pathAndQuery with a SigV4-signed request. An answer other than 200
 // is an *apiError.
 func (g *gatehouse) Get(ctx context.Context, pathAndQuery string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.apiURL+pathAndQuery, nil)
+	return g.do(ctx, http.MethodGet, pathAndQuery, nil)
+}
+
+// do is Get for any method and body.
+func (g *gatehouse) do(ctx context.Context, method, pathAndQuery string, content []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, g.apiURL+pathAndQuery, bytes.NewReader(content))
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +152,7 @@ func (g *gatehouse) Get(ctx context.Context, pathAndQuery string) ([]byte, error
 	if err != nil {
 		return nil, fmt.Errorf("AWS credentials: %w", err)
 	}
-	if err := v4.NewSigner().SignHTTP(ctx, key, req, emptyHash, "gatehouse", g.region, time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(ctx, key, req, hashOf(content), "gatehouse", g.region, time.Now()); err != nil {
 		return nil, err
 	}
 	resp, err := g.http.Do(req)

@@ -58,6 +58,7 @@ type commandLine struct {
 	Env     envCmd     `cmd:"" help:"Print shell exports so that plain 'aws iot ...' talks to this Gatehouse."`
 	Device  deviceCmd  `cmd:"" help:"Make devices that may connect."`
 	Policy  policyCmd  `cmd:"" help:"Check policy documents and simulate requests against them."`
+	User    userCmd    `cmd:"" help:"Manage who may sign requests: access keys with IAM policies."`
 	Explain explainCmd `cmd:"" help:"Explain what the gateway saw: check by check, and for a refusal why, and the repair."`
 	Version versionCmd `cmd:"" help:"Print version, commit and Go version."`
 }
