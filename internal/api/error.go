@@ -14,6 +14,7 @@ type Error struct {
 	ResourceARN string // member resourceArn, of those exceptions that have it
 	ResourceID  string // member resourceId, likewise
 	Members     string // further members of the body, as JSON without braces: `"queryCompileError":{...}`
+	Reason      string // member Reason, likewise
 	cause       error  // for our log only; may be nil
 }
 

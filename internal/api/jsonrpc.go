@@ -13,6 +13,9 @@ const maxJSONBody = 6 << 20
 
 // maxBody is how long a request body may be, in bytes.
 func (t target) maxBody(def int64) int64 {
+	if t.bound != nil && t.bound.MaxBody > 0 {
+		return t.bound.MaxBody
+	}
 	if t.bound != nil && t.bound.Protocol == JSON {
 		return max(def, maxJSONBody)
 	}

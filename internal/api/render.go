@@ -35,6 +35,20 @@ func (t target) render(e *Error, requestID string) response {
 			b = append(b, s...)
 		}
 		r.body = b
+	case styleLambda: // the Go SDK knows one spelling of the message for each exception
+		fault, member := "User", "message"
+		if e.Status >= 500 {
+			fault = "Service"
+		}
+		if e.Code == "ResourceNotFoundException" || e.Status >= 500 {
+			member = "Message"
+		}
+		b := appendQuoted([]byte(`{"Type":`), fault)
+		if e.Reason != "" {
+			b = appendQuoted(append(b, `,"Reason":`...), e.Reason)
+		}
+		b = appendQuoted(append(b, `,"`+member+`":`...), e.Message)
+		r.body = append(b, '}')
 	default:
 		b := []byte{'{'}
 		if t.style == styleJSON1 {

@@ -56,6 +56,7 @@ type Server struct {
 	scopes   map[string]*binding // by each name of the credential scope
 	verifier sigv4.Verifier
 	sealer   sealer
+	large    chan struct{} // holds one for each large request under way
 }
 
 // NewServer checks cfg and builds a Server.
@@ -78,6 +79,7 @@ func NewServer(cfg Config) (*Server, error) {
 		scopes:   map[string]*binding{},
 		verifier: sigv4.Verifier{Past: cfg.SkewPast, Future: cfg.SkewFuture},
 		sealer:   newSealer(cfg.TokenSecret),
+		large:    make(chan struct{}, maxLarge),
 	}
 	for _, svc := range cfg.Services {
 		b := &binding{Service: svc, router: newRouter(svc.Operations)}
@@ -212,6 +214,11 @@ func (x *exchange) answer(w http.ResponseWriter) (response, *Error) {
 	if e != nil {
 		return response{}, e
 	}
+	release, e := x.admit(w)
+	if e != nil {
+		return response{}, e
+	}
+	defer release()
 	body, e := x.readBody(w, to.maxBody(s.cfg.MaxBody))
 	if e != nil {
 		return response{}, e

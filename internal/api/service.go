@@ -14,6 +14,7 @@ type style uint8
 const (
 	styleREST  style = iota // x-amzn-ErrorType and a JSON body
 	styleData               // the same, but every refused signature is a ForbiddenException
+	styleLambda             // REST with the member Type, and Message in two spellings
 	styleJSON1              // awsJson: __type in the body too
 	styleXML                // query
 	styleCBOR               // rpc-v2-cbor
@@ -55,6 +56,8 @@ func (b *binding) target() target {
 		t.style, t.json = styleJSON1, b.JSONVersion
 	case b.Scopes[0] == "iotdata":
 		t.style = styleData
+	case b.Scopes[0] == "lambda":
+		t.style = styleLambda
 	}
 	return t
 }

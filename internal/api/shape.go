@@ -92,6 +92,9 @@ type Service struct {
 	JSONVersion  string   // in the content type, JSON only: "1.1"
 	Operations   []Operation
 
+	MaxBody int64         // bytes of a request body, where it is more than Config.MaxBody
+	MaxTime time.Duration // of an answer, where it is more than the port's own limit
+
 	// MapError, if set, turns a handler's error into what the client sees, or
 	// returns nil for one that it does not know.
 	MapError func(error) *Error

@@ -18,10 +18,11 @@ import (
 
 // service says which package is made from which model.
 type service struct {
-	file   string   // in models/
-	pkg    string   // package and folder below internal/api
-	scopes []string // service names of the credential scope that mean this service, the SDKs' first
-	rest   []string // "Operation.label" whose label takes the rest of the path, though the model does not say so
+	file    string   // in models/
+	pkg     string   // package and folder below internal/api
+	scopes  []string // service names of the credential scope that mean this service, the SDKs' first
+	invalid string   // exception that reports violated constraints, where it is not what the model suggests
+	rest    []string // "Operation.label" whose label takes the rest of the path, though the model does not say so
 }
 
 // Sources: api sheet 1 (scope aliases) and 4.1 (labels that clients send with raw slashes).
@@ -30,6 +31,7 @@ var services = []service{
 	{file: "iot-data.json", pkg: "iotdata", scopes: []string{"iotdata", "iotdevicegateway"}, rest: []string{"Publish.topic", "GetRetainedMessage.topic"}},
 	{file: "sts.json", pkg: "sts", scopes: []string{"sts"}},
 	{file: "logs.json", pkg: "logs", scopes: []string{"logs"}},
+	{file: "lambda.json", pkg: "lambda", scopes: []string{"lambda"}, invalid: "ValidationException"},
 }
 
 func main() {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -101,6 +102,7 @@ func (g *generator) info(n string) string {
 	case "json":
 		invalid = "InvalidParameterException"
 	}
+	invalid = cmp.Or(g.invalid, invalid)
 	fmt.Fprintf(&b, ", Invalid: %q, Errors: %#v", invalid, errs)
 	if p := g.Pagination[n]; p != nil {
 		fmt.Fprintf(&b, ", Paging: &api.Paging{Input: %q, Output: %q, Limit: %q, Results: %#v}",
