@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/fatih/color"
@@ -27,7 +28,7 @@ type explainCmd struct {
 	Trace     string `help:"The attempt with this trace ID." placeholder:"ID"`
 
 	Certificate bool     `help:"Print the certificate that the device presented, in PEM form, and nothing else."`
-	Symptom     []string `arg:"" optional:"" help:"Error text of a device (not built yet)."`
+	Symptom     []string `arg:"" optional:"" name:"text" help:"What a device or SDK printed: a line, a number, an exit code; - reads a log from standard input."`
 }
 
 // Help is the example that `gatehouse explain --help` ends with.
@@ -38,9 +39,15 @@ func (c *explainCmd) Help() string {
   gatehouse explain --client-id sensor-1
   gatehouse explain --principal arn:aws:iot:us-east-1:123456789012:cert/3f2a...
   gatehouse explain --source-ip 192.0.2.7 -o json
+  gatehouse explain "mbedtls_ssl_handshake returned -0x7780"
+  gatehouse explain mosquitto_pub exit 7
+  gatehouse explain - < device.log
+
+A text needs no running Gatehouse; where one runs, its latest attempts narrow the causes.
 
 A device that is refused before its CONNECT has not said its client ID: use --last, --source-ip or
---principal. Exit code 0: the attempt succeeded; 1: it was refused; 2: nothing could be explained.`
+--principal. Exit code 0: the attempt succeeded; 1: it was refused, or the text tells of a
+fault; 2: nothing could be explained.`
 }
 
 // explained is what `gatehouse explain -o json` prints.
@@ -50,12 +57,13 @@ type explained struct {
 }
 
 func (c *explainCmd) Run(a *app) error {
-	if len(c.Symptom) > 0 {
-		return withHint(errors.New("explaining the error text of a device is not built yet (issue \"symptoms\")"),
-			"ask what the gateway saw: gatehouse explain --last")
+	if text, err := c.symptomText(a); err != nil {
+		return err
+	} else if strings.TrimSpace(text) != "" {
+		return c.explainSymptom(a, text)
 	}
-	if !c.Last && c.ClientID == "" && c.Principal == "" && c.SourceIP == "" && c.Trace == "" {
-		return withHint(errors.New("say which attempt: --last, --client-id, --principal, --source-ip or --trace"), "gatehouse explain --last")
+	if !c.choosesAttempt() {
+		return withHint(errors.New("say which attempt: --last, --client-id, --principal, --source-ip or --trace; or give the error text of a device"), "gatehouse explain --last")
 	}
 	gw, err := c.connect(a.Ctx)
 	if err != nil {
@@ -86,6 +94,11 @@ func (c *explainCmd) Run(a *app) error {
 		return errProblem
 	}
 	return nil
+}
+
+// choosesAttempt says whether the flags choose an attempt.
+func (c *explainCmd) choosesAttempt() bool {
+	return c.Last || c.ClientID != "" || c.Principal != "" || c.SourceIP != "" || c.Trace != ""
 }
 
 // find asks the server for the attempt that the flags choose.

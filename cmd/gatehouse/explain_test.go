@@ -119,7 +119,6 @@ func TestExplain(t *testing.T) {
 	expect(2, "", "UUID", "--trace", "x/../y")
 	expect(2, "", "not an IP address", "--source-ip", "here")
 	expect(2, "", "say which attempt")
-	expect(2, "", "not built yet", "mbedtls_ssl_handshake returned -0x7780")
 	expect(2, "", "no certificate", "--last", "--certificate")
 
 	var out2, errs bytes.Buffer

@@ -59,7 +59,7 @@ type commandLine struct {
 	Device  deviceCmd  `cmd:"" help:"Make devices that may connect."`
 	Policy  policyCmd  `cmd:"" help:"Check policy documents and simulate requests against them."`
 	User    userCmd    `cmd:"" help:"Manage who may sign requests: access keys with IAM policies."`
-	Explain explainCmd `cmd:"" help:"Explain what the gateway saw: check by check, and for a refusal why, and the repair."`
+	Explain explainCmd `cmd:"" help:"Explain what the gateway saw of a device, check by check, or what the device itself printed."`
 	Version versionCmd `cmd:"" help:"Print version, commit and Go version."`
 }
 
@@ -115,7 +115,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		parser.Stdout = stderr
 		args, stdout = []string{"--help"}, io.Discard
 	}
-	kctx, err := parser.Parse(args)
+	kctx, err := parser.Parse(numbersAreText(args))
 	if exited >= 0 { // --help printed its text
 		if stdout == io.Discard {
 			return exitFailed

@@ -147,4 +147,28 @@ var (
 		Fix:    "gatehouse explain --last",
 		Source: "PROBLEMS A-10, A-11",
 	})
+
+	// TLSServerNotTLS is a port that answers TLS with something else.
+	TLSServerNotTLS = register(Check{
+		Code: "tls.server_not_tls", Stage: StageTLS, Severity: Refusal,
+		Title: "The port does not speak TLS",
+		Cause: "The client began TLS and got an answer that is none: a plaintext MQTT or HTTP port, or a proxy's or captive portal's page.",
+		Device: Device{TLS12: "The handshake fails with a bad record, or the connection is closed at once.", TLS13: "The handshake fails with a bad record, or the connection is closed at once.", Clients: []Client{
+			{"OpenSSL", "wrong version number"}, {"mbedTLS", "-0x7200"}, {"Go", "first record does not look like a TLS handshake"}, {"Java", "Unsupported or unrecognized SSL message"},
+		}},
+		Advice: "Look at host and port: MQTT over TLS is 8883, or 443 with ALPN. 1883 and 80 are plaintext.",
+		Fix:    "openssl s_client -connect {endpoint}:{port} -servername {endpoint} -brief </dev/null",
+		Source: "PROBLEMS 1.1",
+	})
+
+	// TLSALPNNoOverlap is alert 120.
+	TLSALPNNoOverlap = register(Check{
+		Code: "tls.alpn.no_overlap", Stage: StageTLS, Severity: Refusal,
+		Title:  "The port serves none of the client's ALPN protocols",
+		Cause:  "The client offered ALPN protocols<< ({alpn_offered})>>, and none of them is served on that port, so the server ended the handshake with alert 120.",
+		Device: alerted("120 (no_application_protocol)", "alert no application protocol", "1029 AWS_IO_TLS_ERROR_NEGOTIATION_FAILURE"),
+		Advice: "Port 443: x-amzn-mqtt-ca (certificate), mqtt (custom authorizer), x-amzn-http-ca (HTTPS with certificate). Ports 8883 and 8443 need none.",
+		Fix:    "openssl s_client -connect {endpoint}:{alpn_port} -servername {endpoint} -alpn x-amzn-mqtt-ca -CAfile {ca_file} -brief </dev/null",
+		Source: "PROBLEMS 1.1; connect sheet 2", Example: ev("alpn_offered", "mqttv3.1"),
+	})
 )

@@ -1,0 +1,122 @@
+package symptom
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MaxText is how many bytes of a text are read; a log's last ones count most.
+const MaxText = 1 << 20
+
+// escape is what terminals act on: colours of esp-idf's monitor, for example.
+var escape = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
+
+// clip keeps the first and the last part of a text that is too long.
+func clip(text string) string {
+	if len(text) <= MaxText {
+		return text
+	}
+	return text[:MaxText/4] + "\n" + text[len(text)-MaxText*3/4+1:]
+}
+
+// A text is a normalised one: words in lower case between single blanks, a
+// blank at both ends of every line. Whoever writes UNEXPECTED_HANGUP,
+// UnexpectedHangup or "unexpected hangup" has the same words then.
+type text struct {
+	raw   []string // lines
+	words string   // " word word \n word \n"
+	start []int    // where each line begins in words
+}
+
+func normalise(raw string) *text {
+	raw = escape.ReplaceAllString(strings.ToValidUTF8(clip(raw), " "), "")
+	raw = strings.NewReplacer("\r\n", "\n", "\r", "\n", `\r\n`, "\n", `\n`, "\n").Replace(raw)
+	t := &text{raw: strings.Split(raw, "\n")}
+	var b strings.Builder
+	b.Grow(len(raw) + len(raw)/4)
+	for _, line := range t.raw {
+		t.start = append(t.start, b.Len())
+		b.WriteByte(' ')
+		writeWords(&b, line)
+		b.WriteString("\n")
+	}
+	t.words = spellings.Replace(b.String())
+	if len(t.words) != b.Len() { // lines moved
+		t.start = t.start[:0]
+		at := 0
+		for range t.raw {
+			t.start = append(t.start, at)
+			at += strings.IndexByte(t.words[at:], '\n') + 1
+		}
+	}
+	return t
+}
+
+// spellings are written in several ways and mean one thing.
+var spellings = strings.NewReplacer(
+	" time out", " timeout", " timed out", " timeout", " time outs ", " timeout ", " timeouts ", " timeout ", " timedout ", " timeout ",
+	" authoris", " authoriz", " unauthoris", " unauthoriz", " un authoriz", " unauthoriz", " host name", " hostname", " user name", " username",
+	" web socket", " websocket", " time stamp", " timestamp", " pass phrase", " passphrase",
+	" couldn t ", " could not ", " can t ", " cannot ", " can not ", " cannot ", " didn t ", " did not ", " doesn t ", " does not ",
+	" isn t ", " is not ", " wasn t ", " was not ", " won t ", " will not ", " don t ", " do not ", " haven t ", " have not ",
+	" self signed ", " selfsigned ", " re connect", " reconnect", " call back", " callback", " clientid", " client id",
+)
+
+// writeWords writes the words of s in lower case, each with a blank behind it.
+// A word ends where letters and digits end, and inside of one at aB and ABc.
+func writeWords(b *strings.Builder, s string) {
+	inWord := false
+	var before rune
+	for i, r := range s {
+		switch {
+		case !unicode.IsLetter(r) && !unicode.IsDigit(r):
+			if inWord {
+				b.WriteByte(' ')
+			}
+			inWord, before = false, r
+			continue
+		case inWord && unicode.IsUpper(r):
+			next, _ := utf8.DecodeRuneInString(s[i+utf8.RuneLen(r):])
+			if unicode.IsLower(before) || unicode.IsUpper(before) && unicode.IsLower(next) && next != 's' {
+				b.WriteByte(' ')
+			}
+		}
+		b.WriteRune(unicode.ToLower(r))
+		inWord, before = true, r
+	}
+	if inWord {
+		b.WriteByte(' ')
+	}
+}
+
+// phrase brings a phrase of the tables to the same form. A * at its end lets the last word go on.
+func phrase(p string) string {
+	open := strings.HasSuffix(p, "*")
+	var b strings.Builder
+	b.WriteByte(' ')
+	writeWords(&b, strings.TrimSuffix(p, "*"))
+	w := spellings.Replace(b.String())
+	if open {
+		w = strings.TrimSuffix(w, " ")
+	}
+	return w
+}
+
+// find returns where a phrase that went through [phrase] first stands, or -1.
+func (t *text) find(p string) int { return strings.Index(t.words, p) }
+
+// line returns the number, from 0, of the line that holds an offset of words.
+func (t *text) line(at int) int {
+	lo, hi := 0, len(t.start)-1
+	for lo < hi {
+		mid := (lo + hi + 1) / 2
+		if t.start[mid] <= at {
+			lo = mid
+		} else {
+			hi = mid - 1
+		}
+	}
+	return lo
+}
