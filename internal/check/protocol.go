@@ -290,15 +290,4 @@ var (
 		Fix:    watch,
 		Source: "mqtt sheet 6.1", Example: ev("offered", "7"),
 	})
-
-	// MQTTRetainNotBuilt is a promise of a later version.
-	MQTTRetainNotBuilt = register(Check{
-		Code: "mqtt.retain.not_built", Stage: StageProtocol, Severity: Warning,
-		Title:  "Retained messages are not stored yet",
-		Cause:  "The device published to {topic} with the retain flag; this version of Gatehouse delivers the message but does not keep it.",
-		Device: Device{MQTT311: "PUBACK; later subscribers do not get the message.", MQTT5: "PUBACK; later subscribers do not get the message."},
-		Advice: "Publish again when a subscriber needs the value.",
-		Fix:    watch,
-		Source: "mqtt sheet 8", Example: ev("topic", "sensors/sensor-1/temp"),
-	})
 )

@@ -128,22 +128,22 @@ var (
 	LifetimeWebSocket = register(Check{
 		Code: "connection.websocket_ttl", Stage: StageSession, Severity: Refusal,
 		Title:  "The WebSocket connection is 24 hours old",
-		Cause:  "MQTT over WebSocket lasts 24 hours at most; this connection's time was over at {ended}.",
+		Cause:  "MQTT over WebSocket lasts 24 hours at most; this connection had lasted {connected_for}.",
 		Device: answered("The connection is closed.", "DISCONNECT 0xA0 (maximum connect time), then close."),
 		Advice: "Connect again, with a fresh signature.",
 		Fix:    watch,
-		Source: "mqtt sheet 13, 19", Example: ev("ended", "2026-11-21T12:00:00Z"),
+		Source: "mqtt sheet 13, 19", Example: ev("connected_for", "24h0m0s"),
 	})
 
 	// LifetimeAuthorizer is what a custom authorizer asked for.
 	LifetimeAuthorizer = register(Check{
 		Code: "connection.authorizer_ttl", Stage: StageSession, Severity: Refusal,
 		Title:  "The connection lasted as long as its authorizer allowed",
-		Cause:  "The custom authorizer answered with disconnectAfterInSeconds; that time was over at {ended}.",
+		Cause:  "The custom authorizer answered with disconnectAfterInSeconds; that time was over after {connected_for}.",
 		Device: answered("The connection is closed.", "DISCONNECT 0xA0 (maximum connect time), then close."),
 		Advice: "Connect again, with a fresh token. The authorizer may answer with up to 86,400 seconds.",
 		Fix:    watch,
-		Source: "mqtt sheet 13", Example: ev("ended", "2026-11-21T12:00:00Z"),
+		Source: "mqtt sheet 13", Example: ev("connected_for", "24h0m0s"),
 	})
 
 	// ServerShuttingDown is our restart.

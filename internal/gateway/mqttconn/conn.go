@@ -284,7 +284,7 @@ func (k *conn) due(now time.Time) time.Time {
 		return time.Time{}
 	}
 	k.client.Sweep(now)
-	if e, over := k.info.Lifetime.over(now); over {
+	if e, over := k.info.Lifetime.over(k.opened, now); over {
 		k.end(e)
 		return time.Time{}
 	}

@@ -23,8 +23,8 @@ const (
 	AuthorizerLifetime                       // disconnectAfterInSeconds: CUSTOMAUTH_TTL_EXPIRATION
 )
 
-// over tells whether the lifetime has passed, and if so how the connection ends.
-func (l Lifetime) over(now time.Time) (ending, bool) {
+// over tells whether the lifetime of a connection has passed, and if so how it ends.
+func (l Lifetime) over(opened, now time.Time) (ending, bool) {
 	if l.Ends.IsZero() || now.Before(l.Ends) {
 		return ending{}, false
 	}
@@ -32,7 +32,7 @@ func (l Lifetime) over(now time.Time) (ending, bool) {
 	if l.By == AuthorizerLifetime {
 		e.reason, e.check = customAuthTTL, check.LifetimeAuthorizer
 	}
-	e.evidence = []attempt.Field{attempt.F("ended", l.Ends.UTC().Format(time.RFC3339))}
+	e.evidence = []attempt.Field{attempt.F("connected_for", now.Sub(opened).Round(time.Second).String())}
 	return e, true
 }
 

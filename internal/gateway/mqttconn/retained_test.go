@@ -348,7 +348,7 @@ func TestSendDirect(t *testing.T) {
 			"correlation": {func(m *DirectMessage) {
 				m.Properties = &mqtt.Properties{}
 				m.Properties.SetCorrelationData(make([]byte, 257))
-			}, invalid},
+			}, nil},
 		} {
 			m := message
 			tt.change(&m)
