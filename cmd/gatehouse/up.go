@@ -23,26 +23,27 @@ import (
 // upCmd starts everything. Its flags are DESIGN's table "gatehouse up flags";
 // each is also an environment variable and a key of the YAML file, flags win.
 type upCmd struct {
-	Config               kong.ConfigFlag `help:"YAML file with any of these flags, such as 'mqtt-port: 18883'." placeholder:"FILE" env:"GATEHOUSE_CONFIG"`
-	DataDir              string          `help:"Folder for everything that Gatehouse keeps." default:"./gatehouse-data" env:"GATEHOUSE_DATA_DIR"`
-	Host                 string          `help:"Address to listen on." default:"127.0.0.1" env:"GATEHOUSE_HOST"`
-	Endpoint             string          `help:"Host name that devices use: what describe-endpoint answers, in the server certificate, and the SNI that is accepted." default:"localhost" env:"GATEHOUSE_ENDPOINT"`
-	MQTTPort             int             `name:"mqtt-port" help:"MQTT with client certificates. 0: any free port, as for every port." default:"8883" env:"GATEHOUSE_MQTT_PORT"`
-	HTTPSPort            int             `name:"https-port" help:"HTTPS with client certificates." default:"8443" env:"GATEHOUSE_HTTPS_PORT"`
-	ALPNPort             int             `name:"alpn-port" help:"Everything that AWS serves on 443, told apart by ALPN. Where 443 can't be bound: 10443." default:"443" env:"GATEHOUSE_ALPN_PORT"`
-	APIPort              int             `name:"api-port" help:"The AWS APIs, /healthz and /gatehouse/v1/." default:"4610" env:"GATEHOUSE_API_PORT"`
-	APIPlaintext         bool            `name:"api-plaintext" help:"Plain HTTP on an API address that is not loopback." env:"GATEHOUSE_API_PLAINTEXT"`
-	AccountID            string          `name:"account-id" help:"AWS account ID that this Gatehouse plays." default:"123456789012" env:"GATEHOUSE_ACCOUNT_ID"`
-	Region               string          `help:"AWS Region that this Gatehouse plays." default:"us-east-1" env:"GATEHOUSE_REGION"`
-	Database             string          `help:"PostgreSQL URL of the registry; only SQLite in the data folder is built so far." placeholder:"URL" env:"GATEHOUSE_DATABASE"`
-	NATS                 string          `name:"nats" help:"NATS URLs of a cluster; only a single node is built so far." placeholder:"URLS" env:"GATEHOUSE_NATS"`
-	Limits               string          `help:"aws: every documented limit; open: rates lifted, shapes kept." enum:"aws,open" default:"aws" env:"GATEHOUSE_LIMITS"`
-	Refusals             string          `help:"How MQTT 3.1.1 refusals look on the wire: aws closes silently, explain answers CONNACK and SUBACK codes." enum:"aws,explain" default:"aws" env:"GATEHOUSE_REFUSALS"`
-	Durability           string          `help:"When a message that a stored session must not lose is acknowledged: sync, or interval=DURATION (a crash loses what is younger)." default:"sync" env:"GATEHOUSE_DURABILITY"`
-	CertificateRejection string          `help:"When a certificate that may not connect is refused: handshake or afterConnect." enum:"handshake,afterConnect" default:"handshake" env:"GATEHOUSE_CERTIFICATE_REJECTION"`
-	SecurityPolicy       string          `help:"TLS versions and ciphers that devices may use, by the name of AWS's security policy." default:"IoTSecurityPolicy_TLS13_1_2_2022_10" env:"GATEHOUSE_SECURITY_POLICY"`
-	LogLevel             string          `help:"Level of Gatehouse's own log." enum:"debug,info,warn,error" default:"info" env:"GATEHOUSE_LOG_LEVEL"`
-	LogFormat            string          `help:"Form of Gatehouse's own log, on stderr." enum:"text,json" default:"text" env:"GATEHOUSE_LOG_FORMAT"`
+	Config                 kong.ConfigFlag `help:"YAML file with any of these flags, such as 'mqtt-port: 18883'." placeholder:"FILE" env:"GATEHOUSE_CONFIG"`
+	DataDir                string          `help:"Folder for everything that Gatehouse keeps." default:"./gatehouse-data" env:"GATEHOUSE_DATA_DIR"`
+	Host                   string          `help:"Address to listen on." default:"127.0.0.1" env:"GATEHOUSE_HOST"`
+	Endpoint               string          `help:"Host name that devices use: what describe-endpoint answers, in the server certificate, and the SNI that is accepted." default:"localhost" env:"GATEHOUSE_ENDPOINT"`
+	MQTTPort               int             `name:"mqtt-port" help:"MQTT with client certificates. 0: any free port, as for every port." default:"8883" env:"GATEHOUSE_MQTT_PORT"`
+	HTTPSPort              int             `name:"https-port" help:"HTTPS with client certificates." default:"8443" env:"GATEHOUSE_HTTPS_PORT"`
+	ALPNPort               int             `name:"alpn-port" help:"Everything that AWS serves on 443, told apart by ALPN. Where 443 can't be bound: 10443." default:"443" env:"GATEHOUSE_ALPN_PORT"`
+	APIPort                int             `name:"api-port" help:"The AWS APIs, /healthz and /gatehouse/v1/." default:"4610" env:"GATEHOUSE_API_PORT"`
+	APIPlaintext           bool            `name:"api-plaintext" help:"Plain HTTP on an API address that is not loopback." env:"GATEHOUSE_API_PLAINTEXT"`
+	AccountID              string          `name:"account-id" help:"AWS account ID that this Gatehouse plays." default:"123456789012" env:"GATEHOUSE_ACCOUNT_ID"`
+	Region                 string          `help:"AWS Region that this Gatehouse plays." default:"us-east-1" env:"GATEHOUSE_REGION"`
+	Database               string          `help:"PostgreSQL URL of the registry; only SQLite in the data folder is built so far." placeholder:"URL" env:"GATEHOUSE_DATABASE"`
+	NATS                   string          `name:"nats" help:"NATS URLs of a cluster; only a single node is built so far." placeholder:"URLS" env:"GATEHOUSE_NATS"`
+	Limits                 string          `help:"aws: every documented limit; open: rates lifted, shapes kept." enum:"aws,open" default:"aws" env:"GATEHOUSE_LIMITS"`
+	Refusals               string          `help:"How MQTT 3.1.1 refusals look on the wire: aws closes silently, explain answers CONNACK and SUBACK codes." enum:"aws,explain" default:"aws" env:"GATEHOUSE_REFUSALS"`
+	Durability             string          `help:"When a message that a stored session must not lose is acknowledged: sync, or interval=DURATION (a crash loses what is younger)." default:"sync" env:"GATEHOUSE_DURABILITY"`
+	CertificateRejection   string          `help:"When a certificate that may not connect is refused: handshake or afterConnect." enum:"handshake,afterConnect" default:"handshake" env:"GATEHOUSE_CERTIFICATE_REJECTION"`
+	SecurityPolicy         string          `help:"TLS versions and ciphers that devices may use, by the name of AWS's security policy." default:"IoTSecurityPolicy_TLS13_1_2_2022_10" env:"GATEHOUSE_SECURITY_POLICY"`
+	RecordAuthorizerEvents bool            `name:"record-authorizer-events" help:"Keep what authorizers' functions are invoked with, tokens and passwords included, in memory for 'gatehouse authorizer replay'." env:"GATEHOUSE_RECORD_AUTHORIZER_EVENTS"`
+	LogLevel               string          `help:"Level of Gatehouse's own log." enum:"debug,info,warn,error" default:"info" env:"GATEHOUSE_LOG_LEVEL"`
+	LogFormat              string          `help:"Form of Gatehouse's own log, on stderr." enum:"text,json" default:"text" env:"GATEHOUSE_LOG_FORMAT"`
 }
 
 // Help is the example that `gatehouse up --help` ends with.
@@ -70,6 +71,7 @@ func (c *upCmd) Run(a *app) error {
 		MQTTPort: c.MQTTPort, HTTPSPort: c.HTTPSPort, ALPNPort: c.ALPNPort, APIPort: c.APIPort, APIPlaintext: c.APIPlaintext,
 		AccountID: c.AccountID, Region: c.Region, Limits: c.Limits, Refusals: c.Refusals,
 		CertificateRejection: c.CertificateRejection, Durability: c.Durability, SecurityPolicy: c.SecurityPolicy, Log: c.logger(a.Stderr),
+		RecordAuthorizerEvents: c.RecordAuthorizerEvents,
 	})
 	if err != nil {
 		return startHint(err)

@@ -88,6 +88,9 @@ func (hc *httpConn) request(w http.ResponseWriter, r *http.Request, at *attempt.
 	if refused == nil {
 		who, refused = hc.authenticate(r.Context(), r, body, false, at)
 	}
+	if hc.logins != nil && hc.logins.Over() {
+		w.Header().Set("Connection", "close") // disconnectAfterInSeconds: custom-auth sheet 8
+	}
 	if refused == nil {
 		if operation := unbuiltOperation(r); operation != "" {
 			at.Fail(check.HTTPNotBuilt, attempt.F("method", r.Method), attempt.F("path", r.URL.Path), attempt.F("action", operation))

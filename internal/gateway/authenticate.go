@@ -38,11 +38,14 @@ func (hc *httpConn) authenticate(ctx context.Context, r *http.Request, body []by
 		return caller{who: c.who}, nil
 	case c.route.auth == authRequest && isSigned(r):
 		return hc.signer(ctx, r, body, upgrade, at)
-	case hasAuthorizer(r) || c.route.auth == authCustom && !upgrade || c.route.auth == authBoth:
-		at.Fail(check.AuthorizerNotBuilt, attempt.F("alpn", c.route.alpn))
-		return caller{}, notBuilt("A custom authorizer")
+	case c.route.auth == authCustom && isSigned(r):
+		at.Fail(check.AuthorizerSigV4Mixed, attempt.F("path", r.URL.Path), attempt.F("domain_configuration", c.endpoint.Name))
+		return caller{}, &answerForbidden
 	case upgrade:
 		return caller{}, nil
+	}
+	if who, refused, tried := hc.custom(ctx, r, at); tried {
+		return who, refused
 	}
 	// No credentials at all: a device with a certificate that TLS did not ask
 	// for. Source: PROBLEMS K-01.

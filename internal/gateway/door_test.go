@@ -146,7 +146,6 @@ func TestWrongProtocol(t *testing.T) {
 		"MQTT to 8443":                 {DoorHTTPS, nil, string(connect), check.ProtocolMQTTOnHTTP},
 		"HTTPS to 8883":                {DoorMQTT, []string{"h2", "http/1.1"}, "POST /topics/a?qos=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", check.ProtocolHTTPOnMQTT},
 		"HTTPS to MQTT on 443":         {DoorALPN, []string{"x-amzn-mqtt-ca"}, "GET / HTTP/1.1\r\n\r\n", check.ProtocolHTTPOnMQTT},
-		"custom authorizer":            {DoorALPN, []string{"mqtt"}, string(connect), check.AuthorizerNotBuilt},
 		"binary to 8443":               {DoorHTTPS, nil, "\x00\x01\x02\x03", check.ProtocolUnrecognized},
 	} {
 		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
@@ -218,7 +217,7 @@ func TestHTTPAnswers(t *testing.T) {
 		"certificate on 443":    {door: DoorALPN, method: "POST", path: "/topics/a?qos=1", status: 403, kind: "ForbiddenException", message: "Forbidden", want: check.HTTPPortForCertAuth},
 		"SigV4 on 443":          {door: DoorALPN, method: "POST", path: "/topics/a", header: map[string]string{"Authorization": "AWS4-HMAC-SHA256 Credential=x"}, status: 501, kind: "NotImplementedException", want: check.SigV4NotBuilt},
 		"presigned WebSocket":   {door: DoorALPN, method: "GET", path: "/mqtt?X-Amz-Signature=00", header: map[string]string{"Upgrade": "websocket", "Connection": "Upgrade"}, status: 501, kind: "NotImplementedException", want: check.SigV4NotBuilt},
-		"authorizer on 443":     {door: DoorALPN, method: "POST", path: "/topics/a", header: map[string]string{"x-amz-customauthorizer-name": "a"}, status: 501, kind: "NotImplementedException", want: check.AuthorizerNotBuilt},
+		"authorizer on 443":     {door: DoorALPN, method: "POST", path: "/topics/a", header: map[string]string{"x-amz-customauthorizer-name": "a"}, status: 403, kind: "ForbiddenException", want: check.AuthorizerUnknown},
 		"http/1.1 by ALPN, 443": {door: DoorALPN, alpn: "http/1.1", method: "GET", path: "/mqtt", status: 403, kind: "ForbiddenException", want: check.HTTPPortForCertAuth},
 	} {
 		t.Run(name, func(t *testing.T) {

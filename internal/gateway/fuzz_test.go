@@ -60,11 +60,15 @@ func TestParseConnect(t *testing.T) {
 		packet string
 		want   connectHello
 	}{
-		"3.1.1":       {string(connect), connectHello{"dev", 4}},
-		"5":           {"\x10\x15\x00\x04MQTT\x05\x02\x00\x3c\x05\x11\x00\x00\x00\x0a\x00\x03dev", connectHello{"dev", 5}},
-		"3.1":         {"\x10\x11\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x03dev", connectHello{"dev", 3}},
-		"cut short":   {string(connect[:len(connect)-1]), connectHello{"", 4}},
-		"bad UTF-8":   {"\x10\x0f\x00\x04MQTT\x04\x02\x00\x3c\x00\x03\xff\xfe\xfd", connectHello{"", 4}},
+		"3.1.1":     {string(connect), connectHello{clientID: "dev", level: 4}},
+		"5":         {"\x10\x15\x00\x04MQTT\x05\x02\x00\x3c\x05\x11\x00\x00\x00\x0a\x00\x03dev", connectHello{clientID: "dev", level: 5}},
+		"3.1":       {"\x10\x11\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x03dev", connectHello{clientID: "dev", level: 3}},
+		"cut short": {string(connect[:len(connect)-1]), connectHello{clientID: "", level: 4}},
+		"bad UTF-8": {"\x10\x0f\x00\x04MQTT\x04\x02\x00\x3c\x00\x03\xff\xfe\xfd", connectHello{clientID: "", level: 4}},
+		"custom": {
+			"\x10\x37\x00\x04MQTT\x04\xc4\x00\x3c\x00\x03dev\x00\x01w\x00\x02hi\x00\x25a?x-amz-customauthorizer-name=b&Token=secret",
+			connectHello{clientID: "dev", level: 4, custom: "x-amz-customauthorizer-name (user name), Token (user name)"},
+		},
 		"no CONNECT":  {"\x30\x05\x00\x01a", connectHello{}},
 		"long length": {"\x10\x80\x80\x80\x80\x01", connectHello{}},
 	} {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -43,6 +44,7 @@ type handshake struct {
 	lookup      context.Context // of the handshake, for the registry; dropped after it
 	fingerprint identity.Fingerprint
 	leaf        *x509.Certificate     // nil when none came; dropped after the handshake
+	shown       []byte                // leaf in DER form, for an authorizer: CUSTOM_AUTH_X509 alone
 	chain       int                   // certificates that the client sent
 	known       *identity.Certificate // nil when it is not registered
 	who         identity.Principal
@@ -232,6 +234,9 @@ func (h *handshake) verify(state tls.ConnectionState) error {
 		h.at.Pass(check.CertActive)
 		h.who = h.s.cfg.Identity.Principal(known)
 		h.at.SetPrincipal(h.who.ID, h.who.ARN)
+		if h.route.auth == authBoth {
+			h.shown = bytes.Clone(h.leaf.Raw)
+		}
 		h.leaf = nil
 		return nil
 	}

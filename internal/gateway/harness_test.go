@@ -26,6 +26,7 @@ import (
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/internal/function"
 	"github.com/gatehouse-iot/gatehouse/internal/gateway/mqttconn"
 	"github.com/gatehouse-iot/gatehouse/internal/identity"
 	"github.com/gatehouse-iot/gatehouse/internal/pki"
@@ -111,6 +112,17 @@ func (m *miniMQTT) Serve(ctx context.Context, nc net.Conn, info mqttconn.Info, w
 	}
 	buf := make([]byte, 1024)
 	n, err := nc.Read(buf)
+	if info.Authenticate != nil {
+		login, err := info.Authenticate(ctx, &identity.MQTTCredentials{})
+		if err != nil {
+			panic(err)
+		}
+		login.Record(at)
+		if rung := login.Refusal(); rung != nil {
+			at.Fail(rung.Check, rung.Evidence...)
+			return
+		}
+	}
 	if err == nil && n > 0 && buf[0] == 0x10 {
 		at.Pass(check.MQTTConnect)
 		nc.Write([]byte{0x20, 0x02, 0x00, 0x00})
@@ -119,6 +131,13 @@ func (m *miniMQTT) Serve(ctx context.Context, nc net.Conn, info mqttconn.Info, w
 	if c, ok := nc.(interface{ CloseWrite() error }); ok {
 		c.CloseWrite()
 	}
+}
+
+// noFunctions has no function.
+type noFunctions struct{}
+
+func (noFunctions) Invoke(context.Context, function.Request) (function.Result, error) {
+	return function.Result{Outcome: function.NotFound}, nil
 }
 
 // A rig is a running gateway with its own record of attempts.
@@ -145,8 +164,12 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	authorizers, err := identity.NewAuthorizers(identity.CustomConfig{Registry: world.registry, Identity: r.identity, Functions: noFunctions{}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	cfg := Config{
-		Attempts: r.attempts, Identity: r.identity, MQTT: r.mqtt, Endpoints: endpoints,
+		Attempts: r.attempts, Identity: r.identity, MQTT: r.mqtt, Endpoints: endpoints, Authorizers: authorizers,
 		ServerCertificate: world.authority.ServerCertificate,
 	}
 	if change != nil {

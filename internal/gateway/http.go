@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/internal/identity"
 )
 
 // Bounds of HTTP connections.
@@ -73,6 +74,10 @@ func (c *session) mqttOnHTTP(first []byte) {
 		return
 	}
 	bytes := attempt.F("bytes", hex.EncodeToString(first))
+	if hello.custom != "" && c.route.auth == authRequest {
+		c.at.Fail(check.TLSALPNMQTTRequired, bytes, attempt.F("required", alpnMQTTAuth), attempt.F("sent", hello.custom), attempt.F("client_id", hello.clientID))
+		return
+	}
 	if c.door != DoorALPN || c.route.wantsCertificate() {
 		c.at.Fail(check.ProtocolMQTTOnHTTP, bytes, attempt.F("client_id", hello.clientID))
 	} else {
@@ -96,6 +101,7 @@ func looksLikeText(p []byte) bool {
 type httpConn struct {
 	prefixed
 	c        *session
+	logins   *identity.CustomSession // nil until a custom authorizer was asked
 	requests atomic.Int32
 	timedOut atomic.Bool
 	once     sync.Once

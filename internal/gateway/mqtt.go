@@ -33,7 +33,7 @@ func (c *session) carryMQTT() {
 		return
 	default: // MQTT, or for mqttconn to refuse
 	}
-	if c.deferred != nil || c.endpoint.Disabled || !c.route.wantsCertificate() {
+	if c.deferred != nil || c.endpoint.Disabled {
 		hello := parseConnect(c.more(first))
 		if hello.clientID != "" {
 			c.at.SetClientID(hello.clientID)
@@ -44,30 +44,21 @@ func (c *session) carryMQTT() {
 	}
 	nc := &prefixed{Conn: c.tls, first: first}
 	if c.route.auth != authCertificate {
-		c.stranger(nc)
+		c.stranger(nc, nil, policy.MQTT, mqttconn.Lifetime{})
 		return
 	}
-	c.serveMQTT(nc, caller{who: c.who}, policy.MQTT, mqttconn.Lifetime{})
+	c.serveMQTT(nc, caller{who: c.who}, policy.MQTT, mqttconn.Lifetime{}, nil)
 }
 
-// serveMQTT hands a stream of MQTT packets to mqttconn until it ends.
-func (c *session) serveMQTT(nc net.Conn, who caller, protocol policy.Protocol, lifetime mqttconn.Lifetime) {
+// serveMQTT hands a stream of MQTT packets to mqttconn until it ends. Where who
+// is nobody, authenticate says it by the CONNECT; else it is nil.
+func (c *session) serveMQTT(nc net.Conn, who caller, protocol policy.Protocol, lifetime mqttconn.Lifetime, authenticate mqttconn.AuthenticateFunc) {
 	info := mqttconn.Info{
 		Remote:   remote(c.wire.Conn),
 		Facts:    identity.Facts{Protocol: protocol, DomainName: c.sni, SourceIP: remote(c.wire.Conn).Addr()},
-		Lifetime: lifetime,
+		Lifetime: lifetime, Authenticate: authenticate,
 	}
 	c.s.cfg.MQTT.Serve(c.sig.stop, nc, info, who.who, c.at)
-}
-
-// stranger carries MQTT of somebody whom neither a certificate nor a signature
-// names: user name and password of the CONNECT are for a custom authorizer.
-// Source: connect sheet 2, 7.
-func (c *session) stranger(nc net.Conn) {
-	c.at.Fail(check.AuthorizerNotBuilt, attempt.F("alpn", c.route.alpn))
-	if w, ok := nc.(interface{ CloseWrite() error }); ok {
-		_ = w.CloseWrite() // the device may be gone
-	}
 }
 
 // readFirst reads the first bytes that the device sends, enough to recognise a
@@ -143,7 +134,8 @@ func (c *session) more(first []byte) []byte {
 // A connectHello is what the record of a refused CONNECT shows.
 type connectHello struct {
 	clientID string
-	level    byte // 3: MQTT 3.1, 4: 3.1.1, 5: 5
+	level    byte   // 3: MQTT 3.1, 4: 3.1.1, 5: 5
+	custom   string // names of the parameters of a custom authorizer that were sent; "" for none
 }
 
 // parseConnect reads the client ID of a CONNECT packet that may be cut short,
@@ -162,18 +154,50 @@ func parseConnect(p []byte) (hello connectHello) {
 		return hello
 	}
 	hello.level = p[0]
+	flags := p[1]
 	p = p[4:] // level, flags, keep-alive
-	if hello.level == 5 {
-		size, n := binary.Uvarint(p)
-		if n <= 0 || size > uint64(len(p)-n) {
+	if p, ok = cutProperties(p, hello.level); !ok {
+		return hello
+	}
+	id, p, ok := cutString(p)
+	if !ok || !utf8.ValidString(id) {
+		return hello
+	}
+	hello.clientID = id
+	const hasWill, hasUserName = 0x04, 0x80
+	if flags&hasUserName == 0 {
+		return hello
+	}
+	if flags&hasWill != 0 {
+		if p, ok = cutProperties(p, hello.level); !ok {
 			return hello
 		}
-		p = p[n+int(size):]
+		for range 2 { // topic, payload
+			if _, p, ok = cutString(p); !ok {
+				return hello
+			}
+		}
 	}
-	if id, _, ok := cutString(p); ok && utf8.ValidString(id) {
-		hello.clientID = id
+	if len(p) > 2 { // the rest of a long one is not needed
+		user := string(p[2:min(len(p), 2+int(binary.BigEndian.Uint16(p)))])
+		if identity.HasCustomParameters(user) {
+			hello.custom = clipText(identity.ParameterNames(user))
+		}
 	}
 	return hello
+}
+
+// cutProperties takes the properties of MQTT 5 from the front of p; other
+// versions have none.
+func cutProperties(p []byte, level byte) (rest []byte, ok bool) {
+	if level != 5 {
+		return p, true
+	}
+	size, n := binary.Uvarint(p)
+	if n <= 0 || size > uint64(len(p)-n) {
+		return p, false
+	}
+	return p[n+int(size):], true
 }
 
 // cutString takes a string with a length of two bytes from the front of p.

@@ -27,6 +27,7 @@ type session struct {
 	sni      string
 	bare     bool               // the client offered no ALPN protocols
 	who      identity.Principal // nobody where no certificate was asked for
+	leaf     []byte             // certificate of who in DER form, where an authorizer wants to see it
 	deferred *handshake         // not nil when its certificate is refused, and the device not yet told
 }
 
@@ -48,7 +49,7 @@ func (s *Server) serve(sig conduct, door Door, nc net.Conn, src netip.Prefix) {
 	}
 	c := &session{
 		s: s, sig: sig, door: door, at: at, wire: h.wire, tls: tc,
-		route: h.route, endpoint: h.endpoint, sni: h.sni, bare: h.bare, who: h.who,
+		route: h.route, endpoint: h.endpoint, sni: h.sni, bare: h.bare, who: h.who, leaf: h.shown,
 	}
 	if len(h.refused) > 0 {
 		c.deferred = h

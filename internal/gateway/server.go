@@ -31,6 +31,9 @@ type Config struct {
 	MQTT      mqttServer        // required
 	Endpoints *Endpoints        // required
 
+	// Authorizers decides about clients without certificate and signature. Required.
+	Authorizers *identity.Authorizers
+
 	// Data answers the HTTPS requests of devices. Default: none is built.
 	Data dataPlane
 	// Explain tells a refused HTTPS client which check refused it, in the header
@@ -96,8 +99,8 @@ type Stats struct {
 
 // New checks cfg and builds a Server. It opens and starts nothing: see [Server.Run].
 func New(cfg Config) (*Server, error) {
-	if cfg.Attempts == nil || cfg.Identity == nil || cfg.MQTT == nil || cfg.Endpoints == nil || cfg.ServerCertificate == nil {
-		return nil, errors.New("gateway: Attempts, Identity, MQTT, Endpoints and ServerCertificate are required")
+	if cfg.Attempts == nil || cfg.Identity == nil || cfg.MQTT == nil || cfg.Endpoints == nil || cfg.Authorizers == nil || cfg.ServerCertificate == nil {
+		return nil, errors.New("gateway: Attempts, Identity, MQTT, Endpoints, Authorizers and ServerCertificate are required")
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

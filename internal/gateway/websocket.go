@@ -57,14 +57,14 @@ func (hc *httpConn) upgrade(w http.ResponseWriter, r *http.Request, at *attempt.
 		c.at = at
 	}
 	// A goroutine of its own: net/http's buffers and stack are not needed any more.
-	c.s.serving.run(func() { c.carryWebSocket(who, answer, early) })
+	c.s.serving.run(func() { c.carryWebSocket(r, who, answer, early) })
 	hc.release()
 	return true
 }
 
 // carryWebSocket carries MQTT inside of the WebSocket until the connection ends.
-// answer is what is left to say of the handshake, early what came after it.
-func (c *session) carryWebSocket(who caller, answer, early []byte) {
+// r asked for it; answer is what is left to say of the handshake, early what came after it.
+func (c *session) carryWebSocket(r *http.Request, who caller, answer, early []byte) {
 	stop := context.AfterFunc(c.sig.cut, func() { c.wire.Close() })
 	defer stop()
 	defer c.end()
@@ -79,9 +79,10 @@ func (c *session) carryWebSocket(who caller, answer, early []byte) {
 		source = &prefixed{Conn: c.tls, first: early}
 	}
 	ws := websocket.New(c.tls, source)
+	lifetime := mqttconn.Lifetime{Ends: time.Now().Add(webSocketLifetime), By: mqttconn.WebSocketLifetime}
 	if who.who.ID == "" {
-		c.stranger(ws)
+		c.stranger(ws, r, policy.WSS, lifetime)
 		return
 	}
-	c.serveMQTT(ws, who, policy.WSS, mqttconn.Lifetime{Ends: time.Now().Add(webSocketLifetime), By: mqttconn.WebSocketLifetime})
+	c.serveMQTT(ws, who, policy.WSS, lifetime, nil)
 }

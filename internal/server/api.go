@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/api"
 	"github.com/gatehouse-iot/gatehouse/internal/api/iot"
 	"github.com/gatehouse-iot/gatehouse/internal/api/iotdata"
+	"github.com/gatehouse-iot/gatehouse/internal/api/lambda"
 	"github.com/gatehouse-iot/gatehouse/internal/api/sts"
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 )
@@ -49,9 +50,10 @@ func newAPIServer(s *Server) (*apiServer, error) {
 	extra := map[string]http.Handler{}
 	aws, err := api.NewServer(api.Config{
 		Services: []*api.Service{
-			iot.New(iot.Handlers{Registry: s.registry, Connections: s.mqtt}),
+			iot.New(iot.Handlers{Registry: s.registry, Authorizers: s.authorizers, Connections: s.mqtt}),
 			iotdata.New(iotdata.Handlers{Publisher: s.mqtt, Connections: s.mqtt, Retained: s.mqtt}),
 			sts.New(),
+			lambda.New(lambda.Handlers{Functions: s.functions}),
 		},
 		Credentials: credentials{s.registry}, Authorize: s.authorizeCaller, Attempts: s.attempts, Region: s.cfg.Region, Extra: extra, Log: s.cfg.Log,
 		TokenSecret: []byte(s.info.SecretAccessKey), // so that page tokens outlive a restart
@@ -73,6 +75,8 @@ func newAPIServer(s *Server) (*apiServer, error) {
 
 	users := aws.Authenticated(s.usersHandler())
 	extra[UsersPath], extra[UsersPath+"/"] = users, users
+	extra[ServerCertificatesPath] = aws.Authenticated(http.HandlerFunc(s.importCertificate))
+	extra[AuthorizerEventsPath] = aws.Authenticated(http.HandlerFunc(s.authorizerEvent))
 
 	server := &http.Server{
 		Handler: aws, ReadHeaderTimeout: apiHeaderTime, ReadTimeout: apiReadTime, WriteTimeout: apiWriteTime, IdleTimeout: apiIdleTime,

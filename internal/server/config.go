@@ -34,7 +34,12 @@ type Config struct {
 	CertificateRejection string
 	Durability           string // "sync" or "interval=DURATION": when a stored message is acknowledged
 	SecurityPolicy       string // TLS security policy of the endpoint, by AWS's name; empty: AWS's default
+	LambdaEndpoint       string // URL of a Lambda API that runs authorizers' functions; empty: this Gatehouse does
 	Log                  *slog.Logger
+
+	// RecordAuthorizerEvents keeps what authorizers' functions are invoked with
+	// as it is, with tokens and passwords, for `gatehouse authorizer replay`.
+	RecordAuthorizerEvents bool
 }
 
 // Ports that `gatehouse up` uses unless it is told otherwise.

@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/broker"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/internal/function"
 	"github.com/gatehouse-iot/gatehouse/internal/gateway"
 	"github.com/gatehouse-iot/gatehouse/internal/gateway/mqttconn"
 	"github.com/gatehouse-iot/gatehouse/internal/identity"
@@ -37,18 +38,20 @@ type Server struct {
 	cfg  Config
 	info RunFile
 
-	dir      *dataDir
-	doors    *doors
-	ca       *pki.Authority
-	registry *registry.Registry
-	attempts *attempt.Recorder
-	logs     *logs.Store
-	messages messagelog.Log
-	broker   *broker.Broker
-	identity *identity.Service
-	mqtt     *mqttconn.Server
-	gateway  *gateway.Server
-	api      *apiServer
+	dir         *dataDir
+	doors       *doors
+	ca          *pki.Authority
+	registry    *registry.Registry
+	attempts    *attempt.Recorder
+	logs        *logs.Store
+	messages    messagelog.Log
+	broker      *broker.Broker
+	identity    *identity.Service
+	functions   *function.Service
+	authorizers *identity.Authorizers
+	mqtt        *mqttconn.Server
+	gateway     *gateway.Server
+	api         *apiServer
 
 	opened  []func() error // gives back what was opened, in the order of opening
 	stop    context.CancelFunc
@@ -175,6 +178,12 @@ func (s *Server) openState(ctx context.Context) (err error) {
 		return err
 	}
 	s.opened = append(s.opened, s.messages.Close)
+	if s.functions, err = function.Open(ctx, function.Config{
+		DataDir: s.dir.path, AccountID: s.cfg.AccountID, Partition: s.registry.Partition(), Region: s.cfg.Region, Logs: functionLog{s.logs}, Slog: s.cfg.Log,
+	}); err != nil {
+		return fmt.Errorf("open the functions: %w", err)
+	}
+	s.opened = append(s.opened, s.functions.Close)
 	s.attempts.SetPorts(portOf(s.doors.mqtt), portOf(s.doors.https), portOf(s.doors.alpn))
 	return nil
 }
@@ -187,6 +196,15 @@ func (s *Server) wire() (err error) {
 		return err
 	}
 	s.opened = append(s.opened, func() error { s.identity.Close(); return nil })
+	functions, err := s.invoker(context.Background())
+	if err != nil {
+		return fmt.Errorf("--lambda-endpoint: %w", err)
+	}
+	if s.authorizers, err = identity.NewAuthorizers(identity.CustomConfig{
+		Registry: s.registry, Identity: s.identity, Functions: functions, Log: s.cfg.Log, Record: s.cfg.RecordAuthorizerEvents,
+	}); err != nil {
+		return err
+	}
 	limits, refusals := mqttconn.AWSLimits, mqttconn.AWSRefusals
 	if s.cfg.Limits == "open" {
 		limits = mqttconn.OpenLimits
@@ -212,8 +230,11 @@ func (s *Server) wire() (err error) {
 	if err != nil {
 		return err
 	}
+	if err := s.followDomains(context.Background(), endpoints); err != nil {
+		return err
+	}
 	s.gateway, err = gateway.New(gateway.Config{
-		Attempts: s.attempts, Identity: s.identity, MQTT: s.mqtt, Endpoints: endpoints,
+		Attempts: s.attempts, Identity: s.identity, MQTT: s.mqtt, Endpoints: endpoints, Authorizers: s.authorizers,
 		ServerCertificate: s.ca.ServerCertificate, Log: s.cfg.Log, ShutdownTimeout: shutdownTime,
 		MaxConnections: connectionRoom(),
 		Data:           devices{s}, Explain: s.cfg.Refusals == "explain",
