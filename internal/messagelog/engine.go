@@ -46,11 +46,15 @@ func (s *store) openEngine() (*engine, *index, error) {
 		MemTableSize:                memTableBytes,
 		MemTableStopWritesThreshold: 4,
 		FormatMajorVersion:          pebble.FormatNewest,
+		CompactionConcurrencyRange:  func() (lower, upper int) { return 1, 1 },
 		EventListener: &pebble.EventListener{
 			BackgroundError: e.fail,
 			DataCorruption:  func(i pebble.DataCorruptionInfo) { e.fail(i.Details) },
 		},
 	}
+	// The usual scheduler wakes ten times a second to see whether more compactions are allowed at
+	// once. Here it is one always, and the next is granted when it is done.
+	o.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
 	db, err := pebble.Open(s.o.Dir, o)
 	if err != nil {
 		e.cancel()

@@ -175,7 +175,7 @@ type Usage struct {
 	Messages   int   // bodies in queues
 	References int   // of queues to them
 	Bytes      int64 // of their topics, properties and payloads
-	DiskBytes  int64 // all files
+	DiskBytes  int64 // all files, some of which are empty and wait to be written over
 	Sessions   int
 	Retained   int
 }

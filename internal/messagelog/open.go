@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -15,7 +16,7 @@ import (
 type Options struct {
 	Dir        string // made with mode 0700 if it does not exist
 	Durability Durability
-	MaxBytes   int64        // of all files; default 8 GiB
+	MaxBytes   int64        // of all files that hold something; default 8 GiB, at least 32 MiB
 	MinFree    int64        // bytes that must stay free on the file system; default 256 MiB
 	Log        *slog.Logger // required
 
@@ -24,6 +25,7 @@ type Options struct {
 
 const (
 	defaultMaxBytes = 8 << 30
+	leastMaxBytes   = 4 * memTableBytes // below, what was not flushed yet could fill it
 	defaultMinFree  = 256 << 20
 )
 
@@ -34,6 +36,9 @@ func Open(o Options) (Log, error) {
 	}
 	o.MaxBytes = cmp.Or(o.MaxBytes, defaultMaxBytes)
 	o.MinFree = cmp.Or(o.MinFree, defaultMinFree)
+	if o.MaxBytes < leastMaxBytes {
+		return nil, fmt.Errorf("message log: MaxBytes is %d, want at least %d", o.MaxBytes, leastMaxBytes)
+	}
 	if o.fs == nil {
 		o.fs = vfs.Default
 	}
@@ -50,7 +55,14 @@ func Open(o Options) (Log, error) {
 		return nil, fmt.Errorf("%w: %s: %w", ErrInUse, o.Dir, err)
 	}
 	s := newStore(o, lock)
-	e, ix, err := s.openEngine()
+	if o.fs == vfs.Default {
+		err = os.Chmod(filepath.Join(o.Dir, "LOCK"), 0o600)
+	}
+	var e *engine
+	var ix *index
+	if err == nil {
+		e, ix, err = s.openEngine()
+	}
 	if err != nil {
 		lock.Close() // nothing was written under it
 		return nil, fmt.Errorf("message log: open %s: %w", o.Dir, err)

@@ -27,7 +27,8 @@ func (s *store) checkSpace() {
 	if u, err := s.o.fs.GetDiskUsage(s.o.Dir); err == nil && u.AvailBytes < uint64(s.o.MinFree) {
 		full = s.noSpace(u.AvailBytes)
 	}
-	used := s.e.diskBytes()
+	m := s.e.db.Metrics()
+	used := int64(m.DiskSpaceUsage() - m.WAL.ObsoletePhysicalSize) // but for files kept to be written over
 	if full == nil && used > s.o.MaxBytes {
 		full = fmt.Errorf("%w: it takes %d bytes, %d are allowed", ErrFull, used, s.o.MaxBytes)
 	}
@@ -48,9 +49,6 @@ func (s *store) checkSpace() {
 	}
 }
 
-// diskBytes is what all files take.
-func (e *engine) diskBytes() int64 { return int64(e.db.Metrics().DiskSpaceUsage()) }
-
 // Usage implements [Log].
 func (s *store) Usage() Usage {
 	s.mu.Lock()
@@ -60,7 +58,7 @@ func (s *store) Usage() Usage {
 	if e != nil {
 		e.use.RLock()
 		if !e.closed {
-			u.DiskBytes = e.diskBytes()
+			u.DiskBytes = int64(e.db.Metrics().DiskSpaceUsage())
 		}
 		e.use.RUnlock()
 	}
