@@ -40,6 +40,7 @@ type upCmd struct {
 	Refusals               string          `help:"How MQTT 3.1.1 refusals look on the wire: aws closes silently, explain answers CONNACK and SUBACK codes." enum:"aws,explain" default:"aws" env:"GATEHOUSE_REFUSALS"`
 	Durability             string          `help:"When a message that a stored session must not lose is acknowledged: sync, or interval=DURATION (a crash loses what is younger)." default:"sync" env:"GATEHOUSE_DURABILITY"`
 	CertificateRejection   string          `help:"When a certificate that may not connect is refused: handshake or afterConnect." enum:"handshake,afterConnect" default:"handshake" env:"GATEHOUSE_CERTIFICATE_REJECTION"`
+	LambdaEndpoint         string          `help:"URL of another Lambda API, such as https://lambda.us-east-1.amazonaws.com, that runs the functions of authorizers, called with AWS credentials from the environment. Default: this Gatehouse runs them." placeholder:"URL" env:"GATEHOUSE_LAMBDA_ENDPOINT"`
 	SecurityPolicy         string          `help:"TLS versions and ciphers that devices may use, by the name of AWS's security policy." default:"IoTSecurityPolicy_TLS13_1_2_2022_10" env:"GATEHOUSE_SECURITY_POLICY"`
 	RecordAuthorizerEvents bool            `name:"record-authorizer-events" help:"Keep what authorizers' functions are invoked with, tokens and passwords included, in memory for 'gatehouse authorizer replay'." env:"GATEHOUSE_RECORD_AUTHORIZER_EVENTS"`
 	LogLevel               string          `help:"Level of Gatehouse's own log." enum:"debug,info,warn,error" default:"info" env:"GATEHOUSE_LOG_LEVEL"`
@@ -70,7 +71,7 @@ func (c *upCmd) Run(a *app) error {
 		DataDir: c.DataDir, Host: c.Host, Endpoint: c.Endpoint,
 		MQTTPort: c.MQTTPort, HTTPSPort: c.HTTPSPort, ALPNPort: c.ALPNPort, APIPort: c.APIPort, APIPlaintext: c.APIPlaintext,
 		AccountID: c.AccountID, Region: c.Region, Limits: c.Limits, Refusals: c.Refusals,
-		CertificateRejection: c.CertificateRejection, Durability: c.Durability, SecurityPolicy: c.SecurityPolicy, Log: c.logger(a.Stderr),
+		CertificateRejection: c.CertificateRejection, Durability: c.Durability, SecurityPolicy: c.SecurityPolicy, LambdaEndpoint: c.LambdaEndpoint, Log: c.logger(a.Stderr),
 		RecordAuthorizerEvents: c.RecordAuthorizerEvents,
 	})
 	if err != nil {
