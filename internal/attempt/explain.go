@@ -125,6 +125,12 @@ func (r *Recorder) finding(rec Record, s Step) Finding {
 		f.Cause += " " + detector.CauseWith(v)
 		f.Advice = detector.AdviceWith(v)
 	}
+	// What an authorizer returned is repaired in its function, not by a policy of
+	// the registry.
+	if c.Stage == check.StageAuthorization && rec.Facts.Get("authorizer") != "" && rec.CertificateID == "" {
+		f.Fix, f.Missing = check.AuthorizerPolicy.FixWith(v)
+		f.Advice = check.AuthorizerPolicy.AdviceWith(v)
+	}
 	return f
 }
 

@@ -14,12 +14,24 @@ var exampleAuthorizer = ev(
 	"function", "fleet-auth", "function_arn", "arn:aws:lambda:us-east-1:123456789012:function:fleet-auth", "port", "443", "token_key", "Token",
 )
 
+// The rungs of the ladder, in the order in which a client climbs them.
+// Source: custom-auth sheet 1.
+var (
+	AuthorizerSelected      = step("authorizer.selected", StageAuthentication, "An authorizer is selected, and exists", "custom-auth sheet 3")
+	AuthorizerActive        = step("authorizer.active", StageAuthentication, "The authorizer is active", "custom-auth sheet 1")
+	AuthorizerSignature     = step("authorizer.signature", StageAuthentication, "The signature of the token is right", "custom-auth sheet 5")
+	AuthorizerPermitted     = step("authorizer.permitted", StageAuthentication, "The authorizer may invoke its function", "custom-auth sheet 14")
+	AuthorizerInvoked       = step("authorizer.invoked", StageAuthentication, "The authorizer's function answered", "custom-auth sheet 6")
+	AuthorizerResponse      = step("authorizer.response", StageAuthentication, "The function's answer is well formed", "custom-auth sheet 7")
+	AuthorizerAuthenticated = step("authorizer.authenticated", StageAuthentication, "The function authenticated the client", "custom-auth sheet 7")
+)
+
 // Which authorizer is asked. Source: custom-auth sheet 3.
 var (
 	// AuthorizerNotSelected is PROBLEMS J-01: the first rung of the ladder.
 	AuthorizerNotSelected = register(Check{
 		Code: "authorizer.not_selected", Stage: StageAuthentication, Severity: Refusal,
-		Title: "No custom authorizer is selected", Passed: "A custom authorizer is selected",
+		Title:  "No custom authorizer is selected",
 		Cause:  "The device names no authorizer, and {reason}. It sent {sent}.",
 		Device: closedAfterConnect,
 		Advice: "Name one: for MQTT in the user name, as in user?x-amz-customauthorizer-name=NAME, for HTTPS and WebSocket in the header or the query of that name.<< The command makes {nearest} the one for devices that name none.>>",
@@ -32,7 +44,7 @@ var (
 	// AuthorizerUnknown is a name that no authorizer has.
 	AuthorizerUnknown = register(Check{
 		Code: "authorizer.unknown", Stage: StageAuthentication, Severity: Refusal,
-		Title: "There is no authorizer of that name", Passed: "The authorizer exists",
+		Title:  "There is no authorizer of that name",
 		Cause:  "The device names the authorizer {offered} ({source}); this account has none of that name.<< The nearest is {nearest}.>>",
 		Device: closedAfterConnect,
 		Advice: "Correct the name on the device<<: {nearest}||>>. Names compare with their case.",
@@ -43,7 +55,7 @@ var (
 	// AuthorizerInactive is one that was switched off, or never on.
 	AuthorizerInactive = register(Check{
 		Code: "authorizer.inactive", Stage: StageAuthentication, Severity: Refusal,
-		Title: "The authorizer is not active", Passed: "The authorizer is active",
+		Title:  "The authorizer is not active",
 		Cause:  "The authorizer {authorizer} has the status {status}; AWS treats it as if it did not exist.",
 		Device: closedAfterConnect,
 		Fix:    "aws iot update-authorizer --authorizer-name {authorizer} --status ACTIVE",
@@ -115,7 +127,7 @@ var (
 	// AuthorizerSignatureMismatch is PROBLEMS J-14: signed another value than the token.
 	AuthorizerSignatureMismatch = register(Check{
 		Code: "authorizer.signature_mismatch", Stage: StageAuthentication, Severity: Refusal,
-		Title: "The signature does not belong to the token", Passed: "The signature of the token is right",
+		Title:   "The signature does not belong to the token",
 		Cause:   "None of the {count} public keys of the authorizer {authorizer} verifies the signature over the token ({offered}).<< {reason}>>",
 		Device:  closedAfterConnect,
 		Advice:  "The signature is RSASSA-PKCS1-v1_5 with SHA-256 over the value of the token alone, without line break: printf %s TOKEN | openssl dgst -sha256 -sign key.pem | openssl base64 -A.",
@@ -141,7 +153,7 @@ var (
 	// AuthorizerInvokeDenied is PROBLEMS J-02: the function's resource policy.
 	AuthorizerInvokeDenied = register(Check{
 		Code: "authorizer.invoke_denied", Stage: StageAuthentication, Severity: Refusal,
-		Title: "The authorizer may not invoke its function", Passed: "The authorizer may invoke its function",
+		Title:  "The authorizer may not invoke its function",
 		Cause:  "The resource policy of the function {function}<< (qualifier {qualifier})>> does not let iot.amazonaws.com invoke it for {authorizer_arn}: {reason}. The function was not invoked.",
 		Device: closedAfterConnect,
 		Fix: "<<aws lambda add-permission --function-name {function} --qualifier {qualifier}" + permitIoT +
@@ -196,7 +208,7 @@ var (
 	// AuthorizerFunctionError is PROBLEMS J-10.
 	AuthorizerFunctionError = register(Check{
 		Code: "authorizer.function_error", Stage: StageAuthentication, Severity: Refusal,
-		Title: "The authorizer's function failed", Passed: "The authorizer's function answered",
+		Title:   "The authorizer's function failed",
 		Cause:   "The function {function} ended with {error_type}: {error_message}.",
 		Device:  closedAfterConnect,
 		Advice:  "Read the function's log for the place. A frequent cause: the function reads event.protocolData.mqtt.password, and the device sent none.",
@@ -211,7 +223,7 @@ var (
 	// AuthorizerResponseInvalid is PROBLEMS J-10.
 	AuthorizerResponseInvalid = register(Check{
 		Code: "authorizer.response_invalid", Stage: StageAuthentication, Severity: Refusal,
-		Title: "The authorizer's answer is not valid", Passed: "The answer is well formed",
+		Title:   "The authorizer's answer is not valid",
 		Cause:   "The function {function} answered, but {json_path} {reason}.<< It is {offered}.>>",
 		Device:  closedAfterConnect,
 		Advice:  "The answer needs isAuthenticated (a boolean), principalId and policyDocuments.",
@@ -267,7 +279,7 @@ var (
 	// AuthorizerRejected is the function's own no.
 	AuthorizerRejected = register(Check{
 		Code: "authorizer.rejected", Stage: StageAuthentication, Severity: Refusal,
-		Title: "The authorizer's function rejected the client", Passed: "The function authenticated the client",
+		Title:  "The authorizer's function rejected the client",
 		Cause:  "The function {function} was invoked and answered isAuthenticated: false.",
 		Device: closedAfterConnect,
 		Advice: "Only the function knows why: read its log, or invoke it with what the device sent.",

@@ -139,7 +139,7 @@ func (s *Authorizers) Authenticate(ctx context.Context, r *CustomRequest) (*Logi
 	if a.Status != registry.AuthorizerActive {
 		return l.fail(check.AuthorizerInactive, attempt.F("authorizer", a.Name), attempt.F("status", string(a.Status))), nil
 	}
-	l.pass(check.AuthorizerInactive, attempt.F("authorizer", a.Name))
+	l.pass(check.AuthorizerActive, attempt.F("authorizer", a.Name))
 	token, verified := s.checkToken(l, a, r, &p)
 	if l.Refusal() != nil {
 		return l, nil
@@ -171,7 +171,7 @@ func (s *Authorizers) Test(ctx context.Context, name string, r *CustomRequest, t
 			return l.fail(c, append(evidence, attempt.F("authorizer", a.Name))...), nil
 		}
 		verified = true
-		l.pass(check.AuthorizerSignatureMismatch, attempt.F("authorizer", a.Name))
+		l.pass(check.AuthorizerSignature, attempt.F("authorizer", a.Name))
 	}
 	return l, s.ask(ctx, l, r, r.event(token, verified), token)
 }
@@ -208,8 +208,7 @@ func (s *Authorizers) choose(ctx context.Context, l *Login, r *CustomRequest, p 
 			return a, false, fmt.Errorf("read authorizer %s: %w", name, err)
 		}
 	}
-	l.pass(check.AuthorizerNotSelected, attempt.F("authorizer", a.Name), attempt.F("source", source))
-	l.pass(check.AuthorizerUnknown, attempt.F("authorizer", a.Name))
+	l.pass(check.AuthorizerSelected, attempt.F("authorizer", a.Name), attempt.F("source", source))
 	return a, true, nil
 }
 
@@ -241,7 +240,6 @@ func (s *Authorizers) notSelected(ctx context.Context, l *Login, r *CustomReques
 
 // unknown refuses a name that no authorizer has.
 func (s *Authorizers) unknown(ctx context.Context, l *Login, name, source string) error {
-	l.pass(check.AuthorizerNotSelected, attempt.F("offered", name), attempt.F("source", source))
 	all, err := s.registry.ListAuthorizers(ctx, "", registry.Page{Size: maxNearest})
 	if err != nil {
 		return fmt.Errorf("list authorizers: %w", err)
@@ -287,7 +285,7 @@ func (s *Authorizers) checkToken(l *Login, a registry.Authorizer, r *CustomReque
 		l.fail(c, append(evidence, about)...)
 		return "", false
 	}
-	l.pass(check.AuthorizerSignatureMismatch, about, attempt.F("offered", Redacted(t.value)))
+	l.pass(check.AuthorizerSignature, about, attempt.F("offered", Redacted(t.value)))
 	return t.value, true
 }
 
@@ -332,7 +330,7 @@ func (s *Authorizers) ask(ctx context.Context, l *Login, r *CustomRequest, event
 		return nil
 	}
 	if !answer.IsAuthenticated {
-		l.pass(check.AuthorizerResponseInvalid)
+		l.pass(check.AuthorizerResponse)
 		l.fail(check.AuthorizerRejected, attempt.F("authorizer", a.Name), fn, logTail(&result, secrets))
 		return nil
 	}
@@ -341,13 +339,13 @@ func (s *Authorizers) ask(ctx context.Context, l *Login, r *CustomRequest, event
 			return err
 		}
 	}
-	l.pass(check.AuthorizerResponseInvalid, attempt.F("count", strconv.Itoa(len(answer.Documents))))
+	l.pass(check.AuthorizerResponse, attempt.F("count", strconv.Itoa(len(answer.Documents))))
 	l.Answer = answer
 	l.Who = Principal{Kind: KindAuthorizer, ID: answer.PrincipalID, AccountID: s.identity.account}
 	if r.Certificate != nil {
 		l.Who = r.Certificate.Who
 	}
-	l.pass(check.AuthorizerRejected, attempt.F("principal", l.Who.ID),
+	l.pass(check.AuthorizerAuthenticated, attempt.F("principal", l.Who.ID),
 		attempt.F("refresh_after", answer.RefreshAfter.String()), attempt.F("disconnect_after", answer.DisconnectAfter.String()))
 	return nil
 }
@@ -371,11 +369,11 @@ func (s *Authorizers) judgeInvocation(l *Login, res *function.Result, secrets []
 		fail(check.AuthorizerFunctionMissing)
 		return false
 	}
-	l.pass(check.AuthorizerInvokeDenied, about...)
+	l.pass(check.AuthorizerPermitted, about...)
 	message := scrub(res.Message, secrets)
 	switch res.Outcome {
 	case function.Succeeded:
-		l.pass(check.AuthorizerFunctionError, attempt.F("elapsed", res.Waited.Round(time.Microsecond).String()))
+		l.pass(check.AuthorizerInvoked, attempt.F("elapsed", res.Waited.Round(time.Microsecond).String()))
 		return true
 	case function.Throttled:
 		reason := message
