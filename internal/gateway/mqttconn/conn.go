@@ -43,6 +43,7 @@ type conn struct {
 	sdk          string
 	keepAlive    time.Duration // the longest silence that is allowed: 1.5 times what is in force
 	keepAliveAsk uint16
+	terse        bool // Request Problem Information is 0
 	wantsSession bool // asked for a session that outlives the connection
 	will         *will
 	opened       time.Time
@@ -332,7 +333,7 @@ func (k *conn) part(e ending) {
 	last := e.answer
 	if k.client != nil {
 		if k.version == mqtt.V5 && e.code != 0 {
-			last = mqtt.AppendDisconnect(last, mqtt.V5, e.code)
+			last = k.goodbye(last, e.code)
 		}
 		k.client.Finish(last)
 	} else if len(last) > 0 {

@@ -121,6 +121,7 @@ func (k *conn) decodeConnect(p *mqtt.Connect, header byte, body []byte) *ending 
 func (k *conn) noteConnect(p *mqtt.Connect) {
 	k.clientID = string(p.ClientID)
 	k.keepAliveAsk = p.KeepAlive
+	k.terse = p.Props.Has(mqtt.PropRequestProblemInfo) && !p.Props.RequestProblemInfo
 	k.wantsSession = k.version == mqtt.V311 && !p.CleanStart || p.Props.SessionExpiry > 0
 	k.at.SetProtocol(k.version.String())
 	k.at.SetClientID(k.clientID)
@@ -375,6 +376,9 @@ func (k *conn) takeOver(old *conn) {
 // connack encodes the answer to a CONNECT; p and session are nil for a refusal. Source: mqtt sheet 3.
 func (k *conn) connack(code mqtt.ReasonCode, p *mqtt.Connect, session *broker.Connected) []byte {
 	a := mqtt.Connack{Reason: code, SessionPresent: session != nil && session.Present}
+	if p == nil && k.reasonStrings() {
+		a.Props.SetReasonString([]byte(k.at.ID()))
+	}
 	if p != nil && k.version == mqtt.V5 {
 		a.Props.SetReceiveMaximum(maxInflight)
 		a.Props.SetMaximumQoS(1)

@@ -59,7 +59,7 @@ func TestConnectRefused(t *testing.T) {
 		"9 no statement":            {packet: connect(func(*mqtt.Connect) {}), policy: allow("iot:Publish", "topic/t"), v3: closed, v5: "20 03 00 87 00", codes: "failed authz.connect.no_statement, AUTH_ERROR"},
 		"9 resource type":           {packet: connect(func(*mqtt.Connect) {}), policy: allow("iot:*", "topic/test"), v3: closed, v5: "20 03 00 87 00", codes: "failed authz.connect.resource_type, AUTH_ERROR"},
 		"9 client ID":               {packet: connect(func(*mqtt.Connect) {}), policy: allow("iot:Connect", "client/pump-8"), v3: closed, v5: "20 03 00 87 00", codes: "failed authz.connect.client_id, AUTH_ERROR"},
-		"9 connack5":                {packet: connect(func(*mqtt.Connect) {}), policy: allow("iot:Connect", "client/pump-8"), cfg: Config{Refusals: ExplainRefusals}, v3: "20 02 00 05", v5: "20 03 00 87 00", codes: "failed authz.connect.client_id, AUTH_ERROR"},
+		"9 connack5":                {packet: connect(func(*mqtt.Connect) {}), policy: allow("iot:Connect", "client/pump-8"), cfg: Config{Refusals: Refusals{ConnectDenied: ConnectConnack5}}, v3: "20 02 00 05", v5: "20 03 00 87 00", codes: "failed authz.connect.client_id, AUTH_ERROR"},
 		"9 will topic":              {packet: withWill("t", 1, false), policy: allow("iot:Connect", "client/*"), v3: closed, v5: "20 03 00 87 00", codes: "failed authz.will.publish, AUTH_ERROR"},
 		"9 all faults are told":     {packet: withWill("t", 2, false), policy: allow("iot:Connect", "client/pump-8"), v3: closed, v5: "20 03 00 9B 00", codes: "failed mqtt.will.qos2, also authz.connect.client_id, CLIENT_ERROR"},
 		"9 generated ID":            {packet: connect(func(p *mqtt.Connect) { p.ClientID = nil }), policy: allow("iot:Connect", "client/pump-8"), v3: closed, v5: "20 03 00 87 00", codes: "failed authz.connect.client_id_empty, AUTH_ERROR"},
@@ -241,5 +241,42 @@ func TestSDKName(t *testing.T) {
 		if got := sdkOf(user); got != want {
 			t.Errorf("sdkOf(%q) = %q, want %q", user, got, want)
 		}
+	}
+}
+
+// TestReasonStrings: with --refusals explain a failure names its attempt, unless the client wants no
+// problem information; with aws it never does. Source: mqtt sheet 3.
+func TestReasonStrings(t *testing.T) {
+	for name, tt := range map[string]struct {
+		refusals Refusals
+		terse    bool
+		want     bool
+	}{
+		"aws":              {AWSRefusals, false, false},
+		"explain":          {ExplainRefusals, false, true},
+		"explain, refused": {ExplainRefusals, true, false},
+	} {
+		inWorld(t, Config{Limits: OpenLimits, Refusals: tt.refusals}, func(w *world) {
+			ask := func(p *mqtt.Connect) {
+				if tt.terse {
+					p.Props.SetRequestProblemInfo(false)
+				}
+			}
+			d := w.dial(mqtt.V5).connect("pump", ask)
+			d.send(publishOf("a", "x", 2))
+			bye, ok := d.next().(*mqtt.Disconnect)
+			if !ok || (string(bye.Props.ReasonString) == d.at.ID()) != tt.want {
+				t.Errorf("%s: DISCONNECT %+v, want a reason string: %v", name, bye, tt.want)
+			}
+			w.policy(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`)
+			d = w.dial(mqtt.V5)
+			p := &mqtt.Connect{Version: mqtt.V5, CleanStart: true, ClientID: []byte("valve"), KeepAlive: 60}
+			ask(p)
+			d.send(p)
+			answer, ok := d.next().(*mqtt.Connack)
+			if !ok || answer.Reason != mqtt.NotAuthorized || (string(answer.Props.ReasonString) == d.at.ID()) != tt.want {
+				t.Errorf("%s: CONNACK %+v, want a reason string: %v", name, answer, tt.want)
+			}
+		})
 	}
 }

@@ -44,3 +44,23 @@ var (
 	lost     = ending{reason: connectionLost, check: check.SessionLost, note: true}
 	shutdown = ending{code: mqtt.ServerShuttingDown, reason: serverInitiated, check: check.ServerShuttingDown, note: true}
 )
+
+// reasonStrings tells whether failures name the attempt to the client, which can be looked up with
+// gatehouse explain --trace: the ID says nothing by itself. Source: mqtt sheet 3.
+func (k *conn) reasonStrings() bool {
+	return k.version == mqtt.V5 && k.server.cfg.Refusals.ReasonStrings && !k.terse
+}
+
+// goodbye appends the DISCONNECT that an MQTT 5 client gets.
+func (k *conn) goodbye(b []byte, code mqtt.ReasonCode) []byte {
+	if !k.reasonStrings() {
+		return mqtt.AppendDisconnect(b, mqtt.V5, code)
+	}
+	p := mqtt.Disconnect{Reason: code}
+	p.Props.SetReasonString([]byte(k.at.ID()))
+	b, err := p.Append(b, mqtt.V5)
+	if err != nil {
+		panic("mqttconn: cannot encode DISCONNECT: " + err.Error()) // every field is our own
+	}
+	return b
+}

@@ -66,11 +66,12 @@ var (
 	OpenLimits = profile(func(q quota) int64 { return q.open })
 )
 
-// Refusals says how refusals look to MQTT 3.1.1 clients. Source: mqtt sheet 2.1, 6.1, 6.3.
+// Refusals says how refusals look on the wire. Source: mqtt sheet 2.1, 6.1, 6.3.
 type Refusals struct {
 	ConnectDenied   ConnectDenied
 	SubscribeDenied SubscribeDenied
 	SubscribeQoS2   SubscribeQoS2
+	ReasonStrings   bool // MQTT 5 clients get the attempt's ID with a failure. Source: mqtt sheet 3
 }
 
 // ConnectDenied is the switch v3ConnectDenied.
@@ -104,5 +105,5 @@ const (
 // The two values of the flag --refusals.
 var (
 	AWSRefusals     = Refusals{}
-	ExplainRefusals = Refusals{ConnectDenied: ConnectConnack5, SubscribeDenied: SubscribeSuback, SubscribeQoS2: SubscribeQoS2Downgrade}
+	ExplainRefusals = Refusals{ConnectDenied: ConnectConnack5, SubscribeDenied: SubscribeSuback, SubscribeQoS2: SubscribeQoS2Downgrade, ReasonStrings: true}
 )
