@@ -181,7 +181,7 @@ func (p *Process) Wait() (string, error) {
 }
 
 // Usage measures what the process and its descendants hold now: resident memory
-// in bytes, and processes.
+// in bytes, of which files that they share count once, and processes.
 func (p *Process) Usage() (bytes int64, processes int) {
 	return usage(fmt.Sprint(p.PID()), 0)
 }
@@ -194,9 +194,12 @@ func usage(pid string, depth int) (bytes int64, processes int) {
 	if err != nil || depth > deepest {
 		return 0, 0
 	}
-	var size, resident int64
-	if _, err := fmt.Sscan(string(statm), &size, &resident); err != nil {
+	var size, resident, shared int64
+	if _, err := fmt.Sscan(string(statm), &size, &resident, &shared); err != nil {
 		return 0, 0
+	}
+	if depth > 0 {
+		resident -= shared
 	}
 	bytes, processes = resident*int64(os.Getpagesize()), 1
 	tasks, err := os.ReadDir(filepath.Join("/proc", pid, "task"))
