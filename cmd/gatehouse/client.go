@@ -144,6 +144,11 @@ func (g *gatehouse) Get(ctx context.Context, pathAndQuery string) ([]byte, error
 
 // do is Get for any method and body.
 func (g *gatehouse) do(ctx context.Context, method, pathAndQuery string, content []byte) ([]byte, error) {
+	return g.doAs(ctx, "gatehouse", method, pathAndQuery, content)
+}
+
+// doAs is do, signed for the AWS service of that signing name.
+func (g *gatehouse) doAs(ctx context.Context, service, method, pathAndQuery string, content []byte) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, g.apiURL+pathAndQuery, bytes.NewReader(content))
 	if err != nil {
 		return nil, err
@@ -152,7 +157,7 @@ func (g *gatehouse) do(ctx context.Context, method, pathAndQuery string, content
 	if err != nil {
 		return nil, fmt.Errorf("AWS credentials: %w", err)
 	}
-	if err := v4.NewSigner().SignHTTP(ctx, key, req, hashOf(content), "gatehouse", g.region, time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(ctx, key, req, hashOf(content), service, g.region, time.Now()); err != nil {
 		return nil, err
 	}
 	resp, err := g.http.Do(req)

@@ -54,13 +54,15 @@ func withHint(err error, format string, args ...any) error {
 type commandLine struct {
 	Output string `help:"Output form: text for people, json for programs." short:"o" enum:"text,json" default:"text" env:"GATEHOUSE_OUTPUT"`
 
-	Up      upCmd      `cmd:"" help:"Start everything; the first start makes the data folder, the CA and the API credentials."`
-	Env     envCmd     `cmd:"" help:"Print shell exports so that plain 'aws iot ...' talks to this Gatehouse."`
-	Device  deviceCmd  `cmd:"" help:"Make devices that may connect."`
-	Policy  policyCmd  `cmd:"" help:"Check policy documents and simulate requests against them."`
-	User    userCmd    `cmd:"" help:"Manage who may sign requests: access keys with IAM policies."`
-	Explain explainCmd `cmd:"" help:"Explain what the gateway saw of a device, check by check, or what the device itself printed."`
-	Version versionCmd `cmd:"" help:"Print version, commit and Go version."`
+	Up         upCmd         `cmd:"" help:"Start everything; the first start makes the data folder, the CA and the API credentials."`
+	Env        envCmd        `cmd:"" help:"Print shell exports so that plain 'aws iot ...' talks to this Gatehouse."`
+	Device     deviceCmd     `cmd:"" help:"Make devices that may connect."`
+	Policy     policyCmd     `cmd:"" help:"Check policy documents and simulate requests against them."`
+	User       userCmd       `cmd:"" help:"Manage who may sign requests: access keys with IAM policies."`
+	Authorizer authorizerCmd `cmd:"" help:"Sign tokens for custom authorizers, and test them."`
+	Domain     domainCmd     `cmd:"" help:"Server certificates of domain configurations."`
+	Explain    explainCmd    `cmd:"" help:"Explain what the gateway saw of a device, check by check, or what the device itself printed."`
+	Version    versionCmd    `cmd:"" help:"Print version, commit and Go version."`
 }
 
 // description is what `gatehouse --help` begins with.
