@@ -1,14 +1,10 @@
 package mqttconn
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,69 +13,9 @@ import (
 
 	"github.com/gatehouse-iot/gatehouse/internal/broker"
 	"github.com/gatehouse-iot/gatehouse/internal/messagelog"
+	"github.com/gatehouse-iot/gatehouse/internal/messagelog/logtest"
 	"github.com/gatehouse-iot/gatehouse/mqtt"
 )
-
-// retainedLog is a log of retained messages in memory.
-type retainedLog struct {
-	messagelog.Log // nil: what else a log does is not asked of it
-
-	mu     sync.Mutex
-	kept   map[string]messagelog.Retained // guarded by mu
-	broken error                          // guarded by mu: what storing answers
-}
-
-func (l *retainedLog) OnDurable(f func(error)) { go f(nil) }
-
-func (l *retainedLog) PutRetained(m *messagelog.Message, modified time.Time) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.broken != nil {
-		return l.broken
-	}
-	kept := messagelog.Retained{Message: *m, Modified: modified}
-	kept.Payload, kept.Properties = bytes.Clone(m.Payload), bytes.Clone(m.Properties)
-	if l.kept == nil {
-		l.kept = map[string]messagelog.Retained{}
-	}
-	l.kept[m.Topic] = kept
-	return nil
-}
-
-func (l *retainedLog) DeleteRetained(topic string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.kept, topic)
-	return nil
-}
-
-func (l *retainedLog) Retained(topic string) (*messagelog.Retained, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	kept, ok := l.kept[topic]
-	if !ok || !kept.Expires.IsZero() && !time.Now().Before(kept.Expires) {
-		return nil, nil
-	}
-	return &kept, nil
-}
-
-func (l *retainedLog) RetainedPage(after string, most int) (list []messagelog.RetainedSummary, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, topic := range slices.Sorted(maps.Keys(l.kept)) {
-		if topic > after && len(list) < most {
-			kept := l.kept[topic]
-			list = append(list, messagelog.RetainedSummary{Topic: topic, PayloadSize: len(kept.Payload), QoS: kept.QoS, Modified: kept.Modified})
-		}
-	}
-	return list, nil
-}
-
-func (l *retainedLog) RetainedCount() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.kept)
-}
 
 func retain(topic, payload string, qos mqtt.QoS) *mqtt.Publish {
 	p := publishOf(topic, payload, qos)
@@ -113,7 +49,7 @@ func (d *device) publishes() (list []string) {
 
 // TestRetained walks the rows of mqtt sheet 8.
 func TestRetained(t *testing.T) {
-	log := &retainedLog{}
+	log := &logtest.Log{}
 	inWorld(t, Config{Limits: OpenLimits, Broker: broker.New(broker.Config{Log: log})}, func(w *world) {
 		live := w.dial(mqtt.V5).connect("live")
 		live.send(&mqtt.Subscribe{PacketID: 1, Filters: []mqtt.Subscription{{Filter: []byte("state/+"), QoS: 1}}})
@@ -182,9 +118,7 @@ func TestRetained(t *testing.T) {
 		if late.send(subscribeTo(1, "state/brief")); late.publishes() != nil {
 			t.Error("an expired message was sent")
 		}
-		log.mu.Lock()
-		log.broken = messagelog.ErrBroken
-		log.mu.Unlock()
+		log.Refuse(messagelog.ErrBroken)
 		d.send(retain("state/pump", "x", 1))
 		for p := d.next(); p != nil; p = d.next() {
 			if a, ok := p.(*mqtt.Puback); ok && a.PacketID == 7 && a.Reason != mqtt.Success && a.Reason != mqtt.UnspecifiedError {
@@ -202,7 +136,7 @@ func TestRetainRates(t *testing.T) {
 	limits := AWSLimits
 	limits.RetainAccount.Burst = 3
 	for _, v := range []mqtt.Version{mqtt.V311, mqtt.V5} {
-		log := &retainedLog{}
+		log := &logtest.Log{}
 		inWorld(t, Config{Limits: limits, Broker: broker.New(broker.Config{Log: log})}, func(w *world) {
 			d := w.dial(v).connect("pump")
 			d.send(retain("a", "1", 1), retain("a", "2", 1))
@@ -226,7 +160,7 @@ func TestRetainRates(t *testing.T) {
 func TestRetainedFull(t *testing.T) {
 	limits := OpenLimits
 	limits.RetainedMessages = 1
-	log := &retainedLog{}
+	log := &logtest.Log{}
 	inWorld(t, Config{Limits: limits, Broker: broker.New(broker.Config{Log: log})}, func(w *world) {
 		d := w.dial(mqtt.V5).connect("pump")
 		d.send(retain("a", "1", 1), retain("b", "1", 1), retain("a", "2", 1), retain("a", "", 1), retain("b", "2", 1))
@@ -250,7 +184,7 @@ func TestRetainedFull(t *testing.T) {
 
 // TestWillRetain: the will is kept like any publish. Source: mqtt sheet 8.
 func TestWillRetain(t *testing.T) {
-	log := &retainedLog{}
+	log := &logtest.Log{}
 	inWorld(t, Config{Limits: OpenLimits, Broker: broker.New(broker.Config{Log: log})}, func(w *world) {
 		w.dial(mqtt.V311).connect("pump", func(p *mqtt.Connect) {
 			p.Will = &mqtt.Will{Topic: []byte("state/pump"), Payload: []byte("gone"), QoS: 1, Retain: true}
@@ -263,9 +197,45 @@ func TestWillRetain(t *testing.T) {
 	})
 }
 
+// TestRetainedDurable: the acknowledgement of a retained message means that it survives a crash, and
+// a session gets the copy that it was sent again if it did not acknowledge it. Source: mqtt sheet 8.
+func TestRetainedDurable(t *testing.T) {
+	log := &logtest.Log{}
+	inStoredWorld(t, log, func(w *world) {
+		pump := w.dial(mqtt.V311).connect("pump")
+		log.Hold()
+		if pump.send(retain("state/pump", "on", 1)); pump.raw() != "" {
+			t.Error("acknowledged before it was on disk")
+		}
+		log.Sync(nil)
+		if got := pump.raw(); got != "40 02 00 07" {
+			t.Errorf("after the sync: %q", got)
+		}
+		reader := w.dial(mqtt.V311)
+		reader.connectWith("reader", stay)
+		reader.send(subscribeTo(1, "state/pump"))
+		if got := reader.messages(); len(got) != 1 {
+			t.Errorf("on SUBSCRIBE: %q", got)
+		}
+		reader.hangUp() // without PUBACK
+		reader = w.dial(mqtt.V311)
+		reader.connectWith("reader", stay)
+		if diff := cmp.Diff([]string{"state/pump on 1 retain=true"}, reader.publishes()); diff != "" {
+			t.Errorf("after it came back (-want +got):\n%s", diff)
+		}
+	})
+	log.Crash()
+	inStoredWorld(t, log, func(w *world) {
+		d := w.dial(mqtt.V5).connect("late").send(subscribeTo(1, "state/pump"))
+		if diff := cmp.Diff([]string{"state/pump on 1 retain=true"}, d.publishes()); diff != "" {
+			t.Errorf("after the crash (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // TestRetainedAPI: what GetRetainedMessage and ListRetainedMessages answer, and their rates.
 func TestRetainedAPI(t *testing.T) {
-	log := &retainedLog{}
+	log := &logtest.Log{}
 	inWorld(t, Config{Limits: AWSLimits, Broker: broker.New(broker.Config{Log: log})}, func(w *world) {
 		d := w.dial(mqtt.V5).connect("pump")
 		p := retain("a/b", "on", 1)
