@@ -337,7 +337,7 @@ func (c *authorizerReplayCmd) Run(a *app) error {
 	if err := json.Unmarshal(raw, &r.AuthorizerEvent); err != nil {
 		return fmt.Errorf("answer of the server: %w", err)
 	}
-	r.Answer, err = gw.doAs(a.Ctx, "lambda", http.MethodPost, "/2015-03-31/functions/"+url.PathEscape(r.FunctionARN)+"/invocations", r.Event)
+	r.Answer, err = gw.doAs(a.Ctx, "lambda", http.MethodPost, "/2015-03-31/functions/"+url.PathEscape(r.FunctionARN)+"/invocations", r.Event, nil)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"strings"
@@ -144,15 +145,17 @@ func (g *gatehouse) Get(ctx context.Context, pathAndQuery string) ([]byte, error
 
 // do is Get for any method and body.
 func (g *gatehouse) do(ctx context.Context, method, pathAndQuery string, content []byte) ([]byte, error) {
-	return g.doAs(ctx, "gatehouse", method, pathAndQuery, content)
+	return g.doAs(ctx, "gatehouse", method, pathAndQuery, content, nil)
 }
 
-// doAs is do, signed for the AWS service of that signing name.
-func (g *gatehouse) doAs(ctx context.Context, service, method, pathAndQuery string, content []byte) ([]byte, error) {
+// doAs is do, signed for the AWS service of that signing name, with more headers.
+// Any answer of success will do.
+func (g *gatehouse) doAs(ctx context.Context, service, method, pathAndQuery string, content []byte, header http.Header) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, g.apiURL+pathAndQuery, bytes.NewReader(content))
 	if err != nil {
 		return nil, err
 	}
+	maps.Copy(req.Header, header)
 	key, err := g.credentials.Retrieve(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("AWS credentials: %w", err)
@@ -169,7 +172,7 @@ func (g *gatehouse) doAs(ctx context.Context, service, method, pathAndQuery stri
 	if err != nil {
 		return nil, err
 	}
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode/100 != 2 {
 		refused := &apiError{Status: resp.StatusCode, Code: resp.Header.Get("X-Amzn-ErrorType")}
 		if json.Unmarshal(body, refused) != nil {
 			refused.Code, refused.Message = "not a Gatehouse API", resp.Status

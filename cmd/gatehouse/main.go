@@ -58,6 +58,7 @@ type commandLine struct {
 	Env        envCmd        `cmd:"" help:"Print shell exports so that plain 'aws iot ...' talks to this Gatehouse."`
 	Device     deviceCmd     `cmd:"" help:"Make devices that may connect."`
 	Policy     policyCmd     `cmd:"" help:"Check policy documents and simulate requests against them."`
+	Function   functionCmd   `cmd:"" help:"Deploy a folder as a Lambda function, and again when a file in it changes."`
 	User       userCmd       `cmd:"" help:"Manage who may sign requests: access keys with IAM policies."`
 	Authorizer authorizerCmd `cmd:"" help:"Sign tokens for custom authorizers, and test them."`
 	Domain     domainCmd     `cmd:"" help:"Server certificates of domain configurations."`
