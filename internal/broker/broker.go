@@ -28,6 +28,7 @@ type Config struct {
 	QueueBytes    int64         // and their size; default 16 MiB, also while it has a connection
 	QueueRate     gcra.Rate     // storing for sessions without connection, of all together
 	DrainRate     gcra.Rate     // sending what was stored before the connection, for each session
+	SharedRate    gcra.Rate     // sending from the queue of a shared subscription, for each member
 }
 
 // A Broker is the meeting place of one account's clients. Use [New]. It is safe for concurrent use.
@@ -107,6 +108,7 @@ func (b *Broker) Disconnect(c *Client) {
 	b.leaveLocked(s, c)
 	s.mu.Unlock()
 	c.own.unsubscribeAll()
+	c.returnLoans()
 }
 
 // Lookup returns the live connection with the given client ID, or nil.

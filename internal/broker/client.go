@@ -3,6 +3,7 @@ package broker
 import (
 	"cmp"
 	"net"
+	"strings"
 	"time"
 )
 
@@ -35,6 +36,7 @@ const (
 	DropExpired              // message expiry passed while it waited
 	DropRate                 // QoS 0 above the client's publish rate
 	DropNotAcked             // sent, not acknowledged within the retry duration
+	DropShared               // the queue of its shared subscription was full while no member could take messages
 )
 
 // ClientConfig describes a client to [Broker.NewClient].
@@ -116,6 +118,9 @@ func (c *Client) Subscribe(filter string, o Options) (added bool) {
 	added, changed := c.subscriber().subscribe(filter, o)
 	if changed && c.session != nil {
 		_ = c.session.save() // logged
+	}
+	if added && strings.HasPrefix(filter, "$share/") {
+		c.subscriber().pumpShared()
 	}
 	return added
 }

@@ -35,6 +35,8 @@ type Batch struct {
 
 	ackedIn *Session         // whose
 	acked   []messagelog.Seq // messages were acknowledged, and leave the log at Flush
+	repaid  []loan           // likewise, of shared queues
+	shared  []*sharedQueue   // that hand out what waits at Flush
 }
 
 var batches = sync.Pool{New: func() any { return new(Batch) }}
@@ -342,6 +344,9 @@ func (bt *Batch) Ack(c *Client, id uint16) (known bool) {
 	if known = c.window != nil && c.window.release(id); known {
 		topic, size, over = c.window.passedOver(id, bt.Now)
 		seq = c.window.forget(id)
+		if l, ok := c.window.repay(id); ok {
+			bt.repaid = append(bt.repaid, l)
+		}
 		if c.pending.len() > 0 {
 			c.refillLocked(bt.Now)
 		}
@@ -369,6 +374,9 @@ func (bt *Batch) acknowledge(s *Session, seq messagelog.Seq) {
 }
 
 func (bt *Batch) forgetAcked() {
+	if len(bt.repaid)+len(bt.shared) > 0 {
+		bt.runShared()
+	}
 	if len(bt.acked) > 0 {
 		bt.ackedIn.sub.broker.cfg.Log.Remove(bt.ackedIn.queue, bt.acked...)
 		bt.acked = bt.acked[:0]
@@ -385,9 +393,10 @@ func (c *Client) Sweep(now time.Time) {
 	}
 	c.out.mu.Lock()
 	n := 0
+	var loans []loan
 	if c.window != nil {
 		var seqs []messagelog.Seq
-		if n, seqs = c.window.expire(now.Add(-retryDuration)); n > 0 {
+		if n, seqs, loans = c.window.expire(now.Add(-retryDuration)); n > 0 {
 			c.refillLocked(now)
 		}
 		if s != nil && s.live.Load() == c && n > 0 {
@@ -396,6 +405,9 @@ func (c *Client) Sweep(now time.Time) {
 		}
 	}
 	c.out.mu.Unlock()
+	for _, l := range loans { // a client with a session has none
+		l.settle(true)
+	}
 	for range n {
 		c.peer.Dropped(DropNotAcked, "")
 	}

@@ -37,6 +37,7 @@ func (c *Client) Start() {
 	s.drainLocked(c, now)
 	c.out.mu.Unlock()
 	s.mu.Unlock()
+	s.sub.pumpShared()
 	c.out.flush(byOwner)
 }
 

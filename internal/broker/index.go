@@ -66,6 +66,7 @@ type subscription struct {
 type group struct {
 	name    string
 	members []*subscription
+	queue   *sharedQueue // nil without a member that has a stored session
 }
 
 func newIndex() *index { return &index{seed: maphash.MakeSeed()} }
@@ -93,6 +94,9 @@ func (x *index) add(u *subscriber, filter string, o Options) *subscription {
 		}
 		s.pos = len(s.group.members)
 		s.group.members = append(s.group.members, s)
+		if u.session != nil && s.group.queue == nil {
+			s.group.queue = newSharedQueue(u.broker, s.group, sh, plain)
+		}
 	}
 	x.subscriptions.Add(1)
 	gen.Add(1) // before the unlock: a look-up that missed s has the old generation
@@ -120,6 +124,9 @@ func (x *index) remove(s *subscription) {
 		n.subs = swapOut(n.subs, s)
 	} else if s.group.members = swapOut(s.group.members, s); len(s.group.members) == 0 {
 		x.groups.Add(-1)
+		if s.group.queue != nil {
+			s.group.queue.end()
+		}
 		n.groups = slices.DeleteFunc(n.groups, func(g *group) bool { return g == s.group })
 	}
 	x.subscriptions.Add(-1)
@@ -218,7 +225,7 @@ func (m *matches) add(n *node) {
 		for i, s := range g.members {
 			members[i] = receiver{client: s.owner.client, session: s.owner.session, options: s.options}
 		}
-		m.groups = append(m.groups, groupReceivers{members: members})
+		m.groups = append(m.groups, groupReceivers{members: members, queue: g.queue})
 	}
 }
 

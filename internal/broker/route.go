@@ -37,7 +37,8 @@ type receiver struct {
 
 type groupReceivers struct {
 	members []receiver
-	chosen  *receiver // for the message that is being published
+	queue   *sharedQueue // nil without a member that has a stored session
+	chosen  *receiver    // for the message that is being published
 }
 
 // online tells whether the receiver has a connection now.
@@ -83,7 +84,7 @@ func (r *Route) refresh(b *Broker) {
 	r.receivers, r.groups = merge(m.subs), m.groups
 	r.stored = slices.ContainsFunc(r.receivers, receiver.storedFor)
 	for i := range r.groups {
-		r.stored = r.stored || slices.ContainsFunc(r.groups[i].members, receiver.storedFor)
+		r.stored = r.stored || r.groups[i].queue != nil
 	}
 	r.genAt, r.wildGn, r.gen, r.wild = m.genAt, m.wildGn, m.gen, m.wild
 }

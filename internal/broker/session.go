@@ -262,12 +262,15 @@ func (b *Broker) Restore() error {
 	if b.cfg.Log == nil {
 		return nil
 	}
-	now := time.Now()
-	var over []*Session
+	var records []*messagelog.SessionRecord
 	for r, err := range b.cfg.Log.Sessions() {
 		if err != nil {
 			return err
 		}
+		records = append(records, r)
+	}
+	now := time.Now()
+	for _, r := range records {
 		s := &Session{
 			id: r.ClientID, v5: r.Protocol == 5, queue: r.Queue, created: r.Created,
 			expiry: min(r.Expiry, b.cfg.SessionExpiry), principal: r.Principal, disconnected: r.Disconnected,
@@ -288,14 +291,12 @@ func (b *Broker) Restore() error {
 		sh.sessions[s.id] = s
 		sh.mu.Unlock()
 		if r.Disconnected.IsZero() {
-			over = append(over, s) // stored when the walk through the log is over
+			if err := s.save(); err != nil {
+				return err
+			}
 		}
 		b.expiries.add(s, s.disconnected.Add(s.expiry))
 	}
-	for _, s := range over {
-		if err := s.save(); err != nil {
-			return err
-		}
-	}
+	b.restoreShared()
 	return nil
 }

@@ -34,8 +34,17 @@ func (b *Broker) store(bt *Batch, from *Client, r *Route, m *Message) error {
 		}
 	}
 	for i := range r.groups {
-		if rc := r.groups[i].choose(r.topic); rc != nil && rc.storedFor() {
+		g := &r.groups[i]
+		rc := g.choose(r.topic)
+		switch {
+		case g.queue == nil:
+		case rc != nil && !rc.client.busy() && rc.options.QoS == 0:
+		case rc != nil && !rc.client.busy() && rc.session != nil && g.queue.takes():
 			list = append(list, rc)
+		default:
+			if g.chosen = nil; bt.refused == nil {
+				bt.refused = g.queue.put(bt, r.topic, m)
+			}
 		}
 	}
 	slices.SortStableFunc(list, bySerial)

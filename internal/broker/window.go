@@ -18,6 +18,7 @@ type window struct {
 	sent  [slots]uint32          // Unix seconds
 	sizes [slots]uint32          // of the packet, in bytes
 	seqs  *[slots]messagelog.Seq // places in the session's queue; nil until there is one
+	loans map[uint16]loan        // messages of shared queues; nil until there is one
 	n     int
 	next  uint16
 
@@ -113,9 +114,25 @@ func (w *window) forget(id uint16) (seq messagelog.Seq) {
 	return seq
 }
 
+// lend remembers that a message is one of a shared queue.
+func (w *window) lend(id uint16, l loan) {
+	if w.loans == nil {
+		w.loans = map[uint16]loan{}
+	}
+	w.loans[id] = l
+}
+
+// repay returns the loan that a released message was.
+func (w *window) repay(id uint16) (l loan, ok bool) {
+	if l, ok = w.loans[id]; ok {
+		delete(w.loans, id)
+	}
+	return l, ok
+}
+
 // expire frees the slots of messages sent before t, counts them, and returns their places in the
-// session's queue.
-func (w *window) expire(t time.Time) (n int, seqs []messagelog.Seq) {
+// session's queue, and in shared ones.
+func (w *window) expire(t time.Time) (n int, seqs []messagelog.Seq, loans []loan) {
 	for i, id := range w.ids {
 		if id != 0 && int64(w.sent[i]) < t.Unix() {
 			if id == w.passed.id {
@@ -127,9 +144,12 @@ func (w *window) expire(t time.Time) (n int, seqs []messagelog.Seq) {
 			if seq := w.forget(id); seq > 0 {
 				seqs = append(seqs, seq)
 			}
+			if l, ok := w.repay(id); ok {
+				loans = append(loans, l)
+			}
 		}
 	}
-	return n, seqs
+	return n, seqs, loans
 }
 
 // A queue holds frames in order of arrival. The zero queue is empty and holds no memory.

@@ -63,7 +63,7 @@ func TestPassedOverExpires(t *testing.T) {
 	var w window
 	began := time.Unix(1_800_000_000, 0)
 	id := w.take(began, 600, "t")
-	if n, _ := w.expire(began.Add(time.Hour)); n != 1 || w.n != 0 {
+	if n, _, _ := w.expire(began.Add(time.Hour)); n != 1 || w.n != 0 {
 		t.Fatalf("expire freed %d, %d are left", n, w.n)
 	}
 	next := w.take(began.Add(time.Hour), 10, "t")

@@ -48,6 +48,17 @@ var (
 		Source: "mqtt sheet 4.2", Example: ev("dropped", "312", "required", "1,000 messages or 16 MiB"),
 	})
 
+	// DeliverySharedQueueFull is told to a member that comes after all were away for too long.
+	DeliverySharedQueueFull = register(Check{
+		Code: "delivery.shared_queue_full", Stage: StageDelivery, Severity: Warning,
+		Title:  "Messages of a shared subscription were dropped: its queue was full",
+		Cause:  "While no member of the shared subscription could take messages<< on {topic}>>, {required} were waiting for it already; newer ones were dropped.",
+		Device: Device{MQTT311: "The newest messages of that time are missing.", MQTT5: "The newest messages of that time are missing."},
+		Advice: "Keep a member connected, add members, or publish with a message expiry interval.",
+		Fix:    watch,
+		Source: "mqtt sheet 10", Example: ev("topic", "sensors/all", "required", "1,000 messages or 16 MiB"),
+	})
+
 	// LimitQueuedRate is the account's rate of storing.
 	LimitQueuedRate = register(Check{
 		Code: "limit.queued_rate.account", Stage: StageDelivery, Severity: Warning,

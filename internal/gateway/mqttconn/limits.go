@@ -45,6 +45,7 @@ type Limits struct {
 	SessionExpiry        time.Duration // the longest that a session outlives its connection
 	QueuedAccount        gcra.Rate     // messages stored for sessions without connection
 	SessionDrain         gcra.Rate     // sending what was stored for one session before its connection
+	SharedDrain          gcra.Rate     // sending from the queue of a shared subscription to one member
 	SharedMembers        int           // of one shared subscription group
 	SharedGroups         int           // of the account
 	SharedRate           gcra.Rate     // requests that change one group

@@ -53,6 +53,7 @@ const (
 	quotaSharedMembers
 	quotaSharedGroups
 	quotaSharedQueue
+	quotaSharedDrain
 	quotaSharedRate
 	quotaTopicAlias
 	quotaMessageExpiry
@@ -97,7 +98,8 @@ var quotas = [...]quota{
 	quotaGetRetained:          {name: "GetRetainedMessage requests per second", code: "L-1243AB32", aws: 500, unit: "a second", adjustable: true, where: "the API: ThrottlingException"},
 	quotaSharedMembers:        {name: "Shared subscriptions per group", code: "L-EB813241", aws: 100, adjustable: true, check: check.LimitSharedGroupMembers, metric: "Subscribe.Throttle"},
 	quotaSharedGroups:         {name: "Shared subscription groups per account", code: "L-850876C0", aws: 100_000, adjustable: true, check: check.LimitSharedGroups, metric: "Subscribe.Throttle"},
-	quotaSharedQueue:          {name: "Queued messages per shared subscription group", code: "L-5C386551", where: "the broker; AWS publishes no figure"},
+	quotaSharedQueue:          {name: "Queued messages per shared subscription group", code: "L-5C386551", aws: 1000, open: 1000, check: check.DeliverySharedQueueFull},
+	quotaSharedDrain:          {name: "Queued messages sent per second to a member of a shared subscription group", aws: 20, unit: "a second", where: "the broker: what is above waits"},
 	quotaSharedRate:           {name: "Subscribe and unsubscribe requests per second per group", code: "L-757705D9", aws: 10, unit: "a second", check: check.LimitSharedGroupRate, metric: "Subscribe.Throttle"},
 	quotaTopicAlias:           {name: "MQTT 5 topic alias value", code: "L-C0EA6C17", aws: maxTopicAlias, open: maxTopicAlias, check: check.LimitTopicAlias, metric: "PublishIn.ClientError"},
 	quotaMessageExpiry:        {name: "MQTT 5 maximum message expiry interval", code: "L-BD70FE3A", aws: int64(maxMessageExpiry / time.Second), open: int64(maxMessageExpiry / time.Second), unit: "seconds", check: check.LimitMessageExpiry},
@@ -130,6 +132,7 @@ func profile(column func(quota) int64) Limits {
 		SessionExpiry:        time.Duration(count(quotaSessionExpiry)) * time.Second,
 		QueuedAccount:        rate(quotaQueued),
 		SessionDrain:         rate(quotaSessionDrain),
+		SharedDrain:          rate(quotaSharedDrain),
 		SharedMembers:        count(quotaSharedMembers),
 		SharedGroups:         count(quotaSharedGroups),
 		SharedRate:           rate(quotaSharedRate),

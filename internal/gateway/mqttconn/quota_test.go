@@ -49,7 +49,7 @@ var testsOfQuotas = map[int]string{
 	quotaSharedMembers:        "TestLimitSubscriptionsAccount",
 	quotaSharedGroups:         "TestLimitSubscriptionsAccount",
 	quotaSharedQueue:          "../../broker TestSharedBounds",
-	quotaSharedDrain:          "../../broker TestSharedQueue",
+	quotaSharedDrain:          "../../broker TestSharedBounds",
 	quotaSharedRate:           "TestLimitSubscriptionsAccount",
 	quotaTopicAlias:           "TestPublishRefused",
 	quotaMessageExpiry:        "TestMessageProperties",
