@@ -174,7 +174,7 @@ func TestCrash(t *testing.T) {
 					t.Fatal(err)
 				}
 				now.Groups[g] = q
-				now.Queues[q] = now.Queues[q][:len(now.Queues[q]):len(now.Queues[q])]
+				now.Queues[q] = slices.Clip(now.Queues[q])
 			},
 			"end group": func(t *rapid.T) {
 				g := Group{"s", fmt.Sprint("f", pick(2))}

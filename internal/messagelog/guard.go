@@ -191,6 +191,4 @@ func (void) SyncData() error                        { return nil }
 func (void) Prefetch(int64, int64) error            { return nil }
 func (void) Fd() uintptr                            { return vfs.InvalidFd }
 
-var (
-	_ vfs.File = void{}
-)
+var _ vfs.File = void{}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -211,10 +212,7 @@ func TestGroups(t *testing.T) {
 	if err := l.DeleteGroup(g1); err != nil {
 		t.Fatal(err)
 	}
-	got := map[Group]QueueID{}
-	for g, q := range l.Groups() {
-		got[g] = q
-	}
+	got := maps.Collect(l.Groups())
 	if diff := cmp.Diff(map[Group]QueueID{g2: q2}, got); diff != "" {
 		t.Errorf("groups (-want +got):\n%s", diff)
 	}
