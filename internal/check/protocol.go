@@ -98,18 +98,6 @@ var (
 		Fix:    "mosquitto_pub -h {endpoint} -p {mqtt_port} " + asDevice + " -i sensor-test -t test/hello -m hello -q 1",
 		Source: "connect sheet 6", Example: ev("method", "POST", "path", "/topics/sensors/sensor-1"),
 	})
-
-	// WebSocketNotBuilt is another.
-	WebSocketNotBuilt = register(Check{
-		Code: "websocket.not_built", Stage: StageProtocol, Severity: Refusal,
-		Title:    "MQTT over WebSocket is not built yet",
-		Cause:    "The device asked for a WebSocket on {path}; this version of Gatehouse does not have it.",
-		Device:   Device{HTTPS: "501 NotImplementedException.", Clients: []Client{{"AWS SDK v2", "2065 WEBSOCKET_UPGRADE_FAILURE"}, {"MQTT.js", "Unexpected server response: 501"}}},
-		Advice:   "Use MQTT with a client certificate on port {mqtt_port}.",
-		Fix:      tlsToMQTT,
-		HiddenBy: nil,
-		Source:   "connect sheet 7", Example: ev("path", "/mqtt"),
-	})
 )
 
 // Checks of the first packet and of packets in general.

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -42,6 +43,11 @@ func notBuilt(operation string) *httpAnswer {
 // answer answers one request: who may come in by this door, the body, who sent
 // it, and then the operation; or it makes the connection a WebSocket.
 func (hc *httpConn) answer(w http.ResponseWriter, r *http.Request) {
+	// Not the request's own context: a device that has sent all and closed its
+	// side still waits for the answer.
+	ctx, cancel := context.WithTimeout(hc.c.sig.stop, requestTime)
+	defer cancel()
+	r = r.WithContext(ctx)
 	at := hc.record(r)
 	header := w.Header()
 	header["x-amzn-RequestId"] = []string{at.ID()} // AWS's spelling, not Go's

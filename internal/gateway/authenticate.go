@@ -114,6 +114,7 @@ func signatureCheck(s *identity.Signed, r *http.Request, service string) (*check
 		return check.SigV4Expired, evidence
 	case sigv4.WrongRegion:
 		add("offered", clipText(s.Region))
+		add("required", s.Required)
 		return check.SigV4ScopeRegion, evidence
 	case sigv4.WrongService:
 		add("offered", clipText(s.Service))

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"slices"
 	"strconv"
 	"testing"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
-	"github.com/gatehouse-iot/gatehouse/internal/registry"
 )
 
 // alertConn is a device whose TLS library sends another alert than Go's.
@@ -180,21 +178,6 @@ func TestSmallBuffer(t *testing.T) {
 				t.Errorf("evidence bytes_sent is %d", sent)
 			}
 		})
-	}
-}
-
-// TestWebSocketNotBuilt: the upgrade is named, not taken for a wrong path.
-func TestWebSocketNotBuilt(t *testing.T) {
-	r := newRig(t, nil)
-	cfg := clientConfig(tls.VersionTLS13, endpointHost, issued(t, registry.StatusActive).cert)
-	const upgrade = "GET /mqtt HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"
-	got := r.talk(DoorHTTPS, cfg, []byte(upgrade))
-	if want := "HTTP/1.1 " + strconv.Itoa(http.StatusNotImplemented); !bytes.HasPrefix(got.answer, []byte(want)) {
-		t.Errorf("answer %q, want %s", got.answer, want)
-	}
-	rec := r.record()
-	if ev := evidenceOf(rec, check.WebSocketNotBuilt); rec.Code != check.WebSocketNotBuilt.Code || ev["method"] != "GET" || ev["path"] != "/mqtt" {
-		t.Errorf("record failed by %q: %v", rec.Code, rec.Steps)
 	}
 }
 

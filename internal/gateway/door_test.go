@@ -194,6 +194,11 @@ func TestMissingALPNAndPolicy(t *testing.T) {
 	}
 }
 
+// upgradeHeader asks for a WebSocket.
+var upgradeHeader = map[string]string{
+	"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol": "mqtt",
+}
+
 // TestHTTPAnswers are the doors for HTTPS: what later work adds is named, never
 // pretended, and a client never hangs. Source: connect sheet 6.
 func TestHTTPAnswers(t *testing.T) {
@@ -207,18 +212,20 @@ func TestHTTPAnswers(t *testing.T) {
 		message      string
 		want         *check.Check
 	}{
-		"publish on 8443":       {door: DoorHTTPS, method: "POST", path: "/topics/a/b?qos=1", status: 501, kind: "NotImplementedException", message: "Publish is not implemented yet", want: check.HTTPNotBuilt},
-		"publish, ALPN":         {door: DoorALPN, alpn: "x-amzn-http-ca", method: "POST", path: "/topics/a%2Fb", status: 501, kind: "NotImplementedException", message: "Publish is not implemented yet", want: check.HTTPNotBuilt},
-		"shadow":                {door: DoorHTTPS, method: "GET", path: "/things/t/shadow", status: 501, kind: "NotImplementedException", message: "GetThingShadow is not implemented yet", want: check.HTTPNotBuilt},
-		"jobs":                  {door: DoorHTTPS, method: "PUT", path: "/things/t/jobs/$next", status: 501, kind: "NotImplementedException", message: "StartNextPendingJobExecution is not implemented yet", want: check.HTTPNotBuilt},
-		"credentials":           {door: DoorHTTPS, method: "GET", path: "/role-aliases/r/credentials", status: 501, kind: "NotImplementedException", message: "AssumeRoleWithCertificate is not implemented yet", want: check.HTTPNotBuilt},
-		"GET on topics":         {door: DoorHTTPS, method: "GET", path: "/topics/a", status: 405, kind: "MethodNotAllowedException", message: "Method Not Allowed", want: check.HTTPNotFound},
-		"no such path":          {door: DoorHTTPS, method: "GET", path: "/", status: 404, kind: "ResourceNotFoundException", message: "Not Found", want: check.HTTPNotFound},
-		"certificate on 443":    {door: DoorALPN, method: "POST", path: "/topics/a?qos=1", status: 403, kind: "ForbiddenException", message: "Forbidden", want: check.HTTPPortForCertAuth},
-		"SigV4 on 443":          {door: DoorALPN, method: "POST", path: "/topics/a", header: map[string]string{"Authorization": "AWS4-HMAC-SHA256 Credential=x"}, status: 501, kind: "NotImplementedException", want: check.SigV4NotBuilt},
-		"presigned WebSocket":   {door: DoorALPN, method: "GET", path: "/mqtt?X-Amz-Signature=00", header: map[string]string{"Upgrade": "websocket", "Connection": "Upgrade"}, status: 501, kind: "NotImplementedException", want: check.SigV4NotBuilt},
-		"authorizer on 443":     {door: DoorALPN, method: "POST", path: "/topics/a", header: map[string]string{"x-amz-customauthorizer-name": "a"}, status: 403, kind: "ForbiddenException", want: check.AuthorizerUnknown},
-		"http/1.1 by ALPN, 443": {door: DoorALPN, alpn: "http/1.1", method: "GET", path: "/mqtt", status: 403, kind: "ForbiddenException", want: check.HTTPPortForCertAuth},
+		"publish on 8443":      {door: DoorHTTPS, method: "POST", path: "/topics/a/b?qos=1", status: 403, kind: "ForbiddenException", message: "Forbidden", want: check.AuthzPublish},
+		"publish, ALPN":        {door: DoorALPN, alpn: "x-amzn-http-ca", method: "POST", path: "/topics/a%2Fb", status: 403, kind: "ForbiddenException", message: "Forbidden", want: check.AuthzPublish},
+		"shadow":               {door: DoorHTTPS, method: "GET", path: "/things/t/shadow", status: 403, kind: "ForbiddenException", message: "Forbidden", want: check.AuthzRequest},
+		"jobs":                 {door: DoorHTTPS, method: "PUT", path: "/things/t/jobs/$next", status: 501, kind: "NotImplementedException", message: "StartNextPendingJobExecution is not implemented yet", want: check.HTTPNotBuilt},
+		"credentials":          {door: DoorHTTPS, method: "GET", path: "/role-aliases/r/credentials", status: 501, kind: "NotImplementedException", message: "AssumeRoleWithCertificate is not implemented yet", want: check.HTTPNotBuilt},
+		"GET on topics":        {door: DoorHTTPS, method: "GET", path: "/topics/a", status: 405, kind: "MethodNotAllowedException", want: check.HTTPMethod},
+		"WebSocket on 8443":    {door: DoorHTTPS, method: "GET", path: "/mqtt", header: upgradeHeader, status: 404, kind: "ResourceNotFoundException", want: check.HTTPNotFound},
+		"bad query":            {door: DoorHTTPS, method: "POST", path: "/topics/a?qos=5", status: 400, kind: "InvalidRequestException", want: check.HTTPRefused},
+		"no such path":         {door: DoorHTTPS, method: "GET", path: "/", status: 404, kind: "ResourceNotFoundException", message: "Not Found", want: check.HTTPNotFound},
+		"certificate on 443":   {door: DoorALPN, method: "POST", path: "/topics/a?qos=1", status: 403, kind: "ForbiddenException", message: "Forbidden", want: check.HTTPPortForCertAuth},
+		"half a signature":     {door: DoorALPN, method: "POST", path: "/topics/a", header: map[string]string{"Authorization": "AWS4-HMAC-SHA256 Credential=x"}, status: 403, kind: "ForbiddenException", want: check.SigV4Malformed},
+		"half a presigned URL": {door: DoorALPN, method: "GET", path: "/mqtt?X-Amz-Signature=00", header: upgradeHeader, status: 403, kind: "ForbiddenException", want: check.SigV4Malformed},
+		"authorizer on 443":    {door: DoorALPN, method: "POST", path: "/topics/a", header: map[string]string{"x-amz-customauthorizer-name": "a"}, status: 403, kind: "ForbiddenException", want: check.AuthorizerUnknown},
+		"GET without upgrade":  {door: DoorALPN, alpn: "http/1.1", method: "GET", path: "/mqtt", status: 400, kind: "InvalidRequestException", want: check.WebSocketHandshake},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, nil)

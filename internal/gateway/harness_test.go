@@ -24,6 +24,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/gatehouse-iot/gatehouse/internal/api"
+	"github.com/gatehouse-iot/gatehouse/internal/api/iotdata"
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 	"github.com/gatehouse-iot/gatehouse/internal/function"
@@ -31,6 +33,7 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/identity"
 	"github.com/gatehouse-iot/gatehouse/internal/pki"
 	"github.com/gatehouse-iot/gatehouse/internal/registry"
+	"github.com/gatehouse-iot/gatehouse/policy"
 )
 
 const endpointHost = "a1b2c3d4e5f6g7-ats.iot.us-east-1.gatehouse.test"
@@ -105,6 +108,9 @@ type miniMQTT struct {
 func (m *miniMQTT) Serve(ctx context.Context, nc net.Conn, info mqttconn.Info, who identity.Principal, at *attempt.Attempt) {
 	stop := context.AfterFunc(ctx, func() { nc.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
+	if c, ok := nc.(interface{ CloseWrite() error }); ok {
+		defer c.CloseWrite()
+	}
 	select {
 	case m.served <- info:
 		m.who <- who
@@ -128,9 +134,6 @@ func (m *miniMQTT) Serve(ctx context.Context, nc net.Conn, info mqttconn.Info, w
 		nc.Write([]byte{0x20, 0x02, 0x00, 0x00})
 		io.Copy(io.Discard, nc)
 	}
-	if c, ok := nc.(interface{ CloseWrite() error }); ok {
-		c.CloseWrite()
-	}
 }
 
 // noFunctions has no function.
@@ -138,6 +141,23 @@ type noFunctions struct{}
 
 func (noFunctions) Invoke(context.Context, function.Request) (function.Result, error) {
 	return function.Result{Outcome: function.NotFound}, nil
+}
+
+// PublishHTTP decides like mqttconn, and drops the message.
+func (m *miniMQTT) PublishHTTP(_ context.Context, msg *mqttconn.HTTPMessage, auth mqttconn.Authorization, at *attempt.Attempt) error {
+	if auth.Decide(policy.Publish, msg.Topic) != policy.Allow {
+		at.Fail(check.AuthzPublish, attempt.F("topic", msg.Topic))
+		return mqttconn.ErrForbidden
+	}
+	at.Pass(check.PublishAccepted, attempt.F("topic", msg.Topic))
+	return nil
+}
+
+// nobody has an access key of the API's port.
+type nobody struct{}
+
+func (nobody) Lookup(context.Context, string) (api.Credential, bool, error) {
+	return api.Credential{}, false, nil
 }
 
 // A rig is a running gateway with its own record of attempts.
@@ -172,6 +192,13 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 		Attempts: r.attempts, Identity: r.identity, MQTT: r.mqtt, Endpoints: endpoints, Authorizers: authorizers,
 		ServerCertificate: world.authority.ServerCertificate,
 	}
+	data, err := api.NewServer(api.Config{
+		Services: []*api.Service{iotdata.New(iotdata.Handlers{Publisher: r.mqtt})}, Credentials: nobody{}, Region: "us-east-1",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Data = data
 	if change != nil {
 		change(&cfg)
 	}

@@ -17,6 +17,7 @@ type Signed struct {
 	Expires     time.Duration  // of a presigned URL, else 0
 	Region      string         // of the credential scope
 	Service     string         // of the credential scope
+	Required    string         // the Region that it should name
 }
 
 // VerifySignature says which user signed r, whose scope must name one of the
@@ -27,7 +28,7 @@ func (s *Service) VerifySignature(ctx context.Context, r sigv4.Request, body []b
 	if f != nil {
 		return Signed{Failure: f}, nil
 	}
-	signed = Signed{AccessKeyID: sig.AccessKeyID, Time: sig.Time, Expires: sig.Expires, Region: sig.Region, Service: sig.Service}
+	signed = Signed{AccessKeyID: sig.AccessKeyID, Time: sig.Time, Expires: sig.Expires, Region: sig.Region, Service: sig.Service, Required: s.region}
 	if signed.Failure = sig.CheckScope(s.region, services...); signed.Failure != nil {
 		return signed, nil
 	}
