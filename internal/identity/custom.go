@@ -324,7 +324,9 @@ func (s *Authorizers) ask(ctx context.Context, l *Login, r *CustomRequest, event
 	fn := attempt.F("function", functionName(a.FunctionARN))
 	if fault != nil {
 		for i, f := range fault.evidence {
-			fault.evidence[i].Value = scrub(f.Value, secrets)
+			if f.Key == "offered" || fault.check == check.AuthorizerDocuments { // the rest is our own text
+				fault.evidence[i].Value = scrub(f.Value, secrets)
+			}
 		}
 		l.fail(fault.check, append(fault.evidence, attempt.F("authorizer", a.Name), fn)...)
 		return nil
