@@ -76,9 +76,7 @@ func (x *exchange) encodeEvents(s *Shape, f reflect.Value) response {
 	ctx := context.WithValue(x.r.Context(), callKey{}, x.call)
 	return response{status: http.StatusOK, contentType: "application/vnd.amazon.eventstream", stream: func(w http.ResponseWriter) {
 		es := eventWriter{w: w, shape: s}
-		if es.send("initial-response", nil) != nil {
-			return
-		}
+		_ = es.send("initial-response", nil) // if that fails, the next one does too, and run cleans up
 		if err := run(ctx, es.send); err != nil && ctx.Err() == nil {
 			e := From(err)
 			x.log(e)

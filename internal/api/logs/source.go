@@ -1,0 +1,138 @@
+package logs
+
+import (
+	"github.com/gatehouse-iot/gatehouse/insights"
+	"github.com/gatehouse-iot/gatehouse/internal/logs"
+)
+
+// source is some log groups as a query reads them.
+type source struct {
+	account  string
+	from, to int64 // epoch ms, both included
+	parts    []insights.Part
+}
+
+func newSource(account string, views []*logs.View, from, to int64) *source {
+	s := &source{account: account, from: from, to: to}
+	for _, v := range views {
+		for _, p := range v.Parts(from, to) {
+			s.parts = append(s.parts, &part{s, v, p})
+		}
+	}
+	return s
+}
+
+// Parts implements [insights.Source].
+func (s *source) Parts() []insights.Part { return s.parts }
+
+// part implements [insights.Part].
+type part struct {
+	source *source
+	view   *logs.View
+	part   *logs.Part
+}
+
+func (p *part) Latest() int64      { return p.part.MaxTime }
+func (p *part) Size() (int, int64) { return p.part.Events, p.part.Bytes }
+
+func (p *part) Skip(h insights.Hints) (bool, error) {
+	for _, field := range h.Present {
+		if !p.part.MayHave(field) {
+			return true, nil
+		}
+	}
+	for _, e := range h.Equal {
+		any := false
+		for _, v := range e.Values {
+			may, err := p.part.MayHold(e.Field, v)
+			if err != nil {
+				return false, err
+			}
+			any = any || may
+		}
+		if !any {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (p *part) Open() (insights.Batch, error) {
+	b, err := p.part.Open()
+	if err != nil || b == nil {
+		return nil, err
+	}
+	return &batch{part: p, b: b}, nil
+}
+
+// batch implements [insights.Batch].
+type batch struct {
+	part    *part
+	b       *logs.Batch
+	times   []int64
+	streams *logs.Column
+}
+
+func (b *batch) Close() { b.b.Close() }
+
+func (b *batch) Times() (_ []int64, err error) {
+	if b.times == nil {
+		b.times, err = b.b.Times()
+	}
+	return b.times, err
+}
+
+func (b *batch) Ingested() ([]int64, error) { return b.b.Ingested() }
+
+func (b *batch) Rows() ([]int32, error) {
+	times, err := b.Times()
+	if err != nil {
+		return nil, err
+	}
+	if b.streams, err = b.b.Streams(); err != nil {
+		return nil, err
+	}
+	from, to := max(b.part.source.from, b.part.view.Earliest), b.part.source.to
+	rows := make([]int32, 0, len(times))
+	for i, t := range times {
+		if t >= from && t <= to && b.streams.Codes[i] != 0 { // 0: the stream was deleted
+			rows = append(rows, int32(i))
+		}
+	}
+	return rows, nil
+}
+
+func (b *batch) Column(name string, rows []int32) (insights.Column, error) {
+	n := b.b.Len()
+	switch name {
+	case "@logStream":
+		return insights.Column(*b.streams), nil
+	case "@log":
+		c := insights.Column{Codes: make([]uint32, n), Values: []string{b.part.source.account + ":" + b.part.view.Group}}
+		for i := range c.Codes {
+			c.Codes[i] = 1
+		}
+		return c, nil
+	case "@message":
+		c := insights.Column{Codes: make([]uint32, n), Values: make([]string, 0, len(rows))}
+		index := make([]int, len(rows))
+		for i, r := range rows {
+			index[i] = int(r)
+		}
+		err := b.b.Messages(index, func(row int, text string) {
+			c.Values = append(c.Values, text)
+			c.Codes[row] = uint32(len(c.Values))
+		})
+		return c, err
+	}
+	c, err := b.b.Column(name)
+	if err != nil {
+		return insights.Column{}, err
+	}
+	return insights.Column(*c), nil
+}
+
+// Pointer is the group and the event's ID: what GetLogRecord takes.
+func (b *batch) Pointer(row int32) string {
+	return pointer(b.part.view.Group, b.b.ID(int(row), b.times[row]))
+}

@@ -1,0 +1,212 @@
+package logs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/gatehouse-iot/gatehouse/insights"
+	"github.com/gatehouse-iot/gatehouse/internal/api"
+	"github.com/gatehouse-iot/gatehouse/internal/logs"
+)
+
+// malformed is a MalformedQueryException with its place in the query.
+func malformed(e *insights.SyntaxError) *api.Error {
+	text, _ := jsontext.AppendQuote(nil, e.Message) // invalid UTF-8 is replaced
+	return MalformedQueryException("%s", e.Message).WithMembers(fmt.Sprintf(
+		`"queryCompileError":{"location":{"startCharOffset":%d,"endCharOffset":%d},"message":%s}`, e.Start, e.End, text))
+}
+
+// StartQuery parses a query completely, and runs it in the background.
+func (h *Handlers) StartQuery(_ context.Context, in *StartQueryRequest) (*StartQueryResponse, error) {
+	if in.QueryLanguage != nil && *in.QueryLanguage != QueryLanguageCwli {
+		return nil, InvalidParameterException("Gatehouse does not run queries in %s yet, only in CWLI.", *in.QueryLanguage)
+	}
+	groups, err := h.queryGroups(in)
+	if err != nil {
+		return nil, err
+	}
+	if in.EndTime < in.StartTime {
+		return nil, InvalidParameterException("The endTime of the query is before its startTime.")
+	}
+	if in.EndTime > maxSeconds {
+		return nil, InvalidParameterException("startTime and endTime are in seconds since 1970, not in milliseconds.")
+	}
+	parsed, err := insights.Parse(in.QueryString)
+	if e, ok := errors.AsType[*insights.SyntaxError](err); ok {
+		return nil, malformed(e)
+	} else if err != nil {
+		return nil, err
+	}
+	from, to := in.StartTime*1000, in.EndTime*1000+999 // both seconds are included
+	var views []*logs.View
+	expired := 0
+	for _, g := range groups {
+		v, err := h.cfg.Store.View(g)
+		if err != nil {
+			return nil, err
+		}
+		if to < v.Earliest || to < v.Created && len(v.Parts(from, to)) == 0 {
+			expired++
+		}
+		views = append(views, v)
+	}
+	if expired == len(groups) {
+		return nil, malformed(&insights.SyntaxError{Message: "Query's end date and time is either before the log groups creation time or exceeds the log groups log retention settings"})
+	}
+	q := newQuery(in.QueryString, groups)
+	opt := insights.Options{Start: time.UnixMilli(from), End: time.UnixMilli(in.EndTime * 1000), Now: q.created, Limit: int(value(in.Limit))}
+	if err := h.queries.start(q, parsed, newSource(h.cfg.Account, views, from, to), opt); err != nil {
+		return nil, err
+	}
+	return &StartQueryResponse{QueryId: &q.id}, nil
+}
+
+// maxSeconds is 2286-11-20: what is larger was meant in milliseconds.
+const maxSeconds = 9_999_999_999
+
+// queryGroups reads the groups that a query is over, given in one of three ways.
+func (h *Handlers) queryGroups(in *StartQueryRequest) ([]string, error) {
+	ways := 0
+	var groups []string
+	if in.LogGroupName != nil {
+		ways++
+		groups = []string{*in.LogGroupName}
+	}
+	if in.LogGroupNames != nil {
+		ways++
+		groups = in.LogGroupNames
+	}
+	if in.LogGroupIdentifiers != nil {
+		ways++
+		for _, id := range in.LogGroupIdentifiers {
+			g, err := h.identified(id)
+			if err != nil {
+				return nil, err
+			}
+			groups = append(groups, g)
+		}
+	}
+	if ways != 1 || len(groups) == 0 {
+		return nil, InvalidParameterException("Exactly one of logGroupName, logGroupNames and logGroupIdentifiers must be given.")
+	}
+	slices.Sort(groups)
+	groups = slices.Compact(groups)
+	if len(groups) > maxQueryGroups {
+		return nil, InvalidParameterException("A query is over at most %d log groups.", maxQueryGroups)
+	}
+	return groups, nil
+}
+
+// find returns the query with an ID. The caller holds h.queries.mu.
+func (h *Handlers) findLocked(id string) (*query, error) {
+	q := h.queries.byID[id]
+	if q == nil {
+		return nil, ResourceNotFoundException("The specified query does not exist.")
+	}
+	return q, nil
+}
+
+// GetQueryResults answers what is known of a query, its rows once it is complete.
+func (h *Handlers) GetQueryResults(ctx context.Context, in *GetQueryResultsRequest) (*GetQueryResultsResponse, error) {
+	size := int32(rowsOfPage)
+	if in.MaxItems != nil && *in.MaxItems > 0 {
+		size = *in.MaxItems
+	}
+	pg, err := page(ctx, in.NextToken, &size, rowsOfPage, in.QueryId)
+	if err != nil {
+		return nil, err
+	}
+	h.queries.mu.Lock()
+	defer h.queries.mu.Unlock()
+	q, err := h.findLocked(in.QueryId)
+	if err != nil {
+		return nil, err
+	}
+	out := &GetQueryResultsResponse{
+		Status: ptr(q.status), QueryLanguage: ptr(QueryLanguageCwli), Results: [][]ResultField{},
+		Statistics: &QueryStatistics{
+			RecordsMatched: count(q.progress.Matched.Load()), RecordsScanned: count(q.progress.Scanned.Load()), BytesScanned: count(q.progress.Bytes.Load()),
+			EstimatedRecordsSkipped: count(q.progress.SkippedRecords.Load()), EstimatedBytesSkipped: count(q.progress.SkippedBytes.Load()), LogGroupsScanned: count(int64(len(q.groups))),
+		},
+	}
+	if q.result == nil {
+		return out, nil
+	}
+	from := 0
+	if pg.After != "" {
+		if from, err = strconv.Atoi(pg.After); err != nil {
+			return nil, InvalidParameterException("The specified nextToken is invalid.")
+		}
+	}
+	rows := q.result.Rows[min(from, len(q.result.Rows)):]
+	if len(rows) > pg.Size {
+		rows = rows[:pg.Size]
+		out.NextToken = pg.Next(true, strconv.Itoa(from+pg.Size))
+	}
+	for _, row := range rows {
+		cells := make([]ResultField, len(row))
+		for i := range row {
+			cells[i] = ResultField{Field: &row[i].Field, Value: &row[i].Value}
+		}
+		out.Results = append(out.Results, cells)
+	}
+	return out, nil
+}
+
+func count(n int64) *float64 { return ptr(float64(n)) }
+
+// StopQuery stops a query that waits or runs.
+func (h *Handlers) StopQuery(_ context.Context, in *StopQueryRequest) (*StopQueryResponse, error) {
+	h.queries.mu.Lock()
+	defer h.queries.mu.Unlock()
+	q, err := h.findLocked(in.QueryId)
+	if err != nil {
+		return nil, err
+	}
+	if q.status != QueryStatusScheduled && q.status != QueryStatusRunning {
+		return nil, InvalidParameterException("The specified query is not running: its status is %s.", q.status)
+	}
+	q.cancel(errStopped)
+	return &StopQueryResponse{Success: ptr(true)}, nil
+}
+
+// DescribeQueries lists queries, the newest first.
+func (h *Handlers) DescribeQueries(ctx context.Context, in *DescribeQueriesRequest) (*DescribeQueriesResponse, error) {
+	pg, err := page(ctx, in.NextToken, in.MaxResults, maxKept, in.LogGroupName, in.Status, in.QueryLanguage)
+	if err != nil {
+		return nil, err
+	}
+	h.queries.mu.Lock()
+	defer h.queries.mu.Unlock()
+	out := &DescribeQueriesResponse{Queries: []QueryInfo{}}
+	seen := pg.After == ""
+	for _, q := range slices.Backward(h.queries.list) {
+		if !seen {
+			seen = q.id == pg.After
+			continue
+		}
+		if in.Status != nil && q.status != *in.Status || in.LogGroupName != nil && !slices.Contains(q.groups, *in.LogGroupName) ||
+			in.QueryLanguage != nil && *in.QueryLanguage != QueryLanguageCwli {
+			continue
+		}
+		if n := len(out.Queries); n == pg.Size {
+			out.NextToken = pg.Next(true, *out.Queries[n-1].QueryId)
+			break
+		}
+		ended := q.ended
+		if ended.IsZero() {
+			ended = time.Now()
+		}
+		out.Queries = append(out.Queries, QueryInfo{
+			QueryId: &q.id, QueryString: &q.text, Status: ptr(q.status), CreateTime: ptr(q.created.UnixMilli()), LogGroupName: &q.groups[0],
+			QueryDuration: ptr(ended.Sub(q.created).Milliseconds()), BytesScanned: count(q.progress.Bytes.Load()), QueryLanguage: ptr(QueryLanguageCwli),
+		})
+	}
+	return out, nil
+}
