@@ -46,7 +46,10 @@ type store struct {
 	done  chan struct{}
 	err   error // of the end; read after done
 
-	looked, compacted time.Time // the writer's: when it last looked for room, and made some
+	// all below is the writer's
+	looked, compacted time.Time // when it last looked for room, and made some
+	written           int       // bytes of messages since it looked
+	reserved          bool      // the reserve is there
 }
 
 func newStore(o Options, lock *pebble.Lock) *store {

@@ -68,6 +68,7 @@ func (s *store) flush(all, lazy bool) error {
 	e, waiters := s.e, s.waiters
 	s.waiters = s.spare
 	sync := all || len(waiters) > 0 && s.o.Durability.Interval == 0
+	s.written += s.staged
 	b := s.takeLocked()
 	next := s.ix.nextSeq
 	s.mu.Unlock()
@@ -201,19 +202,23 @@ func (s *store) refuseWaiters() {
 	}
 }
 
-// reopen opens what is on disk anew.
+// reopen opens what is on disk anew. On a full disk that works once the reserve is given up; then
+// messages can be removed, which makes room.
 func (s *store) reopen() error {
-	if u, err := s.o.fs.GetDiskUsage(s.o.Dir); err == nil && u.AvailBytes < uint64(s.o.MinFree) {
-		return s.noSpace(u.AvailBytes)
+	if s.noRoom() != nil {
+		s.giveReserve()
 	}
 	e, ix, err := s.openEngine()
 	if err != nil {
 		return err
 	}
+	s.looked = time.Time{}
+	full := s.noRoom()
 	s.mu.Lock()
 	ix.nextSeq = max(ix.nextSeq, s.ix.nextSeq) // what was given out is not given out again
 	ix.lastQueue = max(ix.lastQueue, s.ix.lastQueue)
 	s.adoptLocked(e, ix)
+	s.full = full
 	s.mu.Unlock()
 	s.o.Log.LogAttrs(context.Background(), slog.LevelInfo, "message log works again", slog.String("dir", s.o.Dir))
 	return nil
