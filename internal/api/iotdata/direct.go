@@ -22,7 +22,7 @@ func (h Handlers) SendDirectMessage(ctx context.Context, in *SendDirectMessageRe
 		return nil, err
 	}
 	wait := int32(defaultConfirmation)
-	if in.Timeout != nil {
+	if in.Timeout != nil && given(in.Confirmation) { // ignored otherwise
 		wait = *in.Timeout
 	}
 	if wait < minConfirmation || wait > maxConfirmation {

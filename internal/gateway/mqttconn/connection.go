@@ -19,9 +19,9 @@ type Connection struct {
 	ThingName         string // empty without a thing
 	CleanSession      bool   // MQTT 5: the session ends with the connection
 	SessionExpiry     time.Duration
-	KeepAlive         time.Duration // the interval in force
+	KeepAlive         time.Duration // the interval that the client asked for
 	Source, Target    netip.AddrPort
-	ConnectedSince    time.Time
+	ConnectedSince    time.Time // zero while not connected
 	DisconnectedSince time.Time // zero while connected
 	DisconnectReason  string    // AWS's word; empty while connected
 
@@ -81,7 +81,7 @@ func (s *Server) live(clientID string) *conn {
 func (k *conn) describe() Connection {
 	c := Connection{
 		ClientID: k.clientID, Connected: true, ThingName: k.auth.ThingName(),
-		KeepAlive: k.keepAlive * 2 / 3, Source: k.info.Remote, ConnectedSince: k.opened, number: k.number.Load(),
+		KeepAlive: time.Duration(k.keepAliveAsk) * time.Second, Source: k.info.Remote, ConnectedSince: k.opened, number: k.number.Load(),
 	}
 	if a, ok := k.nc.LocalAddr().(*net.TCPAddr); ok {
 		c.Target = a.AddrPort()
@@ -92,7 +92,7 @@ func (k *conn) describe() Connection {
 // depart remembers how an open connection ended.
 func (k *conn) depart(e ending) {
 	c := k.describe()
-	c.Connected, c.DisconnectedSince, c.DisconnectReason = false, k.server.cfg.Now(), string(e.reason)
+	c.Connected, c.ConnectedSince, c.DisconnectedSince, c.DisconnectReason = false, time.Time{}, k.server.cfg.Now(), string(e.reason)
 	k.server.departed.add(c)
 }
 
