@@ -1,6 +1,9 @@
 package symptom
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A client is a family of clients that words things in its own way.
 type client string
@@ -40,59 +43,49 @@ const (
 	mongoose    client = "Mongoose OS"
 )
 
-// marks are words that only the family has, or that its log lines begin with;
-// the first that stands in the text wins where no sign names a client.
+// marks are strings, in lower case, that only the family prints; the first
+// family of which one stands in the text wins.
 var marks = []struct {
-	client client
-	words  []string
+	client  client
+	strings []string
 }{
-	{cloudWatch, []string{"eventType", "AWSIotLogs*"}},
-	{greengrass, []string{"greengrass*", "aws.greengrass*"}},
-	{pahoJava, []string{"org.eclipse.paho*", "MqttException", "mqttv3"}},
-	{dotNET, []string{"MQTTnet*", "System.Net*", "System.Security*", "SslStream"}},
-	{pahoGo, []string{"paho.mqtt.golang", "[client]"}},
-	{awsCRT, []string{"awscrt*", "AwsCrtError", "libaws*", "aws_iot*mqtt5*", "AWS_ERROR*", "AWS_IO*", "CrtRuntimeException", "software.amazon.awssdk*", "aws-c-*"}},
-	{mosquitto, []string{"mosquitto*"}},
-	{embeddedC, []string{"aws_iot_mqtt*", "aws_iot_shadow*", "iot_tls_connect", "aws_iot:", "subpub_sample", "AWS_IOT", "Shadow Register Delta Error", "NETWORK_SSL*"}},
-	{coreMQTT, []string{"MQTTRecv*", "MQTTSend*", "MQTT_Connect", "coreMQTT", "core_mqtt*", "MQTTSuccess", "MQTTServerRefused", "mqtt_demo*"}},
-	{espIDF, []string{"esp-tls*", "esp_tls*", "mqtt_client", "MQTT_CLIENT", "transport_base", "TRANS_SSL", "esp-idf", "ESP_ERR*", "esp_mqtt*", "MQTT_EVENT*"}},
-	{pubSub, []string{"PubSubClient", "pubsubclient"}},
-	{arduino256, []string{"lastError", "arduino-mqtt"}},
-	{arduinoMQTT, []string{"ArduinoMqttClient", "connectError", "BearSSLClient"}},
-	{bearSSL, []string{"BSSL*", "BearSSL"}},
-	{wolfSSL, []string{"wolfSSL*", "wolfMQTT*", "ASN_NO_SIGNER*"}},
-	{microPython, []string{"micropython", "umqtt*"}},
-	{mongoose, []string{"mgos*", "mongoose*"}},
-	{modem, []string{"AT+*", "CME ERROR", "SMCONN", "USOER", "SMSTATE", "CMQTT*", "QMT*", "UUMQTT*"}},
-	{pahoPython, []string{"paho*", "_ssl.c", "loop_forever", "on_connect", "on_disconnect"}},
-	{mqttJS, []string{"mqttjs", "MQTT.js", "ErrorWithReasonCode", "packetreceive"}},
-	{pahoJS, []string{"AMQJS*", "AMQJSC*"}},
-	{awsAPI, []string{"botocore*", "boto3", "An error occurred", "ClientError", "aws iot", "aws-cli"}},
-	{java, []string{"javax.net*", "java.net*", "java.io*", "java.security*", "sun.security*", "PKIX*"}},
-	{nodeJS, []string{"node:internal", "ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "EPROTO", "ERR_SSL*", "ERR_TLS*", "errno: -*", "syscall"}},
-	{goLang, []string{"dial tcp", "tls: *", "x509: *", "remote error"}},
-	{curl, []string{"curl:", "curl"}},
-	{rust, []string{"rustls*", "rumqttc*", "InvalidCertificate", "webpki"}},
-	{python, []string{"Traceback", "ssl.SSL*", "socket.gaierror", "[SSL:", "SSLError", "gaierror"}},
-	{openSSL, []string{"s_client", "error:0A*", "error:14*", "SSL routines", "SSL alert number", "verify error"}},
-	{mbedTLS, []string{"mbedtls*", "mbed TLS", "ssl_msg.c", "ssl_tls.c", "ssl_cli.c", "X509 -", "SSL - "}},
-}
-
-func init() {
-	for i, m := range marks {
-		for j, w := range m.words {
-			marks[i].words[j] = phrase(w)
-		}
-	}
+	{cloudWatch, []string{"eventtype", "awsiotlogs"}},
+	{greengrass, []string{"greengrass"}},
+	{pahoJava, []string{"org.eclipse.paho", "mqttexception (", "mqttv3", "mqttv5.client"}},
+	{dotNET, []string{"mqttnet", "system.net.", "system.security.", "system.io.", "system.componentmodel", "sslstream"}},
+	{pahoGo, []string{"paho.mqtt.golang", "[client]", "[net] ", "network error : "}},
+	{awsCRT, []string{"awscrt", "libaws", "aws_error_", "aws_io_", "aws_auth_", "crtruntimeexception", "software.amazon.awssdk.crt", "aws-c-", "lifecycle connection"}},
+	{mosquitto, []string{"mosquitto", "openssl error[0]", "all subscription requests were denied", "unable to connect (", "client mosq-"}},
+	{embeddedC, []string{"aws_iot_mqtt", "aws_iot_shadow", "iot_tls_connect", "aws_iot:", "subpub", "shadow register delta", "network_ssl", "error(-"}},
+	{coreMQTT, []string{"mqttrecv", "mqttsend", "mqtt_connect(", "coremqtt", "core_mqtt", "mqttsuccess", "mqttserverrefused", "mqttkeepalivetimeout", "mqttnodataavailable", "mqttbadresponse", "[transport_openssl", "ssl_connect failed to perform tls handshake", "mqtt_processloop"}},
+	{espIDF, []string{"esp-tls", "esp_tls", "mqtt_client:", "transport_base", "trans_ssl", "esp-idf", "esp_err_", "esp_mqtt", "mqtt_event_"}},
+	{pubSub, []string{"pubsubclient", "attempting mqtt connection", "failed, rc=-", "failed rc=-"}},
+	{arduino256, []string{"lasterror =", "lasterror:", "arduino-mqtt"}},
+	{arduinoMQTT, []string{"arduinomqttclient", "mqtt connection failed! error code", "bearsslclient"}},
+	{bearSSL, []string{"bssl:", "bearssl"}},
+	{wolfSSL, []string{"wolfssl", "wolfmqtt", "asn_no_signer", "asn no signer"}},
+	{microPython, []string{"micropython", "umqtt"}},
+	{mongoose, []string{"mgos", "mongoose"}},
+	{modem, []string{"at+", "+cme error", "smconn", "+usoer", "smstate", "+cmqtt", "+qmt", "+uumqtt", "+cipopen", "+qiopen"}},
+	{pahoPython, []string{"awsiotpythonsdk", "paho", "loop_forever", "on_connect", "on_disconnect", "with result code", "mqtt_err_"}},
+	{mqttJS, []string{"mqttjs", "mqtt.js", "errorwithreasoncode", "packetreceive", "connack timeout", "connection refused: "}},
+	{pahoJS, []string{"amqjs"}},
+	{awsAPI, []string{"botocore", "boto3", "an error occurred (", "clienterror", "aws configure"}},
+	{java, []string{"javax.net", "java.net", "java.io", "java.security", "java.lang", "sun.security", "pkix"}},
+	{nodeJS, []string{"(node:", "node:internal", "deps/openssl", "enotfound", "connect econnrefused", "read econnreset", "connect etimedout", "eproto", "err_ssl", "err_tls", "syscall:", "unable_to_verify_leaf"}},
+	{goLang, []string{"dial tcp", "tls: ", "x509: ", "remote error"}},
+	{curl, []string{"curl"}},
+	{rust, []string{"rustls", "rumqttc", "invalidcertificate(", "webpki", "os error "}},
+	{python, []string{"traceback", "ssl.ssl", "socket.gaierror", "[ssl:", "sslerror", "_ssl.c", "[errno "}},
+	{openSSL, []string{"s_client", "error:0a", "error:14", "error:05", "error:0b", "ssl routines", "ssl alert number", "verify error", "verify return code"}},
+	{mbedTLS, []string{"mbedtls", "mbed tls", "ssl_msg.c", "ssl_tls.c", "ssl_cli.c", "x509 - ", "ssl - ", "pk - ", "net - "}},
 }
 
 // client names the family: of the first sign that knows, else of the marks.
 func (t *text) client(facts []found) string {
 	for _, m := range marks {
-		for _, w := range m.words {
-			if strings.TrimSpace(w) != "" && t.find(w) >= 0 {
-				return string(m.client)
-			}
+		if t.has(m.client) {
+			return string(m.client)
 		}
 	}
 	for _, f := range facts {
@@ -105,15 +98,12 @@ func (t *text) client(facts []found) string {
 
 // has says whether the text bears a mark of the family.
 func (t *text) has(c client) bool {
-	for _, m := range marks {
-		if m.client != c {
-			continue
-		}
-		for _, w := range m.words {
-			if t.find(w) >= 0 {
-				return true
-			}
+	if t.families == nil {
+		t.families = map[client]bool{}
+		low := strings.ToLower(strings.Join(t.raw, "\n"))
+		for _, m := range marks {
+			t.families[m.client] = slices.ContainsFunc(m.strings, func(s string) bool { return strings.Contains(low, s) })
 		}
 	}
-	return false
+	return t.families[c]
 }

@@ -115,9 +115,12 @@ var arduinoCodes = map[int]*fact{-4: connackTimeout, -3: lost, -2: connectFailed
 
 // errnos are of Linux, lwIP and Windows.
 var errnos = map[int]*fact{
-	-2: dnsUnknown, 1: filePermission, 2: fileMissing, 8: dnsUnknown, 11: dnsUnavailable, 12: outOfMemory, 13: filePermission, 24: socketFailed, 32: reset, 54: reset, 60: tcpTimeout, 61: tcpRefused, 101: tcpUnreachable, 103: reset, 104: reset, 107: lost, 110: tcpTimeout, 111: tcpRefused, 113: tcpUnreachable, 114: tcpUnreachable, 115: tcpTimeout, 116: tcpTimeout, 118: tcpUnreachable, 119: tcpTimeout, 128: lost,
+	1: filePermission, 2: fileMissing, 8: dnsUnknown, 11: dnsUnavailable, 12: outOfMemory, 13: filePermission, 24: socketFailed, 32: reset, 54: reset, 60: tcpTimeout, 61: tcpRefused, 101: tcpUnreachable, 103: reset, 104: reset, 107: lost, 110: tcpTimeout, 111: tcpRefused, 113: tcpUnreachable, 114: tcpUnreachable, 115: tcpTimeout, 116: tcpTimeout, 118: tcpUnreachable, 119: tcpTimeout, 128: lost,
 	10053: reset, 10054: reset, 10060: tcpTimeout, 10061: tcpRefused, 10065: tcpUnreachable, 11001: dnsUnknown, 11002: dnsUnavailable, 99: tcpUnreachable,
 }
+
+// gaiErrors are of getaddrinfo, as Python numbers them beside errno.
+var gaiErrors = map[int]*fact{-2: dnsUnknown, -3: dnsUnavailable, -5: dnsUnknown, -3008: dnsUnknown, -3001: dnsUnavailable}
 
 // curlCodes are curl's exit codes.
 var curlCodes = map[int]*fact{

@@ -64,7 +64,7 @@ var combinations = []combination{
 }
 
 // combine finds what facts say together.
-func combine(t *text, facts []found) (list []found) {
+func combine(facts []found) (list []found) {
 	has := func(f *fact) bool { return slices.ContainsFunc(facts, func(g found) bool { return g.fact == f }) }
 	for _, c := range combinations {
 		if slices.ContainsFunc(c.all, func(f *fact) bool { return !has(f) }) || slices.ContainsFunc(c.none, has) {
@@ -102,10 +102,7 @@ var (
 // shapes finds what words can't tell: URLs, topics, host names, Regions.
 func (t *text) shapes() (list []found) {
 	regions := map[string]bool{}
-	for i, line := range t.raw {
-		if len(line) > 8192 {
-			line = line[:8192]
-		}
+	for i, line := range t.lines() {
 		add := func(f *fact) { list = append(list, found{fact: f, at: t.start[i], quote: t.quote(t.start[i])}) }
 		low := strings.ToLower(line)
 		if strings.Contains(low, "://") && urlAsHost.MatchString(line) {
@@ -122,8 +119,10 @@ func (t *text) shapes() (list []found) {
 				add(hostSignedWrong)
 			}
 		}
-		for _, r := range anyRegion.FindAllString(low, 4) {
-			regions[r] = true
+		if strings.Contains(low, "-") {
+			for _, r := range anyRegion.FindAllString(low, 4) {
+				regions[r] = true
+			}
 		}
 		if strings.Contains(low, "connecting to endpoint") && ipv6Failed.MatchString(line) {
 			add(ipv6Unreachable)
@@ -137,10 +136,13 @@ func (t *text) shapes() (list []found) {
 		if strings.Contains(line, "/topics/") && secureTopics.MatchString(line) {
 			add(portForCertificate)
 		}
-		if addressPeer.MatchString(line) {
+		if strings.Contains(line, ".") && addressPeer.MatchString(line) {
 			list = append(list, found{fact: byAddress, at: t.start[i]})
 		}
-		if m := eventFailure.FindStringSubmatch(line); m != nil && (strings.Contains(low, "fail") || strings.Contains(low, "authorization")) {
+		if !strings.Contains(low, "eventtype") || !strings.Contains(low, "fail") && !strings.Contains(low, "authorization") {
+			continue
+		}
+		if m := eventFailure.FindStringSubmatch(line); m != nil {
 			switch strings.ToLower(m[1]) {
 			case "publish-in":
 				add(publishRefused)

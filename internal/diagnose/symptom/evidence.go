@@ -45,12 +45,9 @@ func (t *text) evidence() (e Evidence) {
 		}
 		return m
 	}
-	for i, line := range t.raw {
+	for i, line := range t.lines() {
 		if i > 4000 {
 			break
-		}
-		if len(line) > 4096 {
-			line = line[:4096]
 		}
 		if m := first(&e.Host, hostForm, line); len(m) > 2 && m[2] != "" && e.Port == "" {
 			e.Port = m[2]

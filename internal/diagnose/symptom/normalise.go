@@ -1,6 +1,7 @@
 package symptom
 
 import (
+	"iter"
 	"regexp"
 	"strings"
 	"unicode"
@@ -9,6 +10,12 @@ import (
 
 // MaxText is how many bytes of a text are read; a log's last ones count most.
 const MaxText = 1 << 20
+
+// maxLines is of how many different lines numbers, hosts and the like are read.
+const maxLines = 20_000
+
+// maxLine is how many bytes of one of them.
+const maxLine = 4096
 
 // escape is what terminals act on: colours of esp-idf's monitor, for example.
 var escape = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
@@ -28,12 +35,22 @@ type text struct {
 	raw   []string // lines
 	words string   // " word word \n word \n"
 	start []int    // where each line begins in words
+
+	distinct []int           // lines that are not empty and not the same as one before, at most maxLines
+	families map[client]bool // which left a mark, once known
 }
 
 func normalise(raw string) *text {
 	raw = escape.ReplaceAllString(strings.ToValidUTF8(clip(raw), " "), "")
 	raw = strings.NewReplacer("\r\n", "\n", "\r", "\n", `\r\n`, "\n", `\n`, "\n").Replace(raw)
 	t := &text{raw: strings.Split(raw, "\n")}
+	seen := map[string]bool{}
+	for i, line := range t.raw {
+		if line = strings.TrimSpace(line); line != "" && !seen[line] && len(t.distinct) < maxLines {
+			seen[line] = true
+			t.distinct = append(t.distinct, i)
+		}
+	}
 	var b strings.Builder
 	b.Grow(len(raw) + len(raw)/4)
 	for _, line := range t.raw {
@@ -106,6 +123,21 @@ func phrase(p string) string {
 
 // find returns where a phrase that went through [phrase] first stands, or -1.
 func (t *text) find(p string) int { return strings.Index(t.words, p) }
+
+// lines goes through the different lines, each with its number from 0.
+func (t *text) lines() iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		for _, i := range t.distinct {
+			line := t.raw[i]
+			if len(line) > maxLine {
+				line = line[:maxLine]
+			}
+			if !yield(i, line) {
+				return
+			}
+		}
+	}
+}
 
 // line returns the number, from 0, of the line that holds an offset of words.
 func (t *text) line(at int) int {

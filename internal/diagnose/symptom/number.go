@@ -26,11 +26,11 @@ type place struct {
 }
 
 // numbers finds codes and looks each up in the system that its surroundings tell.
-func (t *text) numbers(known []found) (list []found) {
+func (t *text) numbers() (list []found) {
 	count := 0
 	whole := strings.TrimSpace(strings.Join(t.raw[:min(len(t.raw), 3)], " "))
 	seen := map[place]bool{}
-	for i, line := range t.raw {
+	for i, line := range t.lines() {
 		for _, m := range opensslForm.FindAllStringSubmatch(line, 8) {
 			n, _ := strconv.ParseUint(m[1], 16, 64)
 			if f := opensslReason(int(n & 0xFFF)); f != nil {
@@ -98,6 +98,9 @@ func (t *text) lookup(p place) (*fact, client) {
 	case strings.HasSuffix(p.before, "alert number ") || strings.HasSuffix(p.before, "alert code ") || strings.HasSuffix(p.before, "(msg ") || strings.HasSuffix(p.before, "alert ") && p.value > 0 || strings.HasSuffix(p.before, "alert: ") || strings.HasSuffix(p.before, "alert description "):
 		return alerts[p.value], ""
 	case p.word == "errno" || p.word == "errno_" || p.word == "winerror" || strings.HasSuffix(p.before, "os error "):
+		if f := gaiErrors[p.value]; f != nil {
+			return f, ""
+		}
 		return errnos[abs(p.value)], ""
 	case p.word == "flags" && p.hex:
 		return verifyFlags(p.value), mbedTLS
@@ -127,7 +130,7 @@ func (t *text) lookup(p place) (*fact, client) {
 		return espTLS[v], espIDF
 	case v >= 128 && v <= 162 && (p.isCode() || t.has(mosquitto) && strings.Contains(p.before, "disconnect")):
 		return t.reason(v), ""
-	case t.has(bearSSL) && bearCodes[v] != nil:
+	case t.has(bearSSL) && bearCodes[v] != nil && p.word != "returncode" && p.word != "rc":
 		return bearCodes[v], bearSSL
 	case strings.HasSuffix(p.before, "rc=") || p.word == "rc" || strings.HasSuffix(p.before, "result code ") || strings.HasSuffix(p.before, "return code ") || strings.HasSuffix(p.before, "return code: ") || strings.HasSuffix(p.before, "returncode = ") || strings.HasSuffix(p.before, "reason code ") ||
 		p.bare || p.word == "connack" || strings.HasSuffix(p.before, "error code ") || p.word == "mqttexception" || p.word == "reasoncode" || p.word == "returncode":

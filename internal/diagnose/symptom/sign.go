@@ -3,7 +3,8 @@ package symptom
 import "strings"
 
 // A sign is a fact and the phrases that tell it. A phrase stands for whole
-// words; a * at its end lets the last word go on; " & " joins phrases that must
+// words; a * lets the word before it go on, and what
+// follows it stands anywhere; " & " joins phrases that must
 // stand in one text.
 type sign struct {
 	fact    *fact
@@ -11,39 +12,105 @@ type sign struct {
 	phrases []string
 }
 
-// compiled is a phrase that went through [phrase].
+// compiled is a phrase with its parts, each a number in the index.
 type compiled struct {
 	sign
-	parts []string
+	parts []int
 }
 
-var table = func() (list []compiled) {
+// An index finds all parts of all phrases in one pass over the words of a text.
+type index struct {
+	parts   []string         // " word word " or " word wor"
+	known   map[string]int   // part -> number
+	byFirst map[string][]int // first word -> parts that begin with it
+	byStem  map[string][]int // first letters of a word that may go on -> parts
+}
+
+// stem is how many bytes of an open word the index knows.
+const stem = 3
+
+func (x *index) add(part string) int {
+	if n, ok := x.known[part]; ok {
+		return n
+	}
+	n := len(x.parts)
+	x.parts = append(x.parts, part)
+	x.known[part] = n
+	first, _, whole := strings.Cut(part[1:], " ")
+	if whole {
+		x.byFirst[first] = append(x.byFirst[first], n)
+	} else {
+		x.byStem[first[:min(stem, len(first))]] = append(x.byStem[first[:min(stem, len(first))]], n)
+	}
+	return n
+}
+
+// scan returns where each part first stands in words, or -1.
+func (x *index) scan(words string) []int {
+	at := make([]int, len(x.parts))
+	for i := range at {
+		at[i] = -1
+	}
+	try := func(numbers []int, from int) {
+		for _, n := range numbers {
+			if at[n] < 0 && strings.HasPrefix(words[from:], x.parts[n]) {
+				at[n] = from
+			}
+		}
+	}
+	for from := strings.IndexByte(words, ' '); from >= 0; {
+		end := from + 1
+		for end < len(words) && words[end] != ' ' && words[end] != '\n' {
+			end++
+		}
+		word := words[from+1 : end]
+		try(x.byFirst[word], from)
+		for n := 1; n <= min(stem, len(word)); n++ {
+			try(x.byStem[word[:n]], from)
+		}
+		if end < len(words) && words[end] == '\n' {
+			end++ // the next line begins with its own blank
+		}
+		if end >= len(words) {
+			break
+		}
+		from = end
+	}
+	return at
+}
+
+var phrases, table = func() (*index, []compiled) {
+	x := &index{known: map[string]int{}, byFirst: map[string][]int{}, byStem: map[string][]int{}}
+	var list []compiled
 	for _, signs := range [][]sign{networkSigns, tlsSigns, fileSigns, mqttSigns, apiSigns, proseSigns, contextSigns} {
 		for _, s := range signs {
 			for _, p := range s.phrases {
 				c := compiled{sign: s}
 				for part := range strings.SplitSeq(p, " & ") {
-					c.parts = append(c.parts, phrase(part))
+					before, after, open := strings.Cut(part, "*")
+					if open {
+						before += "*"
+					}
+					c.parts = append(c.parts, x.add(phrase(before)))
+					if strings.TrimSpace(after) != "" {
+						c.parts = append(c.parts, x.add(phrase(after)))
+					}
 				}
 				list = append(list, c)
 			}
 		}
 	}
-	return list
+	return x, list
 }()
 
 // signs finds the phrases of the tables.
 func (t *text) signs() (list []found) {
+	where := phrases.scan(t.words)
 	for _, c := range table {
-		at := -1
-		for i, p := range c.parts {
-			where := t.find(p)
-			if where < 0 {
+		at := where[c.parts[0]]
+		for _, n := range c.parts {
+			if where[n] < 0 {
 				at = -1
-				break
-			}
-			if i == 0 {
-				at = where
 			}
 		}
 		if at >= 0 {

@@ -27,7 +27,7 @@ var networkSigns = []sign{
 	}},
 	{tcpTimeout, "", []string{
 		"ETIMEDOUT", "Connection timed out", "connect timed out", "Operation timed out", "AWS_IO_SOCKET_TIMEOUT", "SocketTimeoutException: connect*", "select() timeout", "connection attempt failed because the connected party did not properly respond",
-		"ERR_CONNECTION_TIMED_OUT", "ESP_ERR_ESP_TLS_CONNECTION_TIMEOUT", "Failed to connect & timed out", "TimeoutError & connect", "dial tcp & i/o timeout", "connection timeout", "Timed out waiting for connection", "WSAETIMEDOUT", "ConnectTimeoutError", "ConnectTimeout*",
+		"ERR_CONNECTION_TIMED_OUT", "ESP_ERR_ESP_TLS_CONNECTION_TIMEOUT", "Failed to connect & timed out", "TimeoutError & connect", "i/o timeout", "connection timeout", "Timed out waiting for connection", "WSAETIMEDOUT", "ConnectTimeoutError", "ConnectTimeout*",
 		"errno=110", "Errno 110", "Errno 60", "os error 110", "Connection timeout", "timed out trying to connect", "Unable to connect to server (32103) & timeout",
 	}},
 	{tcpUnreachable, "", []string{
@@ -39,7 +39,7 @@ var networkSigns = []sign{
 	{connectFailed, "", []string{
 		"failed rc=-2", "rc=-2", "state: -2", "state -2", "MQTT_CONNECT_FAILED", "Failed to open a new connection", "Failed to open new connection", "Error transport connect", "Unable to connect to server", "return code -1",
 		"Connection failed & -2", "Connecting to AWS IOT & ..", "NETWORK_ERR_NET_CONNECT_FAILED", "ESP_ERR_ESP_TLS_FAILED_CONNECT_TO_HOST", "mbedtls_net_connect returned*", "Failed to connect socket", "failed to connect to host", "TCP_CONNECTION_ERROR",
-		"ERR_MQTT_CONNECT", "TCP connect failed", "-2 -2 -2", "failed, rc=-2", "Failed to connect to server", "connect fail", "Socket Error", "TRANSPORT_SOCKET_STATUS_CONNECT_FAILURE", "CSOC & ERROR", "Failed to connect to broker", "connect()*failed", "+CIPOPEN: 0,4", "MQTT client connect*failed",
+		"ERR_MQTT_CONNECT", "TCP connect failed", "-2 -2 -2", "failed, rc=-2", "Failed to connect to server", "Socket Error", "TRANSPORT_SOCKET_STATUS_CONNECT_FAILURE", "CSOC & ERROR", "Failed to connect to broker", "+CIPOPEN: 0,4", "MQTT client connect*failed",
 		"Connection to broker failed", "TCP_CONNECT_FAILED", "Could not connect to server", "Failed to connect to",
 	}},
 	{neverArrived, "", []string{"nothing in the AWS logs", "nothing in the logs & -2", "no logs in CloudWatch & connect", "never reaches the server", "WiFi not connected", "WL_DISCONNECTED", "WL_NO_SSID_AVAIL", "WIFI_REASON*", "AP+STA"}},

@@ -73,9 +73,10 @@ type found struct {
 func Explain(raw string) Diagnosis {
 	t := normalise(raw)
 	facts := t.signs()
-	facts = append(facts, t.numbers(facts)...)
+	facts = append(facts, t.numbers()...)
 	facts = append(facts, t.shapes()...)
-	facts = append(facts, combine(t, facts)...)
+	facts = settle(t, facts)
+	facts = append(facts, combine(facts)...)
 	d := Diagnosis{Schema: Schema, Matched: []Match{}, Candidates: []Candidate{}, Evidence: t.evidence()}
 	facts = once(facts)
 	best := hint
@@ -96,6 +97,43 @@ func Explain(raw string) Diagnosis {
 	}
 	d.Candidates = rankCauses(facts, best, d.Evidence)
 	return d
+}
+
+// settled says which facts of a line another fact of the same line makes
+// needless: "Connection refused: not authorized" is no refusal of TCP.
+var settled = []struct{ by, needless []*fact }{
+	{[]*fact{notAuthorized, badCredentials, clientIDRefused, versionUnsupported, serverUnavailable, connectRefused}, []*fact{tcpRefused, connectFailed, noConnection}},
+	{[]*fact{serverEarly}, []*fact{serverExpired, serverTime}},
+	{[]*fact{connackTimeout}, []*fact{tcpTimeout}},
+	{[]*fact{connectThrottled}, []*fact{tcpRefused, throttled}},
+	{[]*fact{certificateExpired, certificateRevoked}, []*fact{serverExpired}},
+	{[]*fact{credentialsExpired}, []*fact{serverExpired, credentialsUnknown}},
+	{[]*fact{dnsUnavailable}, []*fact{dnsUnknown}},
+	{[]*fact{publishRefused, subscribeRefused}, []*fact{notAuthorized}},
+	{[]*fact{signatureExpired, clockSkewed}, []*fact{signatureRefused}},
+	{[]*fact{actionDenied, claimRefused}, []*fact{notAuthorized}},
+	{[]*fact{claimRefused}, []*fact{actionDenied}},
+	{[]*fact{passRole}, []*fact{actionDenied}},
+	{[]*fact{clockSkewed}, []*fact{signatureExpired}},
+}
+
+// settle drops what is needless.
+func settle(t *text, facts []found) []found {
+	drop := map[*fact]map[int]bool{} // fact -> lines
+	for _, rule := range settled {
+		for _, f := range facts {
+			if !slices.Contains(rule.by, f.fact) {
+				continue
+			}
+			for _, n := range rule.needless {
+				if drop[n] == nil {
+					drop[n] = map[int]bool{}
+				}
+				drop[n][t.line(f.at)] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(facts, func(f found) bool { return drop[f.fact][t.line(f.at)] })
 }
 
 // once leaves each fact in at its first place.
