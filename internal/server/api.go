@@ -53,6 +53,7 @@ func newAPIServer(s *Server) (*apiServer, error) {
 			iot.New(iot.Handlers{Registry: s.registry, Authorizers: s.authorizers, Connections: s.mqtt}),
 			iotdata.New(iotdata.Handlers{Publisher: s.mqtt, Connections: s.mqtt, Retained: s.mqtt}),
 			sts.New(),
+			s.logsAPI.Service(),
 			lambda.New(lambda.Handlers{Functions: s.functions}),
 		},
 		Credentials: credentials{s.registry}, Authorize: s.authorizeCaller, Attempts: s.attempts, Region: s.cfg.Region, Extra: extra, Log: s.cfg.Log,
@@ -82,6 +83,7 @@ func newAPIServer(s *Server) (*apiServer, error) {
 		Handler: aws, ReadHeaderTimeout: apiHeaderTime, ReadTimeout: apiReadTime, WriteTimeout: apiWriteTime, IdleTimeout: apiIdleTime,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
 	}
+	server.RegisterOnShutdown(s.logsAPI.EndTails)
 	a := &apiServer{http: server, aws: aws}
 	if !s.plainAPI() {
 		a.tls = &tls.Config{GetCertificate: s.ca.ServerCertificate, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}

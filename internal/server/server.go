@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gatehouse-iot/gatehouse/internal/api"
+	apilogs "github.com/gatehouse-iot/gatehouse/internal/api/logs"
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/broker"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
@@ -44,6 +45,7 @@ type Server struct {
 	registry    *registry.Registry
 	attempts    *attempt.Recorder
 	logs        *logs.Store
+	logsAPI     *apilogs.Handlers
 	messages    messagelog.Log
 	broker      *broker.Broker
 	identity    *identity.Service
@@ -174,6 +176,10 @@ func (s *Server) openState(ctx context.Context) (err error) {
 		return fmt.Errorf("open the log store: %w", err)
 	}
 	s.opened = append(s.opened, s.logs.Close)
+	s.logsAPI = apilogs.New(apilogs.Config{
+		Store: s.logs, Account: s.cfg.AccountID, Region: s.cfg.Region, Partition: s.registry.Partition(), Log: s.cfg.Log,
+	})
+	s.opened = append(s.opened, s.logsAPI.Close)
 	if s.messages, err = s.openMessages(); err != nil {
 		return err
 	}
