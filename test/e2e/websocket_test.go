@@ -1,0 +1,155 @@
+package e2e
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/gatehouse-iot/gatehouse/test/gatehouseproc"
+)
+
+// addUser makes a user with a policy by the command line.
+func addUser(t *testing.T, gw *gatehouseproc.Process, name, policy string) aws.Credentials {
+	t.Helper()
+	cmd := exec.Command(gw.Bin, "user", "add", name, "--policy", policy, "--data-dir", gw.DataDir, "-o", "json")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("gatehouse user add: %v", err)
+	}
+	var u struct{ AccessKeyID, SecretAccessKey string }
+	if err := json.Unmarshal(out, &u); err != nil {
+		t.Fatal(err)
+	}
+	return aws.Credentials{AccessKeyID: u.AccessKeyID, SecretAccessKey: u.SecretAccessKey}
+}
+
+// policyFile writes an IAM policy that allows actions on resources.
+func policyFile(t *testing.T, document string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "policy.json")
+	if err := os.WriteFile(path, []byte(document), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestWebSocketClients is MQTT over WebSocket with SigV4 by clients that are in use.
+func TestWebSocketClients(t *testing.T) {
+	gatehouseproc.Need(t, "node")
+	if _, err := os.Stat("js/node_modules/mqtt"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("the npm packages of test/e2e/js are missing: make test-deps installs them")
+		}
+		t.Skip("SKIPPED: the npm packages of test/e2e/js are missing; make test-deps installs them")
+	}
+	gw := gatehouseproc.Start(t)
+	key := addUser(t, gw, "web", policyFile(t, `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":"iot:Connect","Resource":"arn:aws:iot:us-east-1:123456789012:client/ws-*"},
+		{"Effect":"Allow","Action":["iot:Publish","iot:Receive"],"Resource":"arn:aws:iot:us-east-1:123456789012:topic/ws/${iot:ClientId}*"},
+		{"Effect":"Allow","Action":"iot:Subscribe","Resource":"arn:aws:iot:us-east-1:123456789012:topicfilter/ws/${iot:ClientId}"}]}`))
+	run := func(t *testing.T, client, clientID string, key aws.Credentials) (string, error) {
+		t.Helper()
+		req, err := http.NewRequest(http.MethodGet, "https://localhost:"+strconv.Itoa(gw.Ports.ALPN)+"/mqtt?X-Amz-Expires=60", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		empty := sha256.Sum256(nil)
+		url, _, err := v4.NewSigner().PresignHTTP(t.Context(), key, req, hex.EncodeToString(empty[:]), "iotdevicegateway", gw.Region, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := json.Marshal(map[string]any{
+			"client": client, "host": "localhost", "port": gw.Ports.ALPN, "ca": gw.CAFile, "region": gw.Region,
+			"accessKeyId": key.AccessKeyID, "secretAccessKey": key.SecretAccessKey,
+			"url": strings.Replace(url, "https:", "wss:", 1), "clientId": clientID, "topic": "ws/" + clientID, "timeoutMs": 90_000,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("node", "websocket.mjs", string(want))
+		cmd.Dir = "js"
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	for _, client := range []string{"sdk3", "sdk5", "mqttjs3", "mqttjs5"} {
+		t.Run(client, func(t *testing.T) {
+			if out, err := run(t, client, "ws-"+client, key); err != nil || !strings.Contains(out, `"received","payloads":["with qos 0","with qos 1"]`) {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+	t.Run("refused", func(t *testing.T) {
+		wrong := key
+		wrong.SecretAccessKey = strings.Repeat("x", 40)
+		if out, err := run(t, "sdk5", "ws-wrong", wrong); err == nil || !strings.Contains(out, "2065") {
+			t.Errorf("a wrong secret: %v\n%s", err, out)
+		}
+		if out, err := run(t, "mqttjs5", "not-allowed", key); err == nil || !strings.Contains(out, "135") {
+			t.Errorf("a client ID that the policy does not allow: %v\n%s", err, out)
+		}
+	})
+}
+
+// TestUsers: the first key may do all, a user what its policy says, from one
+// request to the next.
+func TestUsers(t *testing.T) {
+	gatehouseproc.Need(t, "aws")
+	gw := gatehouseproc.Start(t)
+	key := addUser(t, gw, "ci", policyFile(t, `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":["iot:DescribeThing","iot:Publish"],"Resource":["arn:aws:iot:us-east-1:123456789012:thing/mine","arn:aws:iot:us-east-1:123456789012:topic/ok/*"]}]}`))
+	env := append(gw.Environ(), "AWS_ACCESS_KEY_ID="+key.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+key.SecretAccessKey)
+	door := []string{"--endpoint-url", "https://localhost:" + strconv.Itoa(gw.Ports.ALPN), "--ca-bundle", gw.CAFile}
+	call := func(args ...string) (string, error) {
+		cmd := exec.Command("aws", args...)
+		cmd.Env = append(os.Environ(), env...)
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	gatehouse := func(args ...string) {
+		t.Helper()
+		if out, err := exec.Command(gw.Bin, append(append([]string{"user"}, args...), "--data-dir", gw.DataDir)...).CombinedOutput(); err != nil {
+			t.Fatalf("gatehouse user %v: %v\n%s", args, err, out)
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		args []string
+		want string // contained; an error where it names an exception
+	}{
+		{"who am I", []string{"sts", "get-caller-identity"}, "arn:aws:iam::123456789012:user/ci"},
+		{"allowed, absent", []string{"iot", "describe-thing", "--thing-name", "mine"}, "ResourceNotFoundException"},
+		{"another resource", []string{"iot", "describe-thing", "--thing-name", "other"}, "AccessDeniedException) when calling the DescribeThing operation: User: arn:aws:iam::123456789012:user/ci is not authorized to perform: iot:DescribeThing on resource: arn:aws:iot:us-east-1:123456789012:thing/other"},
+		{"a list", []string{"iot", "list-things"}, "is not authorized to perform: iot:ListThings on resource: *"},
+		{"publish", []string{"iot-data", "publish", "--topic", "ok/1", "--qos", "1", "--payload", "x"}, ""},
+		{"publish on another topic", []string{"iot-data", "publish", "--topic", "no/1", "--payload", "x"}, "ForbiddenException"},
+		{"publish through the door", append([]string{"iot-data", "publish", "--topic", "ok/a b", "--payload", "x", "--content-type", "text/plain", "--user-properties", `[{"a":"b"}]`}, door...), ""},
+		{"a bad topic through the door", append([]string{"iot-data", "publish", "--topic", "ok/+", "--payload", "x"}, door...), "InvalidRequestException"},
+		{"another topic through the door", append([]string{"iot-data", "publish", "--topic", "no/1", "--payload", "x"}, door...), "ForbiddenException"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			out, err := call(tt.args...)
+			if refused := strings.Contains(tt.want, "Exception") || strings.Contains(tt.want, "not authorized"); refused == (err == nil) || !strings.Contains(out, tt.want) {
+				t.Errorf("aws %v: %v\n%s\nwant %q", tt.args, err, out, tt.want)
+			}
+		})
+	}
+	gatehouse("policy", "ci", "--policy", "AWSIoTFullAccess")
+	if out, err := call("iot", "list-things"); err != nil {
+		t.Errorf("after the policy changed: %v\n%s", err, out)
+	}
+	gatehouse("remove", "ci")
+	if out, err := call("iot", "list-things"); err == nil || !strings.Contains(out, "UnrecognizedClientException") {
+		t.Errorf("after the user was removed: %v\n%s", err, out)
+	}
+}
