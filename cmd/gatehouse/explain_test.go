@@ -126,3 +126,50 @@ func TestExplain(t *testing.T) {
 		t.Errorf("no server: exit %d, %s", code, errs.String())
 	}
 }
+
+// TestExplainSymptom explains texts with and without a server.
+func TestExplainSymptom(t *testing.T) {
+	dataDir, rec := explainWorld(t)
+	explain := func(stdin string, args ...string) (code int, stdout, stderr string) {
+		var out, errs bytes.Buffer
+		code = run(append([]string{"explain"}, args...), strings.NewReader(stdin), &out, &errs)
+		return code, out.String(), errs.String()
+	}
+	none := []string{"--data-dir", t.TempDir()}
+	for _, tt := range []struct {
+		stdin string
+		args  []string
+		code  int
+		want  string
+	}{
+		{"", []string{"mbedtls_ssl_handshake returned -0x7780"}, 1, "cert.not_registered"},
+		{"", []string{"-0x7780"}, 1, "client  mbedTLS"},
+		{"", []string{"-30592", "-o", "json"}, 1, `"code": "cert.not_registered"`},
+		{"", []string{"mosquitto_pub", "exit", "7"}, 1, "client  mosquitto clients"},
+		{"boot\nE (9) esp-tls: couldn't get hostname for :x.example.com:\n", []string{"-"}, 1, "net.dns.nxdomain"},
+		{"Error: connect ECONNREFUSED 127.0.0.1:8883\n", nil, 1, "net.tcp.refused"},
+		{"", []string{"hello", "world"}, 2, "nothing in this text is known"},
+		{"", []string{"hello", "-o", "json"}, 2, `"candidates": []`},
+		{"", nil, 2, "say which attempt"},
+	} {
+		code, stdout, stderr := explain(tt.stdin, append(none, tt.args...)...)
+		if code != tt.code || !strings.Contains(stdout+stderr, tt.want) {
+			t.Errorf("explain %q < %q: exit %d, want %d with %q\n%s%s", tt.args, tt.stdin, code, tt.code, tt.want, stdout, stderr)
+		}
+	}
+
+	at := rec.Begin(attempt.DoorMQTT, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 17), Port: 51544}, nil)
+	at.SetClientID("sensor-1")
+	at.Fail(check.AuthzConnectClientID)
+	at.End()
+	_, stdout, _ := explain("", "--data-dir", dataDir, "AWS_ERROR_MQTT_UNEXPECTED_HANGUP", "-o", "json")
+	var d struct {
+		Candidates []struct{ Code, Attempt string }
+	}
+	if err := json.Unmarshal([]byte(stdout), &d); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Candidates) < 3 || d.Candidates[0].Code != check.AuthzConnectClientID.Code || d.Candidates[0].Attempt != at.ID() {
+		t.Errorf("with a server: %+v", d.Candidates)
+	}
+}
