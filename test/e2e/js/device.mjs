@@ -3,6 +3,9 @@
 // come back, and prints one JSON object a line about what it saw. Exit code 0: all came back.
 //
 //   node device.mjs '{"version":5,"host":"localhost","port":8883,"ca":F,"cert":F,"key":F,"clientId":C,"topic":T}'
+//
+// With "way" (direct or websocket) it uses a custom authorizer in place of a certificate: "authorizer", "userName",
+// "password", and for one that verifies signatures "tokenKeyName", "token" and "signature".
 import { mqtt, mqtt5, iot, io } from "aws-iot-device-sdk-v2";
 import { once } from "node:events";
 
@@ -11,9 +14,15 @@ const say = (event, more = {}) => console.log(JSON.stringify({ event, ...more })
 const giveUp = setTimeout(() => { say("timeout"); process.exit(3); }, want.timeoutMs ?? 20000);
 const payloads = ["with qos 0", "with qos 1"];
 
+function builder3() {
+  const make = iot.AwsIotMqttConnectionConfigBuilder;
+  if (!want.way) return make.new_mtls_builder_from_path(want.cert, want.key);
+  const builder = want.way === "websocket" ? make.new_builder_for_websocket() : make.new_default_builder();
+  return builder.with_custom_authorizer(want.userName, want.authorizer, want.signature ?? "", want.password, want.tokenKeyName, want.token);
+}
+
 async function v3() {
-  const config = iot.AwsIotMqttConnectionConfigBuilder
-    .new_mtls_builder_from_path(want.cert, want.key)
+  const config = builder3()
     .with_certificate_authority_from_path(undefined, want.ca)
     .with_clean_session(true)
     .with_client_id(want.clientId)
@@ -40,8 +49,18 @@ async function v3() {
   await connection.disconnect();
 }
 
+function builder5() {
+  const make = iot.AwsIotMqtt5ClientConfigBuilder;
+  if (!want.way) return make.newDirectMqttBuilderWithMtlsFromPath(want.host, want.cert, want.key);
+  const auth = {
+    authorizerName: want.authorizer, username: want.userName, password: Buffer.from(want.password),
+    tokenKeyName: want.tokenKeyName, tokenValue: want.token, tokenSignature: want.signature,
+  };
+  return want.way === "websocket" ? make.newWebsocketMqttBuilderWithCustomAuth(want.host, auth) : make.newDirectMqttBuilderWithCustomAuth(want.host, auth);
+}
+
 async function v5() {
-  const builder = iot.AwsIotMqtt5ClientConfigBuilder.newDirectMqttBuilderWithMtlsFromPath(want.host, want.cert, want.key);
+  const builder = builder5();
   builder.withPort(want.port);
   builder.withCertificateAuthorityFromPath(undefined, want.ca);
   builder.withConnectProperties({ clientId: want.clientId, keepAliveIntervalSeconds: 60 });
