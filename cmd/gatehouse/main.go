@@ -52,7 +52,7 @@ func withHint(err error, format string, args ...any) error {
 
 // commandLine is the whole command line: DESIGN, "The command line (a contract)".
 type commandLine struct {
-	Output string `help:"Output form: text for people, json for programs." short:"o" enum:"text,json" default:"text" env:"GATEHOUSE_OUTPUT"`
+	Output string `help:"Output form: text for people, json for programs; of logs query also table and csv." short:"o" enum:"text,json,table,csv" default:"text" env:"GATEHOUSE_OUTPUT"`
 
 	Up         upCmd         `cmd:"" help:"Start everything; the first start makes the data folder, the CA and the API credentials."`
 	Env        envCmd        `cmd:"" help:"Print shell exports so that plain 'aws iot ...' talks to this Gatehouse."`
@@ -63,6 +63,7 @@ type commandLine struct {
 	Authorizer authorizerCmd `cmd:"" help:"Sign tokens for custom authorizers, and test them."`
 	Domain     domainCmd     `cmd:"" help:"Server certificates of domain configurations."`
 	Explain    explainCmd    `cmd:"" help:"Explain what the gateway saw of a device, check by check, or what the device itself printed."`
+	Logs       logsCmd       `cmd:"" help:"Read device logs: live, or with a query of Logs Insights."`
 	Version    versionCmd    `cmd:"" help:"Print version, commit and Go version."`
 }
 
@@ -128,6 +129,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if err != nil {
 		fmt.Fprintln(stderr, "gatehouse:", err)
 		fmt.Fprintln(stderr, "hint:", helpOf(err))
+		return exitFailed
+	}
+	if (cli.Output == "table" || cli.Output == "csv") && !strings.HasPrefix(kctx.Command(), "logs query") {
+		fmt.Fprintf(stderr, "gatehouse: --output %s is only for gatehouse logs query\n", cli.Output)
 		return exitFailed
 	}
 	err = kctx.Run(&app{Ctx: ctx, Stdin: stdin, Stdout: stdout, Stderr: stderr, Output: cli.Output})
