@@ -131,6 +131,11 @@ func (r *Recorder) finding(rec Record, s Step) Finding {
 		f.Fix, f.Missing = check.AuthorizerPolicy.FixWith(v)
 		f.Advice = check.AuthorizerPolicy.AdviceWith(v)
 	}
+	// Nor is what a user may do, whose IAM policy is its own.
+	if _, user, ok := strings.Cut(rec.PrincipalARN, ":user/"); ok && c.Stage == check.StageAuthorization {
+		f.Fix, f.Missing = "gatehouse user policy '"+user+"' --policy policy.json", nil
+		f.Advice = "Allow it in the user's IAM policy: `gatehouse user list -o json` shows the document as it is."
+	}
 	return f
 }
 
