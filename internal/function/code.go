@@ -18,7 +18,6 @@ type code struct {
 	environment      map[string]string
 	dir              string // of the unpacked package
 	group            int    // number of the group that reads dir
-	region           string
 }
 
 func (c *code) logGroup() string { return "/aws/lambda/" + c.name }

@@ -92,10 +92,6 @@ func timeout(seconds int) func(*NewFunction) {
 	return func(in *NewFunction) { in.Timeout = &seconds }
 }
 
-func memory(mb int) func(*NewFunction) {
-	return func(in *NewFunction) { in.MemorySize = &mb }
-}
-
 func invoke(t testing.TB, s *Service, name, payload string) Result {
 	t.Helper()
 	res, err := s.Invoke(t.Context(), Request{FunctionARN: name, Payload: []byte(payload), Tail: true})
@@ -116,15 +112,6 @@ func newMemoryLog() *memoryLog { return &memoryLog{events: map[string][]string{}
 // NewStream implements [Log].
 func (l *memoryLog) NewStream(group, stream string) (LogStream, error) {
 	return memoryStream{l, group + " " + stream}, nil
-}
-
-func (l *memoryLog) all() (out []string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, events := range l.events {
-		out = append(out, events...)
-	}
-	return out
 }
 
 type memoryStream struct {

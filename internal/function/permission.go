@@ -1,7 +1,5 @@
 package function
 
-import "context"
-
 // A Permission answers whether a service may invoke a function, with the reason.
 type Permission struct {
 	Allowed bool
@@ -22,11 +20,4 @@ type NearStatement struct {
 	Element string // "Principal", "Action", "Resource", "AWS:SourceArn", "AWS:SourceAccount" or another condition key
 	Want    string // what the statement asks for
 	Have    string // what the request has
-}
-
-// Permissions answers questions about resource policies without invoking.
-type Permissions interface {
-	// MayInvoke says whether caller may invoke the function, which is named as
-	// in [Request]. found is false when there is no such function or qualifier.
-	MayInvoke(ctx context.Context, functionARN, qualifier string, caller Caller) (p Permission, found bool, err error)
 }

@@ -189,17 +189,6 @@ const (
 	sourceAccountKey = "AWS:SourceAccount"
 )
 
-// MayInvoke implements [Permissions].
-func (s *Service) MayInvoke(_ context.Context, functionARN, qualifier string, caller Caller) (Permission, bool, error) {
-	rec, _, ref, err := s.lookup(functionARN, qualifier)
-	if isKind(err, ResourceNotFound) || isKind(err, InvalidParameter) {
-		return Permission{}, false, nil
-	} else if err != nil {
-		return Permission{}, false, err
-	}
-	return s.permission(rec, ref, caller), true, nil
-}
-
 // permission evaluates the policy of what ref names. Statements of other
 // qualifiers don't count; they are told as near misses.
 func (s *Service) permission(rec *record, ref reference, caller Caller) Permission {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -106,8 +107,8 @@ func startProcess(r *runner, c *code, slot int) (_ *process, err error) {
 	var undo []func()
 	defer func() {
 		if err != nil {
-			for i := len(undo) - 1; i >= 0; i-- {
-				undo[i]()
+			for _, step := range slices.Backward(undo) {
+				step()
 			}
 		}
 	}()

@@ -54,7 +54,7 @@ func serveRuntimeAPI(p *process) (*runtimeAPI, error) {
 }
 
 func (a *runtimeAPI) close() {
-	a.server.Close() //nolint:errcheck // nothing is left to lose
+	a.server.Close()
 	<-a.done
 }
 

@@ -74,10 +74,7 @@ type Service struct {
 	events eventQueue
 }
 
-var (
-	_ Invoker     = (*Service)(nil)
-	_ Permissions = (*Service)(nil)
-)
+var _ Invoker = (*Service)(nil)
 
 // folders in the data folder.
 const (

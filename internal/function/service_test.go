@@ -163,7 +163,7 @@ func TestVersions(t *testing.T) {
 	if s, err = Open(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close() //nolint:errcheck // as above
+	defer s.Close()
 	for name, want := range map[string]string{"f": "2", "f:1": "1", "f:live": "1", "f:$LATEST": "2"} {
 		if res := invoke(t, s, name, `{}`); string(res.Payload) != want {
 			t.Errorf("%s: %s %s, want %s", name, res.Outcome, res.Payload, want)

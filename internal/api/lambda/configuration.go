@@ -15,13 +15,13 @@ func configuration(f *function.Function) *FunctionConfiguration {
 	out := &FunctionConfiguration{
 		FunctionName: &f.Name, FunctionArn: &f.ARN, Version: &f.Version.Version, Description: &f.Description,
 		Role: &f.Role, Handler: &f.Handler, CodeSize: &f.CodeSize, RevisionId: &f.RevisionID,
-		CodeSha256: ptr(codeSHA256(f.CodeSHA256)), LastModified: ptr(f.LastModified.Format(lastModified)),
-		Runtime: ptr(Runtime(f.Runtime)), Timeout: ptr(int32(f.Timeout)), MemorySize: ptr(int32(f.MemorySize)),
-		PackageType: ptr(PackageTypeZip), State: ptr(StateActive), LastUpdateStatus: ptr(LastUpdateStatusSuccessful),
-		TracingConfig:    &TracingConfigResponse{Mode: ptr(TracingMode(f.Tracing))},
+		CodeSha256: new(codeSHA256(f.CodeSHA256)), LastModified: new(f.LastModified.Format(lastModified)),
+		Runtime: new(Runtime(f.Runtime)), Timeout: new(int32(f.Timeout)), MemorySize: new(int32(f.MemorySize)),
+		PackageType: new(PackageTypeZip), State: new(StateActive), LastUpdateStatus: new(LastUpdateStatusSuccessful),
+		TracingConfig:    &TracingConfigResponse{Mode: new(TracingMode(f.Tracing))},
 		EphemeralStorage: &EphemeralStorage{Size: int32(f.EphemeralMB)},
-		SnapStart:        &SnapStartResponse{ApplyOn: ptr(SnapStartApplyOnNone), OptimizationStatus: ptr(SnapStartOptimizationStatusOff)},
-		LoggingConfig:    &LoggingConfig{LogFormat: ptr(LogFormatText), LogGroup: ptr("/aws/lambda/" + f.Name)},
+		SnapStart:        &SnapStartResponse{ApplyOn: new(SnapStartApplyOnNone), OptimizationStatus: new(SnapStartOptimizationStatusOff)},
+		LoggingConfig:    &LoggingConfig{LogFormat: new(LogFormatText), LogGroup: new("/aws/lambda/" + f.Name)},
 	}
 	for _, a := range f.Architectures {
 		out.Architectures = append(out.Architectures, Architecture(a))
@@ -31,8 +31,6 @@ func configuration(f *function.Function) *FunctionConfiguration {
 	}
 	return out
 }
-
-func ptr[T any](v T) *T { return &v }
 
 // codeSHA256 writes a hash as the API does.
 func codeSHA256(hexHash string) string {
@@ -99,13 +97,13 @@ func refusePackage(zip []byte, bucket, image *string) error {
 func settings(description, handler, role *string, runtime *Runtime, timeout, memory *int32, storage *EphemeralStorage, tracing *TracingConfig, env *Environment) function.Settings {
 	out := function.Settings{Description: description, Handler: handler, Role: role, Timeout: asInt(timeout), MemorySize: asInt(memory)}
 	if runtime != nil {
-		out.Runtime = ptr(string(*runtime))
+		out.Runtime = new(string(*runtime))
 	}
 	if storage != nil {
-		out.EphemeralMB = ptr(int(storage.Size))
+		out.EphemeralMB = new(int(storage.Size))
 	}
 	if tracing != nil && tracing.Mode != nil {
-		out.Tracing = ptr(string(*tracing.Mode))
+		out.Tracing = new(string(*tracing.Mode))
 	}
 	if env != nil {
 		out.SetEnvironment, out.Environment = true, env.Variables

@@ -42,9 +42,9 @@ func (h Handlers) GetFunction(_ context.Context, in *GetFunctionRequest) (*GetFu
 	if err != nil {
 		return nil, err
 	}
-	out := &GetFunctionResponse{Configuration: configuration(&f), Code: &FunctionCodeLocation{RepositoryType: ptr("Gatehouse")}, Tags: f.Tags}
+	out := &GetFunctionResponse{Configuration: configuration(&f), Code: &FunctionCodeLocation{RepositoryType: new("Gatehouse")}, Tags: f.Tags}
 	if f.Reserved != nil {
-		out.Concurrency = &Concurrency{ReservedConcurrentExecutions: ptr(int32(*f.Reserved))}
+		out.Concurrency = &Concurrency{ReservedConcurrentExecutions: new(int32(*f.Reserved))}
 	}
 	return out, nil
 }
@@ -106,7 +106,7 @@ func (h Handlers) DeleteFunction(ctx context.Context, in *DeleteFunctionRequest)
 	if err := h.Functions.Delete(ctx, in.FunctionName, orZero(in.Qualifier)); err != nil {
 		return nil, err
 	}
-	return &DeleteFunctionResponse{StatusCode: ptr(int32(http.StatusNoContent))}, nil
+	return &DeleteFunctionResponse{StatusCode: new(int32(http.StatusNoContent))}, nil
 }
 
 // PublishVersion makes a numbered version.
@@ -152,7 +152,7 @@ func (h Handlers) GetFunctionConcurrency(_ context.Context, in *GetFunctionConcu
 	}
 	out := &GetFunctionConcurrencyResponse{}
 	if f.Reserved != nil {
-		out.ReservedConcurrentExecutions = ptr(int32(*f.Reserved))
+		out.ReservedConcurrentExecutions = new(int32(*f.Reserved))
 	}
 	return out, nil
 }

@@ -47,7 +47,7 @@ func (h Handlers) Invoke(ctx context.Context, in *InvocationRequest) (*Invocatio
 		if err != nil {
 			return nil, err
 		}
-		return &InvocationResponse{StatusCode: ptr(int32(http.StatusNoContent)), ExecutedVersion: &f.Version.Version}, nil
+		return &InvocationResponse{StatusCode: new(int32(http.StatusNoContent)), ExecutedVersion: &f.Version.Version}, nil
 	case InvocationTypeEvent:
 		if _, err := h.Functions.Get(req.FunctionARN, req.Qualifier); err != nil {
 			return nil, err
@@ -59,7 +59,7 @@ func (h Handlers) Invoke(ctx context.Context, in *InvocationRequest) (*Invocatio
 		if e := failure(&res); e != nil {
 			return nil, e
 		}
-		return &InvocationResponse{StatusCode: ptr(int32(http.StatusAccepted))}, nil
+		return &InvocationResponse{StatusCode: new(int32(http.StatusAccepted))}, nil
 	default:
 	}
 	if _, err := h.Functions.Get(req.FunctionARN, req.Qualifier); err != nil { // with the API's own wording
@@ -73,10 +73,10 @@ func (h Handlers) Invoke(ctx context.Context, in *InvocationRequest) (*Invocatio
 		return nil, e
 	}
 	out := &InvocationResponse{
-		StatusCode: ptr(int32(http.StatusOK)), ExecutedVersion: &res.ExecutedVersion, Payload: res.Payload, FunctionError: orAbsent(res.FunctionError()),
+		StatusCode: new(int32(http.StatusOK)), ExecutedVersion: &res.ExecutedVersion, Payload: res.Payload, FunctionError: orAbsent(res.FunctionError()),
 	}
 	if req.Tail {
-		out.LogResult = ptr(base64.StdEncoding.EncodeToString(res.Log))
+		out.LogResult = new(base64.StdEncoding.EncodeToString(res.Log))
 	}
 	return out, nil
 }
