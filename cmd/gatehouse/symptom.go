@@ -77,7 +77,7 @@ func readTail(r io.Reader) (string, error) {
 func (c *explainCmd) explainSymptom(a *app, text string) error {
 	d := symptom.Explain(text)
 	if d.Known {
-		d.Narrow(c.recent(a.Ctx, d.Evidence.ClientID))
+		d = d.Narrow(c.recent(a.Ctx, d.Evidence.ClientID))
 	}
 	if a.Output == "json" {
 		enc := json.NewEncoder(a.Stdout)

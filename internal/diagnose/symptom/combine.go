@@ -39,6 +39,7 @@ var combinations = []combination{
 	{all: []*fact{withBridge, otherWorks}, gets: together("a bridge fails where another client works", check.StageSession, narrow, causes{check.SessionTakeoverLoop: 60, check.TopicReserved: 40, check.AuthzConnectClientID: 30})},
 	{all: []*fact{webClosed, notAuthorized}, gets: together("a browser's client is refused", check.StageAuthorization, narrow, causes{check.CognitoIoTPolicyMissing: 50})},
 	{all: []*fact{port443}, any: failedTLS, none: []*fact{withALPN, nameUnknown, serverUntrusted}, gets: together("it happens on port 443", check.StageProtocol, hint, causes{check.TLSALPNMissingOn443: 60})},
+	{all: []*fact{port443}, any: []*fact{lost, hangup}, none: []*fact{withALPN, withWeb, connackTimeout}, gets: together("it happens on port 443", check.StageProtocol, hint, causes{check.TLSALPNMissingOn443: 55})},
 	{all: []*fact{otherWorks}, any: failedTLS, gets: together("another client works with the same files", check.StageTLS, hint, causes{check.TLSSNIRequiredForCert: 52, check.TLSALPNMissingOn443: 14})},
 	{all: []*fact{slowLink}, any: []*fact{tlsTimeout, tcpTimeout, tlsFailed, connackTimeout, operationTimeout}, gets: together("it happens over a slow link", check.StageTCP, hint, causes{check.NetSlowHandshake: 50, check.ClientTimeoutShort: 24})},
 	{all: []*fact{viaProxy}, any: []*fact{dnsUnknown, dnsUnavailable, tcpTimeout, connectFailed, tlsTimeout, tlsFailed}, gets: together("a proxy or firewall is on the way", check.StageTCP, hint, causes{check.NetProxyRequired: 72})},
@@ -85,7 +86,7 @@ func combine(facts []found) (list []found) {
 }
 
 var (
-	urlAsHost    = regexp.MustCompile(`(?i)\bhttps?://[a-z0-9.-]+\.amazonaws\.com[a-z.]*/things/|(?:host|endpoint|server)\W{1,6}(?:https?|mqtts?|wss?)://`)
+	urlAsHost    = regexp.MustCompile(`(?i)\bhttps?://[a-z0-9.-]+\.amazonaws\.com[a-z.]*/things/|(?:host|endpoint|server|enotfound|lookup|resolve|getaddrinfo)\W{1,6}(?:https?|mqtts?|wss?)://`)
 	noHost       = regexp.MustCompile(`(?i)connecting to (?:/|:)\d{2,5}|connect(?:ing)? to (?:host )?(?:""|'')|getaddrinfo(?: \w+)? *(?:""|'')`)
 	misshapen    = regexp.MustCompile(`(?i)\.iot\.ats\.amazonaws\.com|-ats\.ats\.|\biot-ats\.|[a-z0-9]-ats\.[a-z]{2}(?:-[a-z]+)+-\d\.amazonaws\.com|(?:[^.a-z0-9-]|^)iot\.[a-z0-9-]+\.amazonaws\.com\W+(?:8883|.*mqtt)`)
 	signedHost   = regexp.MustCompile(`(?i)\bhost:\s*\S*(?:amazonaws\.com|…\.amazonaws\.com)\S{0,3}:443\b`)

@@ -72,12 +72,12 @@ func TestNarrow(t *testing.T) {
 	var other, ours attempt.Summary
 	other.ID, other.Code = "a", check.TLSCipherNoneShared.Code
 	ours.ID, ours.Code = "b", last
-	d.Narrow([]attempt.Summary{other, ours})
+	d = d.Narrow([]attempt.Summary{other, ours})
 	if c := d.Candidates[0]; c.Code != last || c.Attempt != "b" || c.Score != 99 {
 		t.Errorf("first: %+v", c)
 	}
 	other.ClientID = "sensor-1" // the same device: its failure counts, whatever the text says
-	d.Narrow([]attempt.Summary{other})
+	d = d.Narrow([]attempt.Summary{other})
 	if c := d.Candidates[0]; c.Code != other.Code || c.Attempt != "a" {
 		t.Errorf("first: %+v", c)
 	}

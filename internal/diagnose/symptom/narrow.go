@@ -7,10 +7,10 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 )
 
-// Narrow puts in front what a gateway recorded: the check on which one of its
+// Narrow returns d with what a gateway recorded in front: the check on which one of its
 // recent attempts, the latest first, failed. An attempt counts if its check is
 // one of the candidates, or if it is of the client ID that the text names.
-func (d *Diagnosis) Narrow(recent []attempt.Summary) {
+func (d Diagnosis) Narrow(recent []attempt.Summary) Diagnosis {
 	for _, a := range recent {
 		c, ok := check.Lookup(a.Code)
 		if !ok || !d.Known {
@@ -24,12 +24,13 @@ func (d *Diagnosis) Narrow(recent []attempt.Summary) {
 		front := Candidate{Code: c.Code, Stage: c.Stage.String(), Title: c.Title, Score: 99, Advice: d.Evidence.advice(c), Fix: fix, Missing: missing, Source: c.Source}
 		if i >= 0 {
 			front = d.Candidates[i]
-			d.Candidates = slices.Delete(d.Candidates, i, i+1)
+			d.Candidates = slices.Delete(slices.Clone(d.Candidates), i, i+1)
 			front.Score = 99
 		}
 		front.Attempt = a.ID
 		front.Why = append([]string{"the gateway recorded an attempt that failed on it"}, front.Why...)
 		d.Candidates = slices.Insert(d.Candidates, 0, front)
-		return
+		break
 	}
+	return d
 }

@@ -65,7 +65,6 @@ type found struct {
 	*fact
 	at     int // offset in the words of the text
 	quote  string
-	order  int // of discovery
 	client client
 }
 
