@@ -67,7 +67,7 @@ func TestRecall(t *testing.T) {
 	}{
 		{"testdata/problems.txt", 125, 125}, // PROBLEMS section 2, every "as the user sees it"
 		{"testdata/matrix.txt", 229, 229},   // PROBLEMS 1.1 and 1.3, every cell and number
-		{"testdata/heldout2.txt", 50, 50},  // more of them
+		{"testdata/heldout2.txt", 50, 50},   // more of them
 		{"testdata/heldout.txt", 200, 211},  // other texts of the same clients
 	} {
 		list := rows(t, set.path)
