@@ -203,7 +203,7 @@ func TestFull(t *testing.T) {
 
 func TestMaxBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDisk()
+		d := &disk{fs: vfs.NewMem()}
 		d.o.MaxBytes = 32 << 20
 		l := d.open(t)
 		q := session(t, l, "c")
