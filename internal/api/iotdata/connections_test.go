@@ -57,8 +57,6 @@ func (b *broker) RetainedMessages(after string, most int) ([]messagelog.Retained
 	return page, b.err
 }
 
-func to[T any](v T) *T { return &v }
-
 // code is the exception that a client sees of err.
 func code(err error) string {
 	if e, ok := errors.AsType[*api.Error](err); ok {
@@ -117,28 +115,28 @@ func TestGetConnection(t *testing.T) {
 	}}
 	h := Handlers{Connections: b}
 	want := &GetConnectionResponse{
-		ClientId: to("pump"), Connected: to(true), ThingName: to("thing"), CleanSession: to(false), SessionExpiry: to(int64(3600)), KeepAliveDuration: to(int32(60)), ConnectedSince: to(int64(5)),
+		ClientId: new("pump"), Connected: new(true), ThingName: new("thing"), CleanSession: new(false), SessionExpiry: new(int64(3600)), KeepAliveDuration: new(int32(60)), ConnectedSince: new(int64(5)),
 	}
 	got, err := h.GetConnection(t.Context(), &GetConnectionRequest{ClientId: "pump"})
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("without sockets: %v (-want +got):\n%s", err, diff)
 	}
-	want.SourceIp, want.SourcePort, want.TargetIp, want.TargetPort = to("192.0.2.1"), to(int32(5000)), to("2001:db8::1"), to(int32(8883))
-	got, err = h.GetConnection(t.Context(), &GetConnectionRequest{ClientId: "pump", IncludeSocketInformation: to(true)})
+	want.SourceIp, want.SourcePort, want.TargetIp, want.TargetPort = new("192.0.2.1"), new(int32(5000)), new("2001:db8::1"), new(int32(8883))
+	got, err = h.GetConnection(t.Context(), &GetConnectionRequest{ClientId: "pump", IncludeSocketInformation: new(true)})
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("with sockets: %v (-want +got):\n%s", err, diff)
 	}
 	b.connection = mqttconn.Connection{ClientID: "pump", CleanSession: true, DisconnectedSince: time.UnixMilli(9), DisconnectReason: "CONNECTION_LOST"}
-	got, err = h.GetConnection(t.Context(), &GetConnectionRequest{ClientId: "pump", IncludeSocketInformation: to(true)})
+	got, err = h.GetConnection(t.Context(), &GetConnectionRequest{ClientId: "pump", IncludeSocketInformation: new(true)})
 	if diff := cmp.Diff(&GetConnectionResponse{
-		ClientId: to("pump"), Connected: to(false), CleanSession: to(true), SessionExpiry: to(int64(0)), DisconnectedSince: to(int64(9)), DisconnectReason: to("CONNECTION_LOST"),
+		ClientId: new("pump"), Connected: new(false), CleanSession: new(true), SessionExpiry: new(int64(0)), DisconnectedSince: new(int64(9)), DisconnectReason: new("CONNECTION_LOST"),
 	}, got); err != nil || diff != "" {
 		t.Errorf("gone: %v (-want +got):\n%s", err, diff)
 	}
 	if _, err := h.GetConnection(t.Context(), &GetConnectionRequest{ClientId: "valve"}); code(err) != "ResourceNotFoundException" {
 		t.Errorf("never here: %v", err)
 	}
-	if _, err := h.DeleteConnection(t.Context(), &DeleteConnectionRequest{ClientId: "pump", CleanSession: to(true), PreventWillMessage: to(true)}); err != nil || !b.noWill || !b.endSession {
+	if _, err := h.DeleteConnection(t.Context(), &DeleteConnectionRequest{ClientId: "pump", CleanSession: new(true), PreventWillMessage: new(true)}); err != nil || !b.noWill || !b.endSession {
 		t.Errorf("DeleteConnection: %v, %+v", err, b)
 	}
 }
@@ -153,7 +151,7 @@ func TestPages(t *testing.T) {
 	h := Handlers{Connections: b, Retained: b}
 	var filters, topics []string
 	for token, n := (*string)(nil), 0; n == 0 || token != nil; n++ {
-		out, err := h.ListSubscriptions(t.Context(), &ListSubscriptionsRequest{ClientId: "pump", MaxResults: to(int32(2)), NextToken: token})
+		out, err := h.ListSubscriptions(t.Context(), &ListSubscriptionsRequest{ClientId: "pump", MaxResults: new(int32(2)), NextToken: token})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -163,7 +161,7 @@ func TestPages(t *testing.T) {
 		filters, token = append(filters, "|"), out.NextToken
 	}
 	for token, n := (*string)(nil), 0; n == 0 || token != nil; n++ {
-		out, err := h.ListRetainedMessages(t.Context(), &ListRetainedMessagesRequest{MaxResults: to(int32(2)), NextToken: token})
+		out, err := h.ListRetainedMessages(t.Context(), &ListRetainedMessagesRequest{MaxResults: new(int32(2)), NextToken: token})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,15 +174,15 @@ func TestPages(t *testing.T) {
 	if diff := cmp.Diff(want, filters) + cmp.Diff(want, topics); diff != "" {
 		t.Errorf("pages (-want +got):\n%s", diff)
 	}
-	if _, err := h.ListSubscriptions(t.Context(), &ListSubscriptionsRequest{ClientId: "pump", MaxResults: to(int32(0))}); code(err) != "InvalidRequestException" {
+	if _, err := h.ListSubscriptions(t.Context(), &ListSubscriptionsRequest{ClientId: "pump", MaxResults: new(int32(0))}); code(err) != "InvalidRequestException" {
 		t.Errorf("maxResults 0: %v", err)
 	}
-	if _, err := h.ListSubscriptions(t.Context(), &ListSubscriptionsRequest{ClientId: "pump", NextToken: to("x")}); code(err) != "InvalidRequestException" {
+	if _, err := h.ListSubscriptions(t.Context(), &ListSubscriptionsRequest{ClientId: "pump", NextToken: new("x")}); code(err) != "InvalidRequestException" {
 		t.Errorf("a token of nobody: %v", err)
 	}
 	one, err := h.GetRetainedMessage(t.Context(), &GetRetainedMessageRequest{Topic: "a/b"})
 	if diff := cmp.Diff(&GetRetainedMessageResponse{
-		Topic: to("a/b"), Payload: []byte("on"), Qos: to(int32(1)), LastModifiedTime: to(int64(7)), UserProperties: []byte(`[{"a":"1"}]`),
+		Topic: new("a/b"), Payload: []byte("on"), Qos: new(int32(1)), LastModifiedTime: new(int64(7)), UserProperties: []byte(`[{"a":"1"}]`),
 	}, one); err != nil || diff != "" {
 		t.Errorf("GetRetainedMessage: %v (-want +got):\n%s", err, diff)
 	}
@@ -206,21 +204,21 @@ func TestSendDirectMessage(t *testing.T) {
 		code string
 	}{
 		"plain":                  {in: SendDirectMessageRequest{}, want: &mqtt.Properties{}, wait: 5 * time.Second},
-		"longest":                {in: SendDirectMessageRequest{Confirmation: to(true), Timeout: to(int32(15))}, want: &mqtt.Properties{}, wait: 15 * time.Second},
-		"shortest":               {in: SendDirectMessageRequest{Confirmation: to(true), Timeout: to(int32(1))}, want: &mqtt.Properties{}, wait: time.Second},
-		"too long":               {in: SendDirectMessageRequest{Confirmation: to(true), Timeout: to(int32(16))}, code: "InvalidRequestException"},
-		"too short":              {in: SendDirectMessageRequest{Confirmation: to(true), Timeout: to(int32(0))}, code: "InvalidRequestException"},
-		"ignored":                {in: SendDirectMessageRequest{Timeout: to(int32(99))}, want: &mqtt.Properties{}, wait: 5 * time.Second},
-		"content type":           {in: SendDirectMessageRequest{ContentType: to("text/plain")}, want: props(func(p *mqtt.Properties) { p.SetContentType([]byte("text/plain")) }), wait: 5 * time.Second},
-		"content type with NUL":  {in: SendDirectMessageRequest{ContentType: to("a\x00")}, code: "InvalidRequestException"},
-		"response topic":         {in: SendDirectMessageRequest{ResponseTopic: to("a")}, want: props(func(p *mqtt.Properties) { p.SetResponseTopic([]byte("a")) }), wait: 5 * time.Second},
-		"format":                 {in: SendDirectMessageRequest{PayloadFormatIndicator: to(PayloadFormatIndicatorUtf8Data)}, want: props(func(p *mqtt.Properties) { p.SetPayloadFormat(1) }), wait: 5 * time.Second},
-		"correlation":            {in: SendDirectMessageRequest{CorrelationData: to("Nw==")}, want: props(func(p *mqtt.Properties) { p.SetCorrelationData([]byte("7")) }), wait: 5 * time.Second},
-		"correlation, no base64": {in: SendDirectMessageRequest{CorrelationData: to("?")}, code: "InvalidRequestException"},
-		"user properties":        {in: SendDirectMessageRequest{UserProperties: to(`[{"a":"1"},{"a":"2"}]`)}, want: props(func(p *mqtt.Properties) { p.AddUser("a", "1"); p.AddUser("a", "2") }), wait: 5 * time.Second},
-		"user properties twice":  {in: SendDirectMessageRequest{UserProperties: to(`"[{\"a\":\"1\"}]"`)}, want: props(func(p *mqtt.Properties) { p.AddUser("a", "1") }), wait: 5 * time.Second},
-		"user properties, pair":  {in: SendDirectMessageRequest{UserProperties: to(`[{"a":"1","b":"2"}]`)}, code: "InvalidRequestException"},
-		"user properties, text":  {in: SendDirectMessageRequest{UserProperties: to(`a`)}, code: "InvalidRequestException"},
+		"longest":                {in: SendDirectMessageRequest{Confirmation: new(true), Timeout: new(int32(15))}, want: &mqtt.Properties{}, wait: 15 * time.Second},
+		"shortest":               {in: SendDirectMessageRequest{Confirmation: new(true), Timeout: new(int32(1))}, want: &mqtt.Properties{}, wait: time.Second},
+		"too long":               {in: SendDirectMessageRequest{Confirmation: new(true), Timeout: new(int32(16))}, code: "InvalidRequestException"},
+		"too short":              {in: SendDirectMessageRequest{Confirmation: new(true), Timeout: new(int32(0))}, code: "InvalidRequestException"},
+		"ignored":                {in: SendDirectMessageRequest{Timeout: new(int32(99))}, want: &mqtt.Properties{}, wait: 5 * time.Second},
+		"content type":           {in: SendDirectMessageRequest{ContentType: new("text/plain")}, want: props(func(p *mqtt.Properties) { p.SetContentType([]byte("text/plain")) }), wait: 5 * time.Second},
+		"content type with NUL":  {in: SendDirectMessageRequest{ContentType: new("a\x00")}, code: "InvalidRequestException"},
+		"response topic":         {in: SendDirectMessageRequest{ResponseTopic: new("a")}, want: props(func(p *mqtt.Properties) { p.SetResponseTopic([]byte("a")) }), wait: 5 * time.Second},
+		"format":                 {in: SendDirectMessageRequest{PayloadFormatIndicator: new(PayloadFormatIndicatorUtf8Data)}, want: props(func(p *mqtt.Properties) { p.SetPayloadFormat(1) }), wait: 5 * time.Second},
+		"correlation":            {in: SendDirectMessageRequest{CorrelationData: new("Nw==")}, want: props(func(p *mqtt.Properties) { p.SetCorrelationData([]byte("7")) }), wait: 5 * time.Second},
+		"correlation, no base64": {in: SendDirectMessageRequest{CorrelationData: new("?")}, code: "InvalidRequestException"},
+		"user properties":        {in: SendDirectMessageRequest{UserProperties: new(`[{"a":"1"},{"a":"2"}]`)}, want: props(func(p *mqtt.Properties) { p.AddUser("a", "1"); p.AddUser("a", "2") }), wait: 5 * time.Second},
+		"user properties twice":  {in: SendDirectMessageRequest{UserProperties: new(`"[{\"a\":\"1\"}]"`)}, want: props(func(p *mqtt.Properties) { p.AddUser("a", "1") }), wait: 5 * time.Second},
+		"user properties, pair":  {in: SendDirectMessageRequest{UserProperties: new(`[{"a":"1","b":"2"}]`)}, code: "InvalidRequestException"},
+		"user properties, text":  {in: SendDirectMessageRequest{UserProperties: new(`a`)}, code: "InvalidRequestException"},
 	} {
 		*b = broker{}
 		tt.in.ClientId, tt.in.Topic, tt.in.Payload = "pump", "t", []byte("go")
