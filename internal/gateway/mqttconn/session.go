@@ -43,7 +43,3 @@ func (k *conn) noteSession(r *broker.Connected) {
 		k.at.Warn(check.LimitQueuedRate, attempt.F("client_id", k.clientID), attempt.F("dropped", strconv.FormatInt(n, 10)), attempt.F("required", strconv.Itoa(k.server.cfg.Limits.QueuedAccount.Burst)+" a second"))
 	}
 }
-
-// EndSession ends the stored session of a client ID, at once or with its connection, and tells
-// whether there is one: DeleteConnection with cleanSession. Source: mqtt sheet 18.
-func (s *Server) EndSession(clientID string) bool { return s.cfg.Broker.EndSession(clientID) }

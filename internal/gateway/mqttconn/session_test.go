@@ -383,3 +383,26 @@ func TestReceiveDecidedAtDelivery(t *testing.T) {
 		}
 	})
 }
+
+// TestSharedQueueFull: the first member that is back learns that messages were dropped.
+func TestSharedQueueFull(t *testing.T) {
+	b := broker.New(broker.Config{Log: &logtest.Log{}, QueueMessages: 3})
+	inWorld(t, Config{Limits: OpenLimits, Broker: b}, func(w *world) {
+		w.dial(mqtt.V311).connect("a", stay).send(subscribeTo(1, "$share/g/t")).hangUp()
+		p := w.dial(mqtt.V311).connect("p")
+		for i := range 5 {
+			p.send(publishOf("t", fmt.Sprint(i), 1))
+		}
+		d := w.dial(mqtt.V311).connect("a", stay)
+		if diff := cmp.Diff([]string{"t 0 1", "t 1 1", "t 2 1"}, d.messages()); diff != "" {
+			t.Error(diff)
+		}
+		if got := d.codes(); got != "warned delivery.shared_queue_full" {
+			t.Errorf("recorded %q", got)
+		}
+		if got := d.evidence("session.resumed", "queued"); got != "0" {
+			t.Errorf("session.resumed says %q messages, the queue is that of the group", got)
+		}
+		b.Close()
+	})
+}
