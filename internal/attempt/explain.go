@@ -120,7 +120,7 @@ func (r *Recorder) finding(rec Record, s Step) Finding {
 	}
 	f.Fix, f.Missing = c.FixWith(v)
 	// Another statement does not help where a Deny matched or a variable has no value.
-	if detector, ok := check.Lookup(s.Evidence.Get("detector")); ok && slices.Contains(ownRepair, detector) && detector != c {
+	if detector, ok := check.Lookup(s.Evidence.Get("detector")); ok && slices.Contains(ownRepair, detector) && detector != c && c != check.AuthorizerPolicy {
 		f.Fix, f.Missing = detector.FixWith(v)
 		f.Cause += " " + detector.CauseWith(v)
 		f.Advice = detector.AdviceWith(v)

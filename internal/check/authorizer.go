@@ -190,7 +190,7 @@ var (
 		Cause:  "All places of the function {function} were taken: {reason}. It was not invoked.",
 		Device: closedAfterConnect,
 		Advice: "Give the function more concurrency, make it faster, or let devices connect again after a random delay.",
-		Fix:    "aws lambda put-function-concurrency --function-name {function} --reserved-concurrent-executions 100",
+		Fix:    "aws lambda put-function-concurrency --function-name {function} --reserved-concurrent-executions 10",
 		Source: "custom-auth sheet 15, 17, 18 CA_THROTTLED", Example: with(exampleAuthorizer, "reason", "10 of 10 concurrent executions of the function are in use"),
 	})
 

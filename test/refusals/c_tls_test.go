@@ -123,7 +123,7 @@ var tlsRows = []refusal{
 	{
 		id: "C/alpn-mqtt", does: "connects to port 443 with ALPN mqtt, which asks for a custom authorizer",
 		act:  over(func(d *device, o *rawmqtt.Options) { o.Addr, o.ALPN = at(d.gw.Ports.ALPN), []string{"mqtt"} }),
-		sees: silent, code: "authorizer.not_built", proof: map[string]string{"alpn": "mqtt"},
+		sees: denied, code: "authorizer.not_selected", proof: map[string]string{"sent": "no parameters"},
 	},
 	{
 		id: "C/https-port", does: "sends MQTT to port 8443",

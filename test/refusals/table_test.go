@@ -88,7 +88,7 @@ type variant struct {
 func (v variant) String() string { return tls.VersionName(v.tls) + ", " + v.mqtt.String() }
 
 // table is all rows, in the order of their files.
-var table = slices.Concat(tlsRows, certificateRows, connectRows, takeoverRows, publishRows, limitRows)
+var table = slices.Concat(tlsRows, certificateRows, connectRows, takeoverRows, publishRows, limitRows, authorizerRows)
 
 // places bounds how many devices are at work at once: the gateway looks for
 // further faults of so many refusals at a time, and leaves them out of others.
