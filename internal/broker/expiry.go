@@ -78,12 +78,13 @@ func (e *expiries) stop() {
 // dueList implements [heap.Interface].
 type dueList []*Session
 
-func (l dueList) Len() int           { return len(l) }
-func (l dueList) Less(i, j int) bool { return l[i].due.Before(l[j].due) }
+func (l *dueList) Len() int           { return len(*l) }
+func (l *dueList) Less(i, j int) bool { return (*l)[i].due.Before((*l)[j].due) }
 
-func (l dueList) Swap(i, j int) {
-	l[i], l[j] = l[j], l[i]
-	l[i].slot, l[j].slot = i+1, j+1
+func (l *dueList) Swap(i, j int) {
+	list := *l
+	list[i], list[j] = list[j], list[i]
+	list[i].slot, list[j].slot = i+1, j+1
 }
 
 func (l *dueList) Push(x any) {

@@ -82,7 +82,10 @@ func (r *Route) refresh(b *Broker) {
 	m := matches{subs: r.receivers[:0]}
 	b.index.match(r.topic, &m)
 	r.receivers, r.groups = merge(m.subs), m.groups
-	r.stored = slices.ContainsFunc(r.receivers, receiver.storedFor)
+	r.stored = false
+	for i := range r.receivers {
+		r.stored = r.stored || r.receivers[i].storedFor()
+	}
 	for i := range r.groups {
 		r.stored = r.stored || r.groups[i].queue != nil
 	}
@@ -90,7 +93,7 @@ func (r *Route) refresh(b *Broker) {
 }
 
 // storedFor tells whether QoS 1 messages are stored for the receiver.
-func (rc receiver) storedFor() bool { return rc.session != nil && rc.options.QoS > 0 }
+func (rc *receiver) storedFor() bool { return rc.session != nil && rc.options.QoS > 0 }
 
 // merge makes one receiver of each client's overlapping subscriptions: one copy at the highest
 // granted QoS (mqtt sheet 6.1), kept from the publisher only if every match says No Local.

@@ -3,6 +3,7 @@ package broker
 import (
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -99,12 +100,9 @@ func (q *sharedQueue) takes() bool {
 
 // pump remembers to hand out what waits in q at Flush.
 func (bt *Batch) pump(q *sharedQueue) {
-	for _, known := range bt.shared {
-		if known == q {
-			return
-		}
+	if !slices.Contains(bt.shared, q) {
+		bt.shared = append(bt.shared, q)
 	}
-	bt.shared = append(bt.shared, q)
 }
 
 // run hands out what waits as far as the members take it.
