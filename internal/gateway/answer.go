@@ -31,7 +31,6 @@ type httpAnswer struct {
 
 var (
 	answerForbidden  = httpAnswer{http.StatusForbidden, "ForbiddenException", "Forbidden"}
-	answerNotFound   = httpAnswer{http.StatusNotFound, "ResourceNotFoundException", "Not Found"}
 	answerTooLarge   = httpAnswer{http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException", "Request entity too large"}
 	answerBadRequest = httpAnswer{http.StatusBadRequest, "InvalidRequestException", "Bad Request"}
 )

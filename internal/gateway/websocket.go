@@ -68,7 +68,7 @@ func (c *session) carryWebSocket(r *http.Request, who caller, answer, early []by
 	stop := context.AfterFunc(c.sig.cut, func() { c.wire.Close() })
 	defer stop()
 	defer c.end()
-	c.tls.SetWriteDeadline(time.Now().Add(goodbye))
+	c.tls.SetDeadline(time.Now().Add(goodbye))
 	if _, err := c.tls.Write(answer); err != nil {
 		c.closedBeforeData(err)
 		return

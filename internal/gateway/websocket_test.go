@@ -112,7 +112,7 @@ func TestWebSocket(t *testing.T) {
 			if err != nil {
 				t.Fatalf("dial: %v", err)
 			}
-			defer ws.CloseNow()
+			defer func() { _ = ws.CloseNow() }()
 			if got := resp.Header.Get("Sec-WebSocket-Protocol"); got != tt.chosen {
 				t.Errorf("subprotocol %q, want %q", got, tt.chosen)
 			}
@@ -237,7 +237,7 @@ func TestWebSocketStranger(t *testing.T) {
 	if err != nil {
 		t.Fatalf("dial: %v", err)
 	}
-	defer ws.CloseNow()
+	defer func() { _ = ws.CloseNow() }()
 	if err := ws.Write(t.Context(), websocket.MessageBinary, connect); err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +246,7 @@ func TestWebSocketStranger(t *testing.T) {
 	} else if _, isClose := errors.AsType[websocket.CloseError](err); !isClose {
 		t.Errorf("the end is %v, want a Close frame", err)
 	}
-	ws.CloseNow()
+	_ = ws.CloseNow()
 	if rec := r.record(); rec.Code == "" || evidenceOf(rec, check.WebSocketUpgraded) == nil {
 		t.Errorf("record failed by %q", rec.Code)
 	}

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
@@ -15,7 +17,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/coder/websocket"
 
+	"github.com/gatehouse-iot/gatehouse/internal/check"
 	"github.com/gatehouse-iot/gatehouse/test/gatehouseproc"
 )
 
@@ -151,5 +155,92 @@ func TestUsers(t *testing.T) {
 	gatehouse("remove", "ci")
 	if out, err := call("iot", "list-things"); err == nil || !strings.Contains(out, "UnrecognizedClientException") {
 		t.Errorf("after the user was removed: %v\n%s", err, out)
+	}
+}
+
+// TestWebSocketEnds: how a WebSocket ends decides about the will, and the record says why.
+func TestWebSocketEnds(t *testing.T) {
+	gw := gatehouseproc.Start(t)
+	pem, err := os.ReadFile(gw.CAFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "localhost"}}
+	defer transport.CloseIdleConnections()
+	connect := func(key aws.Credentials, clientID string) *websocket.Conn {
+		t.Helper()
+		req, err := http.NewRequest(http.MethodGet, "https://localhost:"+strconv.Itoa(gw.Ports.ALPN)+"/mqtt?X-Amz-Expires=60", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		empty := sha256.Sum256(nil)
+		url, _, err := v4.NewSigner().PresignHTTP(t.Context(), key, req, hex.EncodeToString(empty[:]), "iotdevicegateway", gw.Region, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ws, _, err := websocket.Dial(t.Context(), strings.Replace(url, "https:", "wss:", 1), &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}, Subprotocols: []string{"mqtt"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = ws.CloseNow() })
+		packet := []byte{0x10, 0, 0, 4, 'M', 'Q', 'T', 'T', 4, 0x06, 0x04, 0xB0} // clean session, a will of QoS 0, 20 minutes
+		for _, text := range []string{clientID, "will/" + clientID, "gone"} {
+			packet = append(append(packet, 0, byte(len(text))), text...)
+		}
+		packet[1] = byte(len(packet) - 2)
+		if err := ws.Write(t.Context(), websocket.MessageBinary, packet); err != nil {
+			t.Fatal(err)
+		}
+		if _, answer, err := ws.Read(t.Context()); err != nil || string(answer) != "\x20\x02\x00\x00" {
+			t.Fatalf("CONNACK %x, %v", answer, err)
+		}
+		return ws
+	}
+	root := aws.Credentials{AccessKeyID: gw.AccessKeyID, SecretAccessKey: gw.SecretAccessKey}
+	watcher := connect(root, "watcher")
+	if err := watcher.Write(t.Context(), websocket.MessageBinary, []byte("\x82\x0b\x00\x01\x00\x06will/#\x00")); err != nil {
+		t.Fatal(err)
+	}
+	if _, answer, err := watcher.Read(t.Context()); err != nil || string(answer) != "\x90\x03\x00\x01\x00" {
+		t.Fatalf("SUBACK %x, %v", answer, err)
+	}
+	for _, tt := range []struct {
+		clientID string
+		end      func(*websocket.Conn)
+		will     bool
+		code     string
+	}{
+		{"closes", func(ws *websocket.Conn) { _ = ws.Close(websocket.StatusNormalClosure, "") }, false, check.SessionClosed.Code},
+		{"sends-text", func(ws *websocket.Conn) { ws.Write(t.Context(), websocket.MessageText, []byte("hello")) }, true, check.WebSocketFrame.Code},
+		{"vanishes", func(ws *websocket.Conn) { _ = ws.CloseNow() }, true, check.SessionLost.Code},
+		{"removed", func(*websocket.Conn) {
+			if out, err := exec.Command(gw.Bin, "user", "remove", "removed", "--data-dir", gw.DataDir).CombinedOutput(); err != nil {
+				t.Errorf("gatehouse user remove: %v\n%s", err, out)
+			}
+		}, true, check.UserRemoved.Code},
+	} {
+		key := addUser(t, gw, tt.clientID, "AWSIoTDataAccess")
+		ws := connect(key, tt.clientID)
+		tt.end(ws)
+		ws.CloseRead(t.Context())
+		deadline := time.Now().Add(30 * time.Second)
+		for {
+			out, _ := exec.Command(gw.Bin, "explain", "--client-id", tt.clientID, "--data-dir", gw.DataDir, "-o", "json").Output()
+			if strings.Contains(string(out), tt.code) {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: %s is not recorded:\n%s", tt.clientID, tt.code, out)
+			}
+			time.Sleep(100 * time.Millisecond) // polls another process
+		}
+		if !tt.will {
+			continue // the next will is of the next client: see below
+		}
+		if _, message, err := watcher.Read(t.Context()); err != nil || !strings.Contains(string(message), "will/"+tt.clientID) {
+			t.Errorf("%s: the next will is %q, %v", tt.clientID, message, err)
+		}
 	}
 }

@@ -169,9 +169,10 @@ func TestWrite(t *testing.T) {
 			t.Fatalf("frame begins with %x, want %x", got[:min(len(got), 10)], header)
 		}
 		n := int(header[1])
-		if n == 126 {
+		switch n {
+		case 126:
 			n = int(binary.BigEndian.Uint16(header[2:]))
-		} else if n == 127 {
+		case 127:
 			n = int(binary.BigEndian.Uint64(header[2:]))
 		}
 		got = got[len(header)+n:]
