@@ -17,11 +17,17 @@ func TestHandlers(t *testing.T) {
 		outcome          Outcome // default Succeeded
 		log              string  // in the tail
 	}{
-		"node async": {"nodejs20.x", "index.handler", map[string]string{"index.js": `exports.handler = async (e, c) => { console.log("hello\nyou"); return {got: e.a, left: c.getRemainingTimeInMillis() > 0, arn: c.invokedFunctionArn, memory: c.memoryLimitInMB} }`},
-			`{"got":1,"left":true,"arn":"arn:aws:lambda:us-east-1:123456789012:function:node-async","memory":"128"}`, "", "\tINFO\thello\ryou"},
+		"node async": {
+			"nodejs20.x", "index.handler",
+			map[string]string{"index.js": `exports.handler = async (e, c) => { console.log("hello\nyou"); return {got: e.a, left: c.getRemainingTimeInMillis() > 0, arn: c.invokedFunctionArn, memory: c.memoryLimitInMB} }`},
+			`{"got":1,"left":true,"arn":"arn:aws:lambda:us-east-1:123456789012:function:node-async","memory":"128"}`, "", "\tINFO\thello\ryou",
+		},
 		"node callback": {"nodejs20.x", "index.handler", map[string]string{"index.js": `exports.handler = (e, c, done) => { done(null, "first"); done(null, "second") }`}, `"first"`, "", ""},
-		"node callback error": {"nodejs20.x", "index.handler", map[string]string{"index.js": `exports.handler = (e, c, done) => { done("nope") }`},
-			`{"errorType":"string","errorMessage":"nope","trace":[]}`, HandlerFailed, ""},
+		"node callback error": {
+			"nodejs20.x", "index.handler",
+			map[string]string{"index.js": `exports.handler = (e, c, done) => { done("nope") }`},
+			`{"errorType":"string","errorMessage":"nope","trace":[]}`, HandlerFailed, "",
+		},
 		"node open handle":  {"nodejs20.x", "index.handler", map[string]string{"index.js": `exports.handler = (e, c, done) => { setInterval(() => {}, 1000); done(null, 1) }`}, `1`, "", ""},
 		"node no wait":      {"nodejs20.x", "index.handler", map[string]string{"index.js": `exports.handler = (e, c, done) => { c.callbackWaitsForEmptyEventLoop = false; done(null, 1) }`}, `1`, "", ""},
 		"node sync":         {"nodejs20.x", "index.handler", map[string]string{"index.js": `exports.handler = () => "lost"`}, `null`, "", "Lambda ignores the value"},

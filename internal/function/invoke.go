@@ -57,8 +57,9 @@ func (o Outcome) Ran() bool {
 	switch o {
 	case Throttled, NotFound, PermissionDenied, NotRunnable, Unreachable, "":
 		return false
+	default:
+		return true
 	}
-	return true
 }
 
 // A Result is what came of an invocation.

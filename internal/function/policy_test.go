@@ -30,18 +30,36 @@ func TestMayInvoke(t *testing.T) {
 		"no source":   {[]Grant{grant(func(g *Grant) { g.SourceARN, g.SourceAccount = "", "" })}, "", Permission{Allowed: true, Sid: "s", FunctionName: "f"}},
 		"wildcard":    {[]Grant{grant(func(g *Grant) { g.SourceARN = "arn:aws:iot:*:123456789012:authorizer/*" })}, "", Permission{Allowed: true, Sid: "s", FunctionName: "f"}},
 		"all actions": {[]Grant{grant(func(g *Grant) { g.Action = "lambda:*" })}, "", Permission{Allowed: true, Sid: "s", FunctionName: "f"}},
-		"function as source": {[]Grant{grant(func(g *Grant) { g.SourceARN = functionARN })}, "",
-			Permission{FunctionName: "f", Near: []NearStatement{{"s", "AWS:SourceArn", functionARN, authorizerARN}}}},
-		"other account": {[]Grant{grant(func(g *Grant) { g.SourceAccount = "111111111111" })}, "",
-			Permission{FunctionName: "f", Near: []NearStatement{{"s", "AWS:SourceAccount", "111111111111", testAccount}}}},
-		"other service": {[]Grant{grant(func(g *Grant) { g.Principal = "apigateway.amazonaws.com" })}, "",
-			Permission{FunctionName: "f", Near: []NearStatement{{"s", "Principal", "apigateway.amazonaws.com", "iot.amazonaws.com"}}}},
-		"other action": {[]Grant{grant(func(g *Grant) { g.Action = "lambda:GetFunction" })}, "",
-			Permission{FunctionName: "f", Near: []NearStatement{{"s", "Action", "lambda:GetFunction", "lambda:InvokeFunction"}}}},
-		"event source token": {[]Grant{grant(func(g *Grant) { g.EventSourceToken = "t" })}, "",
-			Permission{FunctionName: "f", Near: []NearStatement{{"s", "lambda:EventSourceToken", "t", ""}}}},
-		"on the function, alias named": {[]Grant{grant(func(*Grant) {})}, "live",
-			Permission{FunctionName: "f", Qualifier: "live", Near: []NearStatement{{"s", "Resource", functionARN, functionARN + ":live"}}}},
+		"function as source": {
+			[]Grant{grant(func(g *Grant) { g.SourceARN = functionARN })},
+			"",
+			Permission{FunctionName: "f", Near: []NearStatement{{"s", "AWS:SourceArn", functionARN, authorizerARN}}},
+		},
+		"other account": {
+			[]Grant{grant(func(g *Grant) { g.SourceAccount = "111111111111" })},
+			"",
+			Permission{FunctionName: "f", Near: []NearStatement{{"s", "AWS:SourceAccount", "111111111111", testAccount}}},
+		},
+		"other service": {
+			[]Grant{grant(func(g *Grant) { g.Principal = "apigateway.amazonaws.com" })},
+			"",
+			Permission{FunctionName: "f", Near: []NearStatement{{"s", "Principal", "apigateway.amazonaws.com", "iot.amazonaws.com"}}},
+		},
+		"other action": {
+			[]Grant{grant(func(g *Grant) { g.Action = "lambda:GetFunction" })},
+			"",
+			Permission{FunctionName: "f", Near: []NearStatement{{"s", "Action", "lambda:GetFunction", "lambda:InvokeFunction"}}},
+		},
+		"event source token": {
+			[]Grant{grant(func(g *Grant) { g.EventSourceToken = "t" })},
+			"",
+			Permission{FunctionName: "f", Near: []NearStatement{{"s", "lambda:EventSourceToken", "t", ""}}},
+		},
+		"on the function, alias named": {
+			[]Grant{grant(func(*Grant) {})},
+			"live",
+			Permission{FunctionName: "f", Qualifier: "live", Near: []NearStatement{{"s", "Resource", functionARN, functionARN + ":live"}}},
+		},
 		"on the alias": {[]Grant{grant(func(g *Grant) { g.Qualifier = "live" })}, "live", Permission{Allowed: true, Sid: "s", FunctionName: "f", Qualifier: "live"}},
 	} {
 		t.Run(name, func(t *testing.T) {
