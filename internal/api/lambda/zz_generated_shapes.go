@@ -56,7 +56,7 @@ var (
 	pattern46 = api.Pattern{Source: "[\\s\\S]*"}
 	pattern47 = api.Pattern{Source: "arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+"}
 	pattern48 = api.Pattern{Source: "arn:(aws[a-zA-Z-]*):lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\\d{1}::runtime:.+"}
-	pattern49 = api.Pattern{Source: "[0-9A-Za-z\\.\\-_]*(?<!\\.)"}
+	pattern49 = api.Pattern{Source: "[0-9A-Za-z\\.\\-_]*[0-9A-Za-z\\-_]"}
 	pattern50 = api.Pattern{Source: "[a-zA-Z0-9-\\/*:_+=.@-]*"}
 	pattern51 = api.Pattern{Source: "\\d{12}"}
 	pattern52 = api.Pattern{Source: "([a-zA-Z0-9-_]+)"}
