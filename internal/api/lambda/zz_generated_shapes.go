@@ -9,7 +9,7 @@ import (
 var (
 	pattern0  = api.Pattern{Source: "(lambda:[*]|lambda:[a-zA-Z]+|[*])"}
 	pattern1  = api.Pattern{Source: "[0-9]+"}
-	pattern2  = api.Pattern{Source: "(?!^[0-9]+$)([a-zA-Z0-9-_]+)"}
+	pattern2  = api.Pattern{Source: "[0-9]*[a-zA-Z\\-_][a-zA-Z0-9\\-_]*"}
 	pattern3  = api.Pattern{Source: "arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:([a-z]{2}(-gov)?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"}
 	pattern4  = api.Pattern{Source: "[A-Za-z0-9+/]+={0,2}"}
 	pattern5  = api.Pattern{Source: "arn:aws[a-zA-Z-]*:lambda:[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:capacity-provider:[a-zA-Z0-9-_]+"}
@@ -17,7 +17,7 @@ var (
 	pattern7  = api.Pattern{Source: "[\\x21-\\x7E]+"}
 	pattern8  = api.Pattern{Source: "arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\\d{1}:\\d{12}:code-signing-config:csc-[a-z0-9]{17}"}
 	pattern9  = api.Pattern{Source: "csc-[a-zA-Z0-9-_\\.]{17}"}
-	pattern10 = api.Pattern{Source: "(^(?!(system\\x2e)))(^[_a-zA-Z0-9])([^$]*)"}
+	pattern10 = api.Pattern{Source: "[_a-zA-Z0-9][^$]*"}
 	pattern11 = api.Pattern{Source: "[^ /\\.$\\x22]*"}
 	pattern12 = api.Pattern{Source: "$|kafka://([^.]([a-zA-Z0-9\\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\\-])+:([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1})?:(\\d{12})?:(.*)"}
 	pattern13 = api.Pattern{Source: "arn:([a-zA-Z0-9-]+):lambda:([a-zA-Z0-9-]+):(\\d{12}):function:([a-zA-Z0-9_-]+):(\\$LATEST(?:\\.PUBLISHED)?|[0-9]+)/durable-execution/([a-zA-Z0-9_-]+)/([a-zA-Z0-9_-]+)"}
@@ -31,41 +31,40 @@ var (
 	pattern21 = api.Pattern{Source: ".*"}
 	pattern22 = api.Pattern{Source: "arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?"}
 	pattern23 = api.Pattern{Source: "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"}
-	pattern24 = api.Pattern{Source: "((?!^\\d+$)^[0-9a-zA-Z-_]+$)"}
-	pattern25 = api.Pattern{Source: "[^\\s]+"}
-	pattern26 = api.Pattern{Source: "[a-zA-Z0-9\\.\\-]+"}
-	pattern27 = api.Pattern{Source: "(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"}
-	pattern28 = api.Pattern{Source: "arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*"}
-	pattern29 = api.Pattern{Source: "arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+"}
-	pattern30 = api.Pattern{Source: "(arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+"}
-	pattern31 = api.Pattern{Source: "lambda:GetLayerVersion"}
-	pattern32 = api.Pattern{Source: "\\d{12}|\\*|arn:(aws[a-zA-Z-]*):iam::\\d{12}:root"}
-	pattern33 = api.Pattern{Source: "arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+"}
-	pattern34 = api.Pattern{Source: "/mnt/[a-zA-Z0-9-_.]+"}
-	pattern35 = api.Pattern{Source: "[\\.\\-_/#A-Za-z0-9]+"}
-	pattern36 = api.Pattern{Source: "ALL|[a-z]{2}(-gov)?-[a-z]+-\\d{1}"}
-	pattern37 = api.Pattern{Source: "arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_\\.]+(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"}
-	pattern38 = api.Pattern{Source: "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"}
-	pattern39 = api.Pattern{Source: "([a-zA-Z0-9-_.]+)"}
-	pattern40 = api.Pattern{Source: "\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"}
-	pattern41 = api.Pattern{Source: "[\\x20-\\x7E]+"}
-	pattern42 = api.Pattern{Source: "o-[a-z0-9]{10,32}"}
-	pattern43 = api.Pattern{Source: "[a-zA-Z0-9-_]*"}
-	pattern44 = api.Pattern{Source: "(\\$LATEST\\.PUBLISHED|[0-9]+)"}
-	pattern45 = api.Pattern{Source: "(|[a-zA-Z0-9$_-]+)"}
-	pattern46 = api.Pattern{Source: "[\\s\\S]*"}
-	pattern47 = api.Pattern{Source: "arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+"}
-	pattern48 = api.Pattern{Source: "arn:(aws[a-zA-Z-]*):lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\\d{1}::runtime:.+"}
-	pattern49 = api.Pattern{Source: "[0-9A-Za-z\\.\\-_]*[0-9A-Za-z\\-_]"}
-	pattern50 = api.Pattern{Source: "[a-zA-Z0-9-\\/*:_+=.@-]*"}
-	pattern51 = api.Pattern{Source: "\\d{12}"}
-	pattern52 = api.Pattern{Source: "([a-zA-Z0-9-_]+)"}
-	pattern53 = api.Pattern{Source: "arn:(aws[a-zA-Z-]*):lambda:[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:(function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9-_]+)"}
-	pattern54 = api.Pattern{Source: "[a-zA-Z0-9\\._:\\/=+\\-@ ]+"}
-	pattern55 = api.Pattern{Source: "[^.]([a-zA-Z0-9\\-_.]+)"}
-	pattern56 = api.Pattern{Source: "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)"}
-	pattern57 = api.Pattern{Source: "(\\$LATEST|[0-9]+)"}
-	pattern58 = api.Pattern{Source: "(\\$LATEST(\\.PUBLISHED)?|[0-9]+)"}
+	pattern24 = api.Pattern{Source: "[^\\s]+"}
+	pattern25 = api.Pattern{Source: "[a-zA-Z0-9\\.\\-]+"}
+	pattern26 = api.Pattern{Source: "(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()"}
+	pattern27 = api.Pattern{Source: "arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*"}
+	pattern28 = api.Pattern{Source: "arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+"}
+	pattern29 = api.Pattern{Source: "(arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+)|[a-zA-Z0-9-_]+"}
+	pattern30 = api.Pattern{Source: "lambda:GetLayerVersion"}
+	pattern31 = api.Pattern{Source: "\\d{12}|\\*|arn:(aws[a-zA-Z-]*):iam::\\d{12}:root"}
+	pattern32 = api.Pattern{Source: "arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:\\d{12}:layer:[a-zA-Z0-9-_]+:[0-9]+"}
+	pattern33 = api.Pattern{Source: "/mnt/[a-zA-Z0-9-_.]+"}
+	pattern34 = api.Pattern{Source: "[\\.\\-_/#A-Za-z0-9]+"}
+	pattern35 = api.Pattern{Source: "ALL|[a-z]{2}(-gov)?-[a-z]+-\\d{1}"}
+	pattern36 = api.Pattern{Source: "arn:(aws[a-zA-Z-]*)?:lambda:[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:function:[a-zA-Z0-9-_\\.]+(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"}
+	pattern37 = api.Pattern{Source: "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"}
+	pattern38 = api.Pattern{Source: "([a-zA-Z0-9-_.]+)"}
+	pattern39 = api.Pattern{Source: "\\$(LATEST(\\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"}
+	pattern40 = api.Pattern{Source: "[\\x20-\\x7E]+"}
+	pattern41 = api.Pattern{Source: "o-[a-z0-9]{10,32}"}
+	pattern42 = api.Pattern{Source: "[a-zA-Z0-9-_]*"}
+	pattern43 = api.Pattern{Source: "(\\$LATEST\\.PUBLISHED|[0-9]+)"}
+	pattern44 = api.Pattern{Source: "(|[a-zA-Z0-9$_-]+)"}
+	pattern45 = api.Pattern{Source: "[\\s\\S]*"}
+	pattern46 = api.Pattern{Source: "arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+"}
+	pattern47 = api.Pattern{Source: "arn:(aws[a-zA-Z-]*):lambda:[a-z]{2}((-gov)|(-iso(b?)))?-[a-z]+-\\d{1}::runtime:.+"}
+	pattern48 = api.Pattern{Source: "[0-9A-Za-z\\.\\-_]*[0-9A-Za-z\\-_]"}
+	pattern49 = api.Pattern{Source: "[a-zA-Z0-9-\\/*:_+=.@-]*"}
+	pattern50 = api.Pattern{Source: "\\d{12}"}
+	pattern51 = api.Pattern{Source: "([a-zA-Z0-9-_]+)"}
+	pattern52 = api.Pattern{Source: "arn:(aws[a-zA-Z-]*):lambda:[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:\\d{12}:(function:[a-zA-Z0-9-_]+(:(\\$LATEST|[a-zA-Z0-9-_]+))?|code-signing-config:csc-[a-z0-9]{17}|event-source-mapping:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|capacity-provider:[a-zA-Z0-9-_]+)"}
+	pattern53 = api.Pattern{Source: "[a-zA-Z0-9\\._:\\/=+\\-@ ]+"}
+	pattern54 = api.Pattern{Source: "[^.]([a-zA-Z0-9\\-_.]+)"}
+	pattern55 = api.Pattern{Source: "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)"}
+	pattern56 = api.Pattern{Source: "(\\$LATEST|[0-9]+)"}
+	pattern57 = api.Pattern{Source: "(\\$LATEST(\\.PUBLISHED)?|[0-9]+)"}
 )
 
 // Members stand in the order of the fields of the Go type.
@@ -735,7 +734,7 @@ var (
 		{Name: "LastModifiedTime", Shape: &shapeTimestamp, Required: true},
 	}}
 	shapeFunctionUrlConfigList                      = api.Shape{Name: "FunctionUrlConfigList", Kind: api.List, Value: &shapeFunctionUrlConfig}
-	shapeFunctionUrlQualifier                       = api.Shape{Name: "FunctionUrlQualifier", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: &pattern24}
+	shapeFunctionUrlQualifier                       = api.Shape{Name: "FunctionUrlQualifier", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: &pattern2}
 	shapeFunctionVersion                            = api.Shape{Name: "FunctionVersion", Kind: api.String, Enum: []string{"ALL"}}
 	shapeFunctionVersionLatestPublished             = api.Shape{Name: "FunctionVersionLatestPublished", Kind: api.String, Enum: []string{"LATEST_PUBLISHED"}}
 	shapeFunctionVersionsByCapacityProviderList     = api.Shape{Name: "FunctionVersionsByCapacityProviderList", Kind: api.List, HasMin: true, Min: 0, HasMax: true, Max: 50, Value: &shapeFunctionVersionsByCapacityProviderListItem}
@@ -919,7 +918,7 @@ var (
 		{Name: "RuntimeVersionArn", Shape: &shapeRuntimeVersionArn},
 		{Name: "UpdateRuntimeOn", Shape: &shapeUpdateRuntimeOn},
 	}}
-	shapeHandler     = api.Shape{Name: "Handler", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 128, Pattern: &pattern25}
+	shapeHandler     = api.Shape{Name: "Handler", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 128, Pattern: &pattern24}
 	shapeHeader      = api.Shape{Name: "Header", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 1024, Pattern: &pattern21}
 	shapeHeadersList = api.Shape{Name: "HeadersList", Kind: api.List, HasMin: true, Min: 0, HasMax: true, Max: 100, Value: &shapeHeader}
 	shapeHttpStatus  = api.Shape{Name: "HttpStatus", Kind: api.Integer}
@@ -943,7 +942,7 @@ var (
 		{Name: "Architectures", Shape: &shapeArchitecturesList},
 		{Name: "ExcludedInstanceTypes", Shape: &shapeInstanceTypeSet},
 	}}
-	shapeInstanceType               = api.Shape{Name: "InstanceType", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 30, Pattern: &pattern26}
+	shapeInstanceType               = api.Shape{Name: "InstanceType", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 30, Pattern: &pattern25}
 	shapeInstanceTypeSet            = api.Shape{Name: "InstanceTypeSet", Kind: api.List, HasMin: true, Min: 0, HasMax: true, Max: 400, Value: &shapeInstanceType}
 	shapeInteger                    = api.Shape{Name: "Integer", Kind: api.Integer}
 	shapeInvocationCompletedDetails = api.Shape{Name: "InvocationCompletedDetails", Kind: api.Structure, Members: []api.Member{
@@ -990,8 +989,8 @@ var (
 	}}
 	shapeInvokedViaFunctionUrl           = api.Shape{Name: "InvokedViaFunctionUrl", Kind: api.Boolean}
 	shapeItemCount                       = api.Shape{Name: "ItemCount", Kind: api.Integer, HasMin: true, Min: 0, HasMax: true, Max: 1000}
-	shapeKMSKeyArn                       = api.Shape{Name: "KMSKeyArn", Kind: api.String, Pattern: &pattern27}
-	shapeKMSKeyArnNonEmpty               = api.Shape{Name: "KMSKeyArnNonEmpty", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 10000, Pattern: &pattern28}
+	shapeKMSKeyArn                       = api.Shape{Name: "KMSKeyArn", Kind: api.String, Pattern: &pattern26}
+	shapeKMSKeyArnNonEmpty               = api.Shape{Name: "KMSKeyArnNonEmpty", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 10000, Pattern: &pattern27}
 	shapeKafkaSchemaRegistryAccessConfig = api.Shape{Name: "KafkaSchemaRegistryAccessConfig", Kind: api.Structure, Members: []api.Member{
 		{Name: "Type", Shape: &shapeKafkaSchemaRegistryAuthType},
 		{Name: "URI", Shape: &shapeArn},
@@ -1023,12 +1022,12 @@ var (
 		{Name: "SigningJobArn", Shape: &shapeArn},
 		{Name: "SigningProfileVersionArn", Shape: &shapeArn},
 	}}
-	shapeLayerArn                        = api.Shape{Name: "LayerArn", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 140, Pattern: &pattern29}
+	shapeLayerArn                        = api.Shape{Name: "LayerArn", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 140, Pattern: &pattern28}
 	shapeLayerList                       = api.Shape{Name: "LayerList", Kind: api.List, Value: &shapeLayerVersionArn}
-	shapeLayerName                       = api.Shape{Name: "LayerName", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 140, Pattern: &pattern30}
-	shapeLayerPermissionAllowedAction    = api.Shape{Name: "LayerPermissionAllowedAction", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 22, Pattern: &pattern31}
-	shapeLayerPermissionAllowedPrincipal = api.Shape{Name: "LayerPermissionAllowedPrincipal", Kind: api.String, Pattern: &pattern32}
-	shapeLayerVersionArn                 = api.Shape{Name: "LayerVersionArn", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 140, Pattern: &pattern33}
+	shapeLayerName                       = api.Shape{Name: "LayerName", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 140, Pattern: &pattern29}
+	shapeLayerPermissionAllowedAction    = api.Shape{Name: "LayerPermissionAllowedAction", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 22, Pattern: &pattern30}
+	shapeLayerPermissionAllowedPrincipal = api.Shape{Name: "LayerPermissionAllowedPrincipal", Kind: api.String, Pattern: &pattern31}
+	shapeLayerVersionArn                 = api.Shape{Name: "LayerVersionArn", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 140, Pattern: &pattern32}
 	shapeLayerVersionContentInput        = api.Shape{Name: "LayerVersionContentInput", Kind: api.Structure, Members: []api.Member{
 		{Name: "S3Bucket", Shape: &shapeS3Bucket},
 		{Name: "S3Key", Shape: &shapeS3Key},
@@ -1205,9 +1204,9 @@ var (
 		{Name: "NextMarker", Shape: &shapeString},
 		{Name: "Versions", Shape: &shapeFunctionList},
 	}}
-	shapeLocalMountPath = api.Shape{Name: "LocalMountPath", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 160, Pattern: &pattern34}
+	shapeLocalMountPath = api.Shape{Name: "LocalMountPath", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 160, Pattern: &pattern33}
 	shapeLogFormat      = api.Shape{Name: "LogFormat", Kind: api.String, Enum: []string{"JSON", "Text"}}
-	shapeLogGroup       = api.Shape{Name: "LogGroup", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 512, Pattern: &pattern35}
+	shapeLogGroup       = api.Shape{Name: "LogGroup", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 512, Pattern: &pattern34}
 	shapeLogType        = api.Shape{Name: "LogType", Kind: api.String, Enum: []string{"None", "Tail"}}
 	shapeLoggingConfig  = api.Shape{Name: "LoggingConfig", Kind: api.Structure, Members: []api.Member{
 		{Name: "ApplicationLogLevel", Shape: &shapeApplicationLogLevel},
@@ -1216,7 +1215,7 @@ var (
 		{Name: "SystemLogLevel", Shape: &shapeSystemLogLevel},
 	}}
 	shapeLong                                     = api.Shape{Name: "Long", Kind: api.Long}
-	shapeMasterRegion                             = api.Shape{Name: "MasterRegion", Kind: api.String, Pattern: &pattern36}
+	shapeMasterRegion                             = api.Shape{Name: "MasterRegion", Kind: api.String, Pattern: &pattern35}
 	shapeMaxAge                                   = api.Shape{Name: "MaxAge", Kind: api.Integer, HasMin: true, Min: 0, HasMax: true, Max: 86400}
 	shapeMaxFiftyListItems                        = api.Shape{Name: "MaxFiftyListItems", Kind: api.Integer, HasMin: true, Min: 1, HasMax: true, Max: 50}
 	shapeMaxFunctionEventInvokeConfigListItems    = api.Shape{Name: "MaxFunctionEventInvokeConfigListItems", Kind: api.Integer, HasMin: true, Min: 1, HasMax: true, Max: 50}
@@ -1235,12 +1234,12 @@ var (
 	shapeMethod                                   = api.Shape{Name: "Method", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 6, Pattern: &pattern21}
 	shapeMetricTargetValue                        = api.Shape{Name: "MetricTargetValue", Kind: api.Double, HasMin: true, Min: 0, HasMax: true, Max: 100}
 	shapeMinimumNumberOfPollers                   = api.Shape{Name: "MinimumNumberOfPollers", Kind: api.Integer, HasMin: true, Min: 1, HasMax: true, Max: 200}
-	shapeNameSpacedFunctionArn                    = api.Shape{Name: "NameSpacedFunctionArn", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 10000, Pattern: &pattern37}
-	shapeNamespacedFunctionName                   = api.Shape{Name: "NamespacedFunctionName", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 256, Pattern: &pattern38}
-	shapeNamespacedStatementId                    = api.Shape{Name: "NamespacedStatementId", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 100, Pattern: &pattern39}
+	shapeNameSpacedFunctionArn                    = api.Shape{Name: "NameSpacedFunctionArn", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 10000, Pattern: &pattern36}
+	shapeNamespacedFunctionName                   = api.Shape{Name: "NamespacedFunctionName", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 256, Pattern: &pattern37}
+	shapeNamespacedStatementId                    = api.Shape{Name: "NamespacedStatementId", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 100, Pattern: &pattern38}
 	shapeNonNegativeInteger                       = api.Shape{Name: "NonNegativeInteger", Kind: api.Integer, HasMin: true, Min: 0}
 	shapeNullableBoolean                          = api.Shape{Name: "NullableBoolean", Kind: api.Boolean}
-	shapeNumericLatestPublishedOrAliasQualifier   = api.Shape{Name: "NumericLatestPublishedOrAliasQualifier", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: &pattern40}
+	shapeNumericLatestPublishedOrAliasQualifier   = api.Shape{Name: "NumericLatestPublishedOrAliasQualifier", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: &pattern39}
 	shapeOnFailure                                = api.Shape{Name: "OnFailure", Kind: api.Structure, Members: []api.Member{
 		{Name: "Destination", Shape: &shapeDestinationArn},
 	}}
@@ -1265,7 +1264,7 @@ var (
 	}}
 	shapeOperationAction  = api.Shape{Name: "OperationAction", Kind: api.String, Enum: []string{"START", "SUCCEED", "FAIL", "RETRY", "CANCEL"}}
 	shapeOperationId      = api.Shape{Name: "OperationId", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 64, Pattern: &pattern14}
-	shapeOperationName    = api.Shape{Name: "OperationName", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 256, Pattern: &pattern41}
+	shapeOperationName    = api.Shape{Name: "OperationName", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 256, Pattern: &pattern40}
 	shapeOperationPayload = api.Shape{Name: "OperationPayload", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 6291456, Sensitive: true}
 	shapeOperationStatus  = api.Shape{Name: "OperationStatus", Kind: api.String, Enum: []string{"STARTED", "PENDING", "READY", "SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT", "STOPPED"}}
 	shapeOperationSubType = api.Shape{Name: "OperationSubType", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 32, Pattern: &pattern14}
@@ -1287,7 +1286,7 @@ var (
 	}}
 	shapeOperationUpdates                      = api.Shape{Name: "OperationUpdates", Kind: api.List, Value: &shapeOperationUpdate}
 	shapeOperations                            = api.Shape{Name: "Operations", Kind: api.List, Value: &shapeOperation}
-	shapeOrganizationId                        = api.Shape{Name: "OrganizationId", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 34, Pattern: &pattern42}
+	shapeOrganizationId                        = api.Shape{Name: "OrganizationId", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 34, Pattern: &pattern41}
 	shapeOrigin                                = api.Shape{Name: "Origin", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 253, Pattern: &pattern21}
 	shapeOutputPayload                         = api.Shape{Name: "OutputPayload", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 6291456, Sensitive: true}
 	shapePackageType                           = api.Shape{Name: "PackageType", Kind: api.String, Enum: []string{"Zip", "Image"}}
@@ -1295,8 +1294,8 @@ var (
 	shapePattern                               = api.Shape{Name: "Pattern", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 4096, Pattern: &pattern21}
 	shapePerExecutionEnvironmentMaxConcurrency = api.Shape{Name: "PerExecutionEnvironmentMaxConcurrency", Kind: api.Integer, HasMin: true, Min: 1, HasMax: true, Max: 1600}
 	shapePositiveInteger                       = api.Shape{Name: "PositiveInteger", Kind: api.Integer, HasMin: true, Min: 1}
-	shapePrincipal                             = api.Shape{Name: "Principal", Kind: api.String, Pattern: &pattern25}
-	shapePrincipalOrgID                        = api.Shape{Name: "PrincipalOrgID", Kind: api.String, HasMin: true, Min: 12, HasMax: true, Max: 34, Pattern: &pattern42}
+	shapePrincipal                             = api.Shape{Name: "Principal", Kind: api.String, Pattern: &pattern24}
+	shapePrincipalOrgID                        = api.Shape{Name: "PrincipalOrgID", Kind: api.String, HasMin: true, Min: 12, HasMax: true, Max: 34, Pattern: &pattern41}
 	shapeProvisionedConcurrencyConfigList      = api.Shape{Name: "ProvisionedConcurrencyConfigList", Kind: api.List, Value: &shapeProvisionedConcurrencyConfigListItem}
 	shapeProvisionedConcurrencyConfigListItem  = api.Shape{Name: "ProvisionedConcurrencyConfigListItem", Kind: api.Structure, Members: []api.Member{
 		{Name: "AllocatedProvisionedConcurrentExecutions", Shape: &shapeNonNegativeInteger},
@@ -1313,7 +1312,7 @@ var (
 		{Name: "MinimumPollers", Shape: &shapeMinimumNumberOfPollers},
 		{Name: "PollerGroupName", Shape: &shapeProvisionedPollerGroupName},
 	}}
-	shapeProvisionedPollerGroupName = api.Shape{Name: "ProvisionedPollerGroupName", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 128, Pattern: &pattern43}
+	shapeProvisionedPollerGroupName = api.Shape{Name: "ProvisionedPollerGroupName", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 128, Pattern: &pattern42}
 	shapePublishLayerVersionRequest = api.Shape{Name: "PublishLayerVersionRequest", Kind: api.Structure, Members: []api.Member{
 		{Name: "CompatibleArchitectures", Shape: &shapeCompatibleArchitectures},
 		{Name: "CompatibleRuntimes", Shape: &shapeCompatibleRuntimes},
@@ -1340,7 +1339,7 @@ var (
 		{Name: "PublishTo", Shape: &shapeFunctionVersionLatestPublished},
 		{Name: "RevisionId", Shape: &shapeString},
 	}}
-	shapePublishedFunctionQualifier          = api.Shape{Name: "PublishedFunctionQualifier", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: &pattern44}
+	shapePublishedFunctionQualifier          = api.Shape{Name: "PublishedFunctionQualifier", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: &pattern43}
 	shapePutFunctionCodeSigningConfigRequest = api.Shape{Name: "PutFunctionCodeSigningConfigRequest", Kind: api.Structure, Members: []api.Member{
 		{Name: "CodeSigningConfigArn", Shape: &shapeCodeSigningConfigArn, Required: true},
 		{Name: "FunctionName", Shape: &shapeNamespacedFunctionName, In: api.Label, Required: true},
@@ -1399,8 +1398,8 @@ var (
 		{Name: "RuntimeVersionArn", Shape: &shapeRuntimeVersionArn},
 		{Name: "UpdateRuntimeOn", Shape: &shapeUpdateRuntimeOn, Required: true},
 	}}
-	shapeQualifier                           = api.Shape{Name: "Qualifier", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: &pattern45}
-	shapeQueue                               = api.Shape{Name: "Queue", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 1000, Pattern: &pattern46}
+	shapeQualifier                           = api.Shape{Name: "Qualifier", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: &pattern44}
+	shapeQueue                               = api.Shape{Name: "Queue", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 1000, Pattern: &pattern45}
 	shapeQueues                              = api.Shape{Name: "Queues", Kind: api.List, HasMin: true, Min: 1, HasMax: true, Max: 1, Value: &shapeQueue}
 	shapeRecursiveLoop                       = api.Shape{Name: "RecursiveLoop", Kind: api.String, Enum: []string{"Allow", "Terminate"}}
 	shapeRemoveLayerVersionPermissionRequest = api.Shape{Name: "RemoveLayerVersionPermissionRequest", Kind: api.Structure, Members: []api.Member{
@@ -1417,7 +1416,7 @@ var (
 	}}
 	shapeReplayChildren                  = api.Shape{Name: "ReplayChildren", Kind: api.Boolean}
 	shapeReservedConcurrentExecutions    = api.Shape{Name: "ReservedConcurrentExecutions", Kind: api.Integer, HasMin: true, Min: 0}
-	shapeResourceArn                     = api.Shape{Name: "ResourceArn", Kind: api.String, Pattern: &pattern27}
+	shapeResourceArn                     = api.Shape{Name: "ResourceArn", Kind: api.String, Pattern: &pattern26}
 	shapeResponseStreamingInvocationType = api.Shape{Name: "ResponseStreamingInvocationType", Kind: api.String, Enum: []string{"RequestResponse", "DryRun"}}
 	shapeRetentionPeriodInDays           = api.Shape{Name: "RetentionPeriodInDays", Kind: api.Integer, HasMin: true, Min: 1, HasMax: true, Max: 90}
 	shapeRetryDetails                    = api.Shape{Name: "RetryDetails", Kind: api.Structure, Members: []api.Member{
@@ -1425,9 +1424,9 @@ var (
 		{Name: "NextAttemptDelaySeconds", Shape: &shapeDurationSeconds},
 	}}
 	shapeReverseOrder         = api.Shape{Name: "ReverseOrder", Kind: api.Boolean}
-	shapeRoleArn              = api.Shape{Name: "RoleArn", Kind: api.String, Pattern: &pattern47}
+	shapeRoleArn              = api.Shape{Name: "RoleArn", Kind: api.String, Pattern: &pattern46}
 	shapeRuntime              = api.Shape{Name: "Runtime", Kind: api.String, Enum: []string{"nodejs", "nodejs4.3", "nodejs6.10", "nodejs8.10", "nodejs10.x", "nodejs12.x", "nodejs14.x", "nodejs16.x", "java8", "java8.al2", "java11", "python2.7", "python3.6", "python3.7", "python3.8", "python3.9", "dotnetcore1.0", "dotnetcore2.0", "dotnetcore2.1", "dotnetcore3.1", "dotnet6", "dotnet8", "nodejs4.3-edge", "go1.x", "ruby2.5", "ruby2.7", "provided", "provided.al2", "nodejs18.x", "python3.10", "java17", "ruby3.2", "ruby3.3", "ruby3.4", "python3.11", "nodejs20.x", "provided.al2023", "python3.12", "java21", "python3.13", "nodejs22.x", "nodejs24.x", "python3.14", "java25", "dotnet10", "ruby4.0"}}
-	shapeRuntimeVersionArn    = api.Shape{Name: "RuntimeVersionArn", Kind: api.String, HasMin: true, Min: 26, HasMax: true, Max: 2048, Pattern: &pattern48}
+	shapeRuntimeVersionArn    = api.Shape{Name: "RuntimeVersionArn", Kind: api.String, HasMin: true, Min: 26, HasMax: true, Max: 2048, Pattern: &pattern47}
 	shapeRuntimeVersionConfig = api.Shape{Name: "RuntimeVersionConfig", Kind: api.Structure, Members: []api.Member{
 		{Name: "Error", Shape: &shapeRuntimeVersionError},
 		{Name: "RuntimeVersionArn", Shape: &shapeRuntimeVersionArn},
@@ -1436,14 +1435,14 @@ var (
 		{Name: "ErrorCode", Shape: &shapeString},
 		{Name: "Message", Shape: &shapeSensitiveString},
 	}}
-	shapeS3Bucket        = api.Shape{Name: "S3Bucket", Kind: api.String, HasMin: true, Min: 3, HasMax: true, Max: 63, Pattern: &pattern49}
+	shapeS3Bucket        = api.Shape{Name: "S3Bucket", Kind: api.String, HasMin: true, Min: 3, HasMax: true, Max: 63, Pattern: &pattern48}
 	shapeS3Key           = api.Shape{Name: "S3Key", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 1024}
 	shapeS3ObjectVersion = api.Shape{Name: "S3ObjectVersion", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 1024}
 	shapeScalingConfig   = api.Shape{Name: "ScalingConfig", Kind: api.Structure, Members: []api.Member{
 		{Name: "MaximumConcurrency", Shape: &shapeMaximumConcurrency},
 	}}
 	shapeSchemaRegistryEventRecordFormat = api.Shape{Name: "SchemaRegistryEventRecordFormat", Kind: api.String, Enum: []string{"JSON", "SOURCE"}}
-	shapeSchemaRegistryUri               = api.Shape{Name: "SchemaRegistryUri", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 10000, Pattern: &pattern50}
+	shapeSchemaRegistryUri               = api.Shape{Name: "SchemaRegistryUri", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 10000, Pattern: &pattern49}
 	shapeSecurityGroupId                 = api.Shape{Name: "SecurityGroupId", Kind: api.String}
 	shapeSecurityGroupIds                = api.Shape{Name: "SecurityGroupIds", Kind: api.List, HasMin: true, Min: 0, HasMax: true, Max: 5, Value: &shapeSecurityGroupId}
 	shapeSelfManagedEventSource          = api.Shape{Name: "SelfManagedEventSource", Kind: api.Structure, Members: []api.Member{
@@ -1484,13 +1483,13 @@ var (
 	}}
 	shapeSourceAccessConfigurations = api.Shape{Name: "SourceAccessConfigurations", Kind: api.List, HasMin: true, Min: 0, HasMax: true, Max: 22, Value: &shapeSourceAccessConfiguration}
 	shapeSourceAccessType           = api.Shape{Name: "SourceAccessType", Kind: api.String, Enum: []string{"BASIC_AUTH", "VPC_SUBNET", "VPC_SECURITY_GROUP", "SASL_SCRAM_512_AUTH", "SASL_SCRAM_256_AUTH", "VIRTUAL_HOST", "CLIENT_CERTIFICATE_TLS_AUTH", "SERVER_ROOT_CA_CERTIFICATE"}}
-	shapeSourceOwner                = api.Shape{Name: "SourceOwner", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 12, Pattern: &pattern51}
+	shapeSourceOwner                = api.Shape{Name: "SourceOwner", Kind: api.String, HasMin: true, Min: 0, HasMax: true, Max: 12, Pattern: &pattern50}
 	shapeStackTraceEntries          = api.Shape{Name: "StackTraceEntries", Kind: api.List, Value: &shapeStackTraceEntry}
 	shapeStackTraceEntry            = api.Shape{Name: "StackTraceEntry", Kind: api.String, Sensitive: true}
 	shapeState                      = api.Shape{Name: "State", Kind: api.String, Enum: []string{"Pending", "Active", "Inactive", "Failed", "Deactivating", "Deactivated", "ActiveNonInvocable", "Deleting"}}
 	shapeStateReason                = api.Shape{Name: "StateReason", Kind: api.String}
 	shapeStateReasonCode            = api.Shape{Name: "StateReasonCode", Kind: api.String, Enum: []string{"Idle", "Creating", "Restoring", "EniLimitExceeded", "InsufficientRolePermissions", "InvalidConfiguration", "InternalError", "SubnetOutOfIPAddresses", "InvalidSubnet", "InvalidSecurityGroup", "ImageDeleted", "ImageAccessDenied", "InvalidImage", "KMSKeyAccessDenied", "KMSKeyNotFound", "InvalidStateKMSKey", "DisabledKMSKey", "EFSIOError", "EFSMountConnectivityError", "EFSMountFailure", "EFSMountTimeout", "InvalidRuntime", "InvalidZipFileException", "FunctionError", "DrainingDurableExecutions", "VcpuLimitExceeded", "CapacityProviderScalingLimitExceeded", "InsufficientCapacity", "EC2RequestLimitExceeded", "FunctionError.InitTimeout", "FunctionError.RuntimeInitError", "FunctionError.ExtensionInitError", "FunctionError.InvalidEntryPoint", "FunctionError.InvalidWorkingDirectory", "FunctionError.PermissionDenied", "FunctionError.TooManyExtensions", "FunctionError.InitResourceExhausted", "DisallowedByVpcEncryptionControl"}}
-	shapeStatementId                = api.Shape{Name: "StatementId", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 100, Pattern: &pattern52}
+	shapeStatementId                = api.Shape{Name: "StatementId", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 100, Pattern: &pattern51}
 	shapeStepDetails                = api.Shape{Name: "StepDetails", Kind: api.Structure, Members: []api.Member{
 		{Name: "Attempt", Shape: &shapeAttemptCount},
 		{Name: "Error", Shape: &shapeErrorObject},
@@ -1529,7 +1528,7 @@ var (
 		{Name: "Tags", Shape: &shapeTags, Required: true},
 	}}
 	shapeTagValue         = api.Shape{Name: "TagValue", Kind: api.String}
-	shapeTaggableResource = api.Shape{Name: "TaggableResource", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 256, Pattern: &pattern53}
+	shapeTaggableResource = api.Shape{Name: "TaggableResource", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 256, Pattern: &pattern52}
 	shapeTags             = api.Shape{Name: "Tags", Kind: api.Map, Key: &shapeTagKey, Value: &shapeTagValue}
 	shapeTagsError        = api.Shape{Name: "TagsError", Kind: api.Structure, Members: []api.Member{
 		{Name: "ErrorCode", Shape: &shapeTagsErrorCode, Required: true},
@@ -1544,11 +1543,11 @@ var (
 	shapeTenancyConfig = api.Shape{Name: "TenancyConfig", Kind: api.Structure, Members: []api.Member{
 		{Name: "TenantIsolationMode", Shape: &shapeTenantIsolationMode, Required: true},
 	}}
-	shapeTenantId            = api.Shape{Name: "TenantId", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 256, Pattern: &pattern54}
+	shapeTenantId            = api.Shape{Name: "TenantId", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 256, Pattern: &pattern53}
 	shapeTenantIsolationMode = api.Shape{Name: "TenantIsolationMode", Kind: api.String, Enum: []string{"PER_TENANT"}}
 	shapeTimeout             = api.Shape{Name: "Timeout", Kind: api.Integer, HasMin: true, Min: 1}
 	shapeTimestamp           = api.Shape{Name: "Timestamp", Kind: api.String}
-	shapeTopic               = api.Shape{Name: "Topic", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 249, Pattern: &pattern55}
+	shapeTopic               = api.Shape{Name: "Topic", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 249, Pattern: &pattern54}
 	shapeTopics              = api.Shape{Name: "Topics", Kind: api.List, HasMin: true, Min: 1, HasMax: true, Max: 1, Value: &shapeTopic}
 	shapeTraceHeader         = api.Shape{Name: "TraceHeader", Kind: api.Structure, Members: []api.Member{
 		{Name: "XAmznTraceId", Shape: &shapeXAmznTraceId},
@@ -1562,8 +1561,8 @@ var (
 	shapeTracingMode                    = api.Shape{Name: "TracingMode", Kind: api.String, Enum: []string{"Active", "PassThrough"}}
 	shapeTruncated                      = api.Shape{Name: "Truncated", Kind: api.Boolean}
 	shapeTumblingWindowInSeconds        = api.Shape{Name: "TumblingWindowInSeconds", Kind: api.Integer, HasMin: true, Min: 0, HasMax: true, Max: 900}
-	shapeURI                            = api.Shape{Name: "URI", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 200, Pattern: &pattern50}
-	shapeUnqualifiedFunctionName        = api.Shape{Name: "UnqualifiedFunctionName", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 140, Pattern: &pattern56}
+	shapeURI                            = api.Shape{Name: "URI", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 200, Pattern: &pattern49}
+	shapeUnqualifiedFunctionName        = api.Shape{Name: "UnqualifiedFunctionName", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 140, Pattern: &pattern55}
 	shapeUnreservedConcurrentExecutions = api.Shape{Name: "UnreservedConcurrentExecutions", Kind: api.Integer, HasMin: true, Min: 0}
 	shapeUntagResourceRequest           = api.Shape{Name: "UntagResourceRequest", Kind: api.Structure, Members: []api.Member{
 		{Name: "Resource", Shape: &shapeTaggableResource, In: api.Label, Required: true},
@@ -1678,8 +1677,8 @@ var (
 		{Name: "LastModifiedTime", Shape: &shapeTimestamp, Required: true},
 	}}
 	shapeUpdateRuntimeOn            = api.Shape{Name: "UpdateRuntimeOn", Kind: api.String, Enum: []string{"Auto", "Manual", "FunctionUpdate"}}
-	shapeVersion                    = api.Shape{Name: "Version", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 1024, Pattern: &pattern57}
-	shapeVersionWithLatestPublished = api.Shape{Name: "VersionWithLatestPublished", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 1024, Pattern: &pattern58}
+	shapeVersion                    = api.Shape{Name: "Version", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 1024, Pattern: &pattern56}
+	shapeVersionWithLatestPublished = api.Shape{Name: "VersionWithLatestPublished", Kind: api.String, HasMin: true, Min: 1, HasMax: true, Max: 1024, Pattern: &pattern57}
 	shapeVpcConfig                  = api.Shape{Name: "VpcConfig", Kind: api.Structure, Members: []api.Member{
 		{Name: "Ipv6AllowedForDualStack", Shape: &shapeNullableBoolean},
 		{Name: "SecurityGroupIds", Shape: &shapeSecurityGroupIds},
