@@ -178,6 +178,7 @@ func TestDisconnectReasons(t *testing.T) {
 		reason   disconnectReason
 		code     mqtt.ReasonCode // of DISCONNECT; 0: none
 		noWill   bool
+		recorded string // check that the attempt has
 	}{
 		"DISCONNECT":           {end: func(_ *world, d *device) { d.send(&mqtt.Disconnect{}) }, reason: clientInitiated, noWill: true},
 		"DISCONNECT with will": {end: func(_ *world, d *device) { d.send(&mqtt.Disconnect{Reason: mqtt.DisconnectWithWill}) }, reason: clientInitiated},
@@ -201,7 +202,7 @@ func TestDisconnectReasons(t *testing.T) {
 				t.Error(err)
 			}
 			synctest.Wait()
-		}, reason: apiInitiated, code: mqtt.AdministrativeAction},
+		}, reason: apiInitiated, code: mqtt.AdministrativeAction, recorded: "connection.deleted"},
 		"DeleteConnection without will": {end: func(w *world, _ *device) {
 			if err := w.server.Disconnect("pump-7", true, false); err != nil {
 				t.Error(err)
@@ -213,8 +214,8 @@ func TestDisconnectReasons(t *testing.T) {
 			w.server.live("pump-7").end(*w.server.live("pump-7").failed("test", errors.New("broken")))
 			synctest.Wait()
 		}, reason: serverFault, code: mqtt.UnspecifiedError},
-		"24 hours":   {lifetime: WebSocketLifetime, end: func(*world, *device) { time.Sleep(62 * time.Second) }, reason: webSocketTTL, code: mqtt.MaximumConnectTime},
-		"authorizer": {lifetime: AuthorizerLifetime, end: func(*world, *device) { time.Sleep(62 * time.Second) }, reason: customAuthTTL, code: mqtt.MaximumConnectTime},
+		"24 hours":   {lifetime: WebSocketLifetime, end: func(*world, *device) { time.Sleep(62 * time.Second) }, reason: webSocketTTL, code: mqtt.MaximumConnectTime, recorded: "connection.websocket_ttl"},
+		"authorizer": {lifetime: AuthorizerLifetime, end: func(*world, *device) { time.Sleep(62 * time.Second) }, reason: customAuthTTL, code: mqtt.MaximumConnectTime, recorded: "connection.authorizer_ttl"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := Config{Limits: OpenLimits}
@@ -274,6 +275,9 @@ func TestDisconnectReasons(t *testing.T) {
 				}
 				if code != tt.code {
 					t.Errorf("DISCONNECT 0x%X, want 0x%X", code, tt.code)
+				}
+				if got := d.codes(); !strings.Contains(got, tt.recorded) {
+					t.Errorf("recorded %s, want %s", got, tt.recorded)
 				}
 				if c, found := w.server.Connection("pump-7"); !found || c.Connected || tt.reason != duplicateClient && c.DisconnectReason != string(tt.reason) {
 					t.Errorf("Connection: %+v, %v; want reason %s", c, found, tt.reason)
