@@ -100,7 +100,7 @@ func TestDecode(t *testing.T) {
 }
 
 func TestPatterns(t *testing.T) {
-	for _, svc := range []*api.Service{iotService, dataService} {
+	for _, svc := range []*api.Service{iotService, dataService, lambdaModel} {
 		for _, op := range svc.Operations {
 			eachPattern(op.Info.Input, func(p *api.Pattern) {
 				if err := api.CompileForTest(p); err != nil {
