@@ -107,7 +107,7 @@ func parseTree(s string) value {
 	if dec.Decode(&t) != nil {
 		return value{}
 	}
-	if _, err := dec.Token(); err != io.EOF { //nolint:errorlint // Token returns io.EOF as it is
+	if _, err := dec.Token(); err != io.EOF {
 		return value{}
 	}
 	switch t.(type) {
@@ -132,8 +132,10 @@ func emptyIf(test func(string) bool) call {
 	}
 }
 
-var toNumber = onNumbers(func(x []float64) float64 { return x[0] })
-var toWhole = onNumbers(func(x []float64) float64 { return math.Trunc(x[0]) })
+var (
+	toNumber = onNumbers(func(x []float64) float64 { return x[0] })
+	toWhole  = onNumbers(func(x []float64) float64 { return math.Trunc(x[0]) })
+)
 
 var functions map[string]function
 
@@ -358,7 +360,7 @@ func strcontains(_ *runtime, a []value) value {
 
 func split(s []string) value {
 	var list []any
-	for _, part := range strings.Split(s[0], s[1]) {
+	for part := range strings.SplitSeq(s[0], s[1]) {
 		list = append(list, part)
 	}
 	return value{kind: treeValue, tree: list}

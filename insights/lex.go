@@ -38,10 +38,10 @@ func digit(c byte) bool { return c >= '0' && c <= '9' }
 // blank skips white space and comments.
 func (l *lexer) blank() {
 	for l.at < len(l.text) {
-		switch c := l.text[l.at]; {
-		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
+		switch c := l.text[l.at]; c {
+		case ' ', '\t', '\n', '\r':
 			l.at++
-		case c == '#':
+		case '#':
 			for l.at < len(l.text) && l.text[l.at] != '\n' {
 				l.at++
 			}

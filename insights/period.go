@@ -25,8 +25,15 @@ const (
 var units = func() map[string]unit {
 	m := map[string]unit{}
 	for u, names := range [][]string{
-		{"ms", "msec", "millisecond"}, {"s", "sec", "second"}, {"m", "min", "minute"}, {"h", "hr", "hour"}, {"d", "day"},
-		{"w", "week"}, {"mo", "mon", "month"}, {"q", "qtr", "quarter"}, {"y", "yr", "year"},
+		{"ms", "msec", "millisecond"},
+		{"s", "sec", "second"},
+		{"m", "min", "minute"},
+		{"h", "hr", "hour"},
+		{"d", "day"},
+		{"w", "week"},
+		{"mo", "mon", "month"},
+		{"q", "qtr", "quarter"},
+		{"y", "yr", "year"},
 	} {
 		for _, n := range names {
 			m[n] = unit(u)

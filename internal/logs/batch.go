@@ -3,6 +3,7 @@ package logs
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -201,12 +202,7 @@ func (b *Batch) Column(name string) (*Column, error) {
 }
 
 func (t *tokens) has(token string) bool {
-	for _, v := range t.values {
-		if v == token {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(t.values, token)
 }
 
 // leaf returns the value of a token, or of the leaf at a path within it.

@@ -27,7 +27,6 @@ type building struct {
 	// values are the distinct tokens in the order of their first row.
 	values []string
 	index  map[string]uint32
-	info   columnInfo
 }
 
 func (c *building) set(row int, token string) {

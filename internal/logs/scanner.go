@@ -196,7 +196,7 @@ func (p *scanner) array(depth int, element func(i int) bool) bool {
 		return true
 	}
 	for n := 0; ; n++ {
-		ok := true
+		var ok bool
 		if element != nil {
 			ok = element(n)
 		} else {

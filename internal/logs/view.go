@@ -44,7 +44,7 @@ func (s *Store) View(group string) (*View, error) {
 	}
 	for _, t := range tails {
 		if len(t.rows) > 0 {
-			v.parts = append(v.parts, newTailPart(v, t.seq, t.rows[:len(t.rows):len(t.rows)], t.bytes))
+			v.parts = append(v.parts, newTailPart(v, t.seq, slices.Clip(t.rows), t.bytes))
 		}
 	}
 	return v, nil

@@ -39,6 +39,12 @@ func fill(b *testing.B, n int) *source {
 			b.Fatal(err)
 		}
 	}
+	for { // until the store has packed what it has
+		if g, _ := store.Group("g"); g.StoredBytes < int64(n)*36 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 	v, err := store.View("g")
 	if err != nil {
 		b.Fatal(err)

@@ -62,17 +62,17 @@ func (h *Handlers) DescribeLogGroups(ctx context.Context, in *DescribeLogGroupsR
 }
 
 func (h *Handlers) describe(g logs.Group, brief bool) LogGroup {
-	out := LogGroup{LogGroupName: &g.Name, Arn: ptr(h.arn(g.Name) + ":*"), CreationTime: &g.Created}
+	out := LogGroup{LogGroupName: &g.Name, Arn: new(h.arn(g.Name) + ":*"), CreationTime: &g.Created}
 	if brief {
 		return out
 	}
-	out.LogGroupArn = ptr(h.arn(g.Name))
+	out.LogGroupArn = new(h.arn(g.Name))
 	out.StoredBytes = &g.StoredBytes
-	out.MetricFilterCount = ptr(int32(0))
-	out.LogGroupClass = ptr(LogGroupClassStandard)
-	out.DeletionProtectionEnabled, out.BearerTokenAuthenticationEnabled = ptr(false), ptr(false)
+	out.MetricFilterCount = new(int32(0))
+	out.LogGroupClass = new(LogGroupClassStandard)
+	out.DeletionProtectionEnabled, out.BearerTokenAuthenticationEnabled = new(false), new(false)
 	if g.RetentionDays != 0 {
-		out.RetentionInDays = ptr(int32(g.RetentionDays))
+		out.RetentionInDays = new(int32(g.RetentionDays))
 	}
 	return out
 }
@@ -103,7 +103,7 @@ func (h *Handlers) ListLogGroups(ctx context.Context, in *ListLogGroupsRequest) 
 			break
 		}
 		last = g.Name
-		out.LogGroups = append(out.LogGroups, LogGroupSummary{LogGroupName: &g.Name, LogGroupArn: ptr(h.arn(g.Name)), LogGroupClass: ptr(LogGroupClassStandard)})
+		out.LogGroups = append(out.LogGroups, LogGroupSummary{LogGroupName: &g.Name, LogGroupArn: new(h.arn(g.Name)), LogGroupClass: new(LogGroupClassStandard)})
 	}
 	return out, nil
 }

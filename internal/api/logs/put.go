@@ -42,7 +42,7 @@ func (h *Handlers) PutLogEvents(_ context.Context, in *PutLogEventsRequest) (*Pu
 		return nil, InvalidParameterException("The batch of log events in a single PutLogEvents request cannot span more than 24 hours.")
 	}
 	now := time.Now().UnixMilli()
-	out := &PutLogEventsResponse{NextSequenceToken: ptr(sequenceToken)}
+	out := &PutLogEventsResponse{NextSequenceToken: new(sequenceToken)}
 	expired, tooOld, tooNew := 0, 0, len(events)
 	for i, e := range events {
 		switch {
@@ -57,13 +57,13 @@ func (h *Handlers) PutLogEvents(_ context.Context, in *PutLogEventsRequest) (*Pu
 	if expired > 0 || tooOld > 0 || tooNew < len(events) {
 		r := &RejectedLogEventsInfo{}
 		if expired > 0 {
-			r.ExpiredLogEventEndIndex = ptr(int32(expired))
+			r.ExpiredLogEventEndIndex = new(int32(expired))
 		}
 		if tooOld > 0 {
-			r.TooOldLogEventEndIndex = ptr(int32(tooOld))
+			r.TooOldLogEventEndIndex = new(int32(tooOld))
 		}
 		if tooNew < len(events) {
-			r.TooNewLogEventStartIndex = ptr(int32(tooNew))
+			r.TooNewLogEventStartIndex = new(int32(tooNew))
 		}
 		out.RejectedLogEventsInfo = r
 	}

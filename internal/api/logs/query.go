@@ -28,7 +28,6 @@ type query struct {
 	id, text string
 	groups   []string
 	created  time.Time
-	limit    int
 	progress insights.Progress
 	cancel   context.CancelCauseFunc
 

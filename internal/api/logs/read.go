@@ -65,7 +65,7 @@ func (h *Handlers) GetLogEvents(ctx context.Context, in *GetLogEventsRequest) (*
 		out.Events = append(out.Events, OutputLogEvent{Timestamp: &r.Time, Message: &r.Message, IngestionTime: &r.Ingested})
 	}
 	first, last := edges(records, q)
-	out.NextForwardToken, out.NextBackwardToken = ptr("f/"+last.String()+"/s"), ptr("b/"+first.String()+"/s")
+	out.NextForwardToken, out.NextBackwardToken = new("f/"+last.String()+"/s"), new("b/"+first.String()+"/s")
 	return out, nil
 }
 
@@ -178,7 +178,7 @@ func (h *Handlers) FilterLogEvents(ctx context.Context, in *FilterLogEventsReque
 	out := &FilterLogEventsResponse{Events: []FilteredLogEvent{}, SearchedLogStreams: []SearchedLogStream{}, NextToken: pg.Next(found.More, found.Next.String())}
 	for _, r := range found.Records {
 		out.Events = append(out.Events, FilteredLogEvent{
-			LogStreamName: &r.Stream, Timestamp: &r.Time, Message: &r.Message, IngestionTime: &r.Ingested, EventId: ptr(r.ID.String()),
+			LogStreamName: &r.Stream, Timestamp: &r.Time, Message: &r.Message, IngestionTime: &r.Ingested, EventId: new(r.ID.String()),
 		})
 	}
 	return out, nil

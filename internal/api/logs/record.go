@@ -81,7 +81,7 @@ func (h *Handlers) GetLogGroupFields(ctx context.Context, in *GetLogGroupFieldsR
 	}
 	out := &GetLogGroupFieldsResponse{LogGroupFields: []LogGroupField{}}
 	for name, n := range count {
-		out.LogGroupFields = append(out.LogGroupFields, LogGroupField{Name: &name, Percent: ptr(int32(n * 100 / len(found.Records)))})
+		out.LogGroupFields = append(out.LogGroupFields, LogGroupField{Name: &name, Percent: new(int32(n * 100 / len(found.Records)))})
 	}
 	slices.SortFunc(out.LogGroupFields, func(a, b LogGroupField) int {
 		if *a.Percent != *b.Percent {
@@ -101,7 +101,7 @@ func (h *Handlers) TestMetricFilter(_ context.Context, in *TestMetricFilterReque
 	out := &TestMetricFilterResponse{Matches: []MetricFilterMatchRecord{}}
 	for i, m := range in.LogEventMessages {
 		if pat.All() || pat.Match(m) {
-			out.Matches = append(out.Matches, MetricFilterMatchRecord{EventNumber: ptr(int64(i + 1)), EventMessage: &m, ExtractedValues: map[string]string{}})
+			out.Matches = append(out.Matches, MetricFilterMatchRecord{EventNumber: new(int64(i + 1)), EventMessage: &m, ExtractedValues: map[string]string{}})
 		}
 	}
 	return out, nil

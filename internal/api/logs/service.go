@@ -122,7 +122,8 @@ func page(ctx context.Context, token *string, size *int32, def int, filters ...a
 	return p, err
 }
 
-func ptr[T any](v T) *T { return &v }
+//go:fix inline
+func ptr[T any](v T) *T { return new(v) }
 
 func value[T any](p *T) T {
 	var zero T

@@ -129,7 +129,7 @@ func (h *Handlers) GetQueryResults(ctx context.Context, in *GetQueryResultsReque
 		return nil, err
 	}
 	out := &GetQueryResultsResponse{
-		Status: ptr(q.status), QueryLanguage: ptr(QueryLanguageCwli), Results: [][]ResultField{},
+		Status: new(q.status), QueryLanguage: new(QueryLanguageCwli), Results: [][]ResultField{},
 		Statistics: &QueryStatistics{
 			RecordsMatched: count(q.progress.Matched.Load()), RecordsScanned: count(q.progress.Scanned.Load()), BytesScanned: count(q.progress.Bytes.Load()),
 			EstimatedRecordsSkipped: count(q.progress.SkippedRecords.Load()), EstimatedBytesSkipped: count(q.progress.SkippedBytes.Load()), LogGroupsScanned: count(int64(len(q.groups))),
@@ -159,7 +159,7 @@ func (h *Handlers) GetQueryResults(ctx context.Context, in *GetQueryResultsReque
 	return out, nil
 }
 
-func count(n int64) *float64 { return ptr(float64(n)) }
+func count(n int64) *float64 { return new(float64(n)) }
 
 // StopQuery stops a query that waits or runs.
 func (h *Handlers) StopQuery(_ context.Context, in *StopQueryRequest) (*StopQueryResponse, error) {
@@ -173,7 +173,7 @@ func (h *Handlers) StopQuery(_ context.Context, in *StopQueryRequest) (*StopQuer
 		return nil, InvalidParameterException("The specified query is not running: its status is %s.", q.status)
 	}
 	q.cancel(errStopped)
-	return &StopQueryResponse{Success: ptr(true)}, nil
+	return &StopQueryResponse{Success: new(true)}, nil
 }
 
 // DescribeQueries lists queries, the newest first.
@@ -204,8 +204,8 @@ func (h *Handlers) DescribeQueries(ctx context.Context, in *DescribeQueriesReque
 			ended = time.Now()
 		}
 		out.Queries = append(out.Queries, QueryInfo{
-			QueryId: &q.id, QueryString: &q.text, Status: ptr(q.status), CreateTime: ptr(q.created.UnixMilli()), LogGroupName: &q.groups[0],
-			QueryDuration: ptr(ended.Sub(q.created).Milliseconds()), BytesScanned: count(q.progress.Bytes.Load()), QueryLanguage: ptr(QueryLanguageCwli),
+			QueryId: &q.id, QueryString: &q.text, Status: new(q.status), CreateTime: new(q.created.UnixMilli()), LogGroupName: &q.groups[0],
+			QueryDuration: new(ended.Sub(q.created).Milliseconds()), BytesScanned: count(q.progress.Bytes.Load()), QueryLanguage: new(QueryLanguageCwli),
 		})
 	}
 	return out, nil

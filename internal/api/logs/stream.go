@@ -62,7 +62,7 @@ func (h *Handlers) DescribeLogStreams(ctx context.Context, in *DescribeLogStream
 			break
 		}
 		last = key(s)
-		d := LogStream{LogStreamName: &s.Name, CreationTime: &s.Created, Arn: ptr(h.arn(group) + ":log-stream:" + s.Name), StoredBytes: ptr(int64(0)), UploadSequenceToken: ptr(sequenceToken)}
+		d := LogStream{LogStreamName: &s.Name, CreationTime: &s.Created, Arn: new(h.arn(group) + ":log-stream:" + s.Name), StoredBytes: new(int64(0)), UploadSequenceToken: new(sequenceToken)}
 		if s.Events > 0 {
 			d.FirstEventTimestamp, d.LastEventTimestamp, d.LastIngestionTime = &s.First, &s.Last, &s.Arrived
 		}

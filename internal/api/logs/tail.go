@@ -56,7 +56,7 @@ func (h *Handlers) StartLiveTail(ctx context.Context, in *StartLiveTailRequest) 
 		return (streams == nil || streams(e.Stream)) && (pat.All() || pat.Match(e.Message))
 	}
 	start := &LiveTailSessionStart{
-		RequestId: ptr(api.RequestID(ctx)), SessionId: ptr(uuid.NewString()), LogGroupIdentifiers: in.LogGroupIdentifiers,
+		RequestId: new(api.RequestID(ctx)), SessionId: new(uuid.NewString()), LogGroupIdentifiers: in.LogGroupIdentifiers,
 		LogStreamNames: in.LogStreamNames, LogStreamNamePrefixes: in.LogStreamNamePrefixes, LogEventFilterPattern: in.LogEventFilterPattern,
 	}
 	return &StartLiveTailResponse{ResponseStream: func(ctx context.Context, send func(string, any) error) error {
@@ -84,17 +84,17 @@ func (h *Handlers) tail(ctx context.Context, watch *logs.Watch, match func(logs.
 		case <-tick.C:
 		}
 		seen, dropped := watch.Take()
-		update := &LiveTailSessionUpdate{SessionMetadata: &LiveTailSessionMetadata{Sampled: ptr(dropped > 0)}, SessionResults: []LiveTailSessionLogEvent{}}
+		update := &LiveTailSessionUpdate{SessionMetadata: &LiveTailSessionMetadata{Sampled: new(dropped > 0)}, SessionResults: []LiveTailSessionLogEvent{}}
 		for _, e := range seen {
 			if !match(e) {
 				continue
 			}
 			if len(update.SessionResults) == tailUpdate {
-				update.SessionMetadata.Sampled = ptr(true)
+				update.SessionMetadata.Sampled = new(true)
 				break
 			}
 			update.SessionResults = append(update.SessionResults, LiveTailSessionLogEvent{
-				LogStreamName: &e.Stream, LogGroupIdentifier: ptr(h.cfg.Account + ":" + e.Group), Message: &e.Message, Timestamp: &e.Time, IngestionTime: &e.Ingested,
+				LogStreamName: &e.Stream, LogGroupIdentifier: new(h.cfg.Account + ":" + e.Group), Message: &e.Message, Timestamp: &e.Time, IngestionTime: &e.Ingested,
 			})
 		}
 		if err := send("sessionUpdate", update); err != nil {

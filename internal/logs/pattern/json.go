@@ -44,7 +44,7 @@ func object(m string) (map[string]any, bool) {
 		return nil, false
 	}
 	_, err := dec.Token()
-	return tree, err == io.EOF //nolint:errorlint // Token returns io.EOF as it is
+	return tree, err == io.EOF
 }
 
 func (p *parser) or(needles *[]Needle) (cond, bool) {

@@ -9,7 +9,7 @@ import (
 )
 
 // ErrInvalid is the error of a pattern that is none.
-var ErrInvalid = errors.New("Invalid filter pattern") //nolint:staticcheck,revive // AWS's words
+var ErrInvalid = errors.New("Invalid filter pattern")
 
 // MaxText is how long a pattern may be, in bytes.
 const MaxText = 1024
