@@ -562,3 +562,40 @@ func TestRedacted(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestLadder: a client that is let in has climbed every rung, in AWS's order.
+// Source: custom-auth sheet 1.
+func TestLadder(t *testing.T) {
+	_, a := newCustom(t)
+	rungs := func(l *Login) (codes []string) {
+		for _, r := range l.Ladder {
+			codes = append(codes, r.Check.Code)
+		}
+		return codes
+	}
+	l, err := a.Authenticate(t.Context(), connecting(user(t, "signed", "tok", "tok")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"authorizer.selected", "authorizer.active", "authorizer.signature", "authorizer.permitted", "authorizer.invoked",
+		"authorizer.response", "authorizer.authenticated",
+	}
+	if diff := cmp.Diff(want, rungs(l)); diff != "" {
+		t.Errorf("ladder (-want +got):\n%s", diff)
+	}
+	unread, err := a.Authenticate(t.Context(), connecting("?x-amz-customauthorizer-name=open&x-amz-customauthorizer-signature=eA"))
+	if err != nil || unread.Refusal() != nil || unread.Ladder[2].Check != check.AuthorizerSigningDisabled {
+		t.Errorf("a signature that nobody reads: %v %v", rungs(unread), err)
+	}
+	s := a.Session()
+	request := &CustomRequest{HTTP: &HTTPCredentials{Header: http.Header{}, Query: ParamAuthorizer + "=cached"}}
+	for range 2 {
+		if l, err = s.Login(t.Context(), request); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"authorizer.cached"}, rungs(l)); diff != "" {
+		t.Errorf("second request (-want +got):\n%s", diff)
+	}
+}

@@ -71,6 +71,7 @@ var groups = []struct {
 	{"F. One client ID used twice", takeoverRows},
 	{"G. Publish, subscribe, receive", publishRows},
 	{"H. Limits of the protocol and of a session", limitRows},
+	{"J. Custom authorizers", authorizerRows},
 }
 
 func renderPage() []byte {
