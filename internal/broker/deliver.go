@@ -336,16 +336,19 @@ func (bt *Batch) Ack(c *Client, id uint16) (known bool) {
 	s := c.session
 	if s != nil {
 		s.mu.Lock()
-		defer s.mu.Unlock()
 	}
 	c.out.mu.Lock()
 	topic, size, over := "", 0, false
 	seq := messagelog.Seq(0)
 	if known = c.window != nil && c.window.release(id); known {
 		topic, size, over = c.window.passedOver(id, bt.Now)
-		seq = c.window.forget(id)
-		if l, ok := c.window.repay(id); ok {
-			bt.repaid = append(bt.repaid, l)
+		if c.window.seqs != nil {
+			seq = c.window.forget(id)
+		}
+		if c.window.loans != nil {
+			if l, ok := c.window.repay(id); ok {
+				bt.repaid = append(bt.repaid, l)
+			}
 		}
 		if c.pending.len() > 0 {
 			c.refillLocked(bt.Now)
@@ -358,6 +361,9 @@ func (bt *Batch) Ack(c *Client, id uint16) (known bool) {
 		s.drainLocked(c, bt.Now)
 	}
 	bt.touchLocked(c)
+	if s != nil {
+		s.mu.Unlock()
+	}
 	if over {
 		c.peer.PassedOver(topic, size)
 	}

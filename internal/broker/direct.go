@@ -55,3 +55,11 @@ func (w *window) tell(id uint16, acked chan struct{}) {
 	}
 	w.confirm[id] = acked
 }
+
+// confirmed closes what [window.tell] was given for id.
+func (w *window) confirmed(id uint16) {
+	if acked := w.confirm[id]; acked != nil {
+		close(acked)
+		delete(w.confirm, id)
+	}
+}

@@ -67,9 +67,8 @@ func (w *window) release(id uint16) bool {
 		if id == w.passed.id {
 			w.passed = passed{}
 		}
-		if acked := w.confirm[id]; acked != nil {
-			close(acked)
-			delete(w.confirm, id)
+		if w.confirm != nil {
+			w.confirmed(id)
 		}
 		return true
 	}
