@@ -380,6 +380,12 @@ func opened(t *testing.T, a *Authorizers, renewed func(Renewal)) *Authorization 
 	return auth
 }
 
+func (w *customWorld) answers(answer func(authorizerEvent) (function.Result, error)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.answer = answer
+}
+
 func (w *customWorld) invocations() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -445,7 +451,7 @@ func TestRefresh(t *testing.T) {
 			world, a := newCustom(t)
 			auth := opened(t, a, func(Renewal) {})
 			defer auth.Release()
-			world.answer = answering(strings.Replace(plainAnswer, "iot:*", "iot:Connect", 1))
+			world.answers(answering(strings.Replace(plainAnswer, "iot:*", "iot:Connect", 1)))
 			before := auth.Generation()
 			time.Sleep(400 * time.Second)
 			synctest.Wait()
@@ -465,7 +471,7 @@ func TestRefresh(t *testing.T) {
 				var got []Renewal
 				auth := opened(t, a, func(r Renewal) { got = append(got, r) })
 				defer auth.Release()
-				world.answer = answer
+				world.answers(answer)
 				time.Sleep(400 * time.Second)
 				synctest.Wait()
 				if len(got) != 1 || !got[0].Failed() || auth.Decide(policy.Publish, "a") == policy.Allow {
