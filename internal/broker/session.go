@@ -58,6 +58,7 @@ type Session struct {
 	principal    string
 	disconnected time.Time // zero while it has a connection
 	ended        bool
+	unsaved      bool // the log did not take the record last time
 	missed       Missed
 	will         *heldWill // nil: none
 
@@ -242,12 +243,28 @@ func (s *Session) saveLocked() error {
 		r.Will = &s.will.Will
 	}
 	slices.SortFunc(r.Subscriptions, func(a, b messagelog.Subscription) int { return strings.Compare(a.Filter, b.Filter) })
-	if err := s.sub.broker.cfg.Log.PutSession(r); err != nil {
+	err := s.sub.broker.cfg.Log.PutSession(r)
+	if s.unsaved = err != nil; s.unsaved {
 		s.sub.broker.cfg.Machine.Error("session not stored", slog.String("client_id", s.id), slog.Any("error", err))
 		return err
 	}
 	s.queue = r.Queue
 	return nil
+}
+
+// Unsaved tries again to store what the log did not take of the client's session, and says why it
+// still does not: nil when all is stored.
+func (c *Client) Unsaved() error {
+	s := c.session
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.unsaved {
+		return nil
+	}
+	return s.saveLocked()
 }
 
 func (s *Session) save() error {

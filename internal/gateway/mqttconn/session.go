@@ -24,6 +24,16 @@ func (k *conn) sessionOptions(p *mqtt.Connect) broker.SessionOptions {
 	return o
 }
 
+// noteUnsaved records subscriptions that are in force and that a restart loses.
+func (k *conn) noteUnsaved(granted []string) {
+	if len(granted) == 0 {
+		return
+	}
+	if err := k.client.Unsaved(); err != nil {
+		k.at.Warn(check.SessionNotStored, attempt.F("error", err.Error()), attempt.F("filter", granted[0]))
+	}
+}
+
 // noteSession records what came of it.
 func (k *conn) noteSession(r *broker.Connected) {
 	if r.Err != nil {

@@ -251,6 +251,11 @@ func TestLogRefuses(t *testing.T) {
 			if got := e.codes() + ", " + p3.codes(); got != "warned session.not_stored, warned delivery.not_stored" {
 				t.Errorf("recorded %q", got)
 			}
+			d.send(subscribeTo(1, "u"))
+			if got := d.evidence("session.not_stored", "filter"); got != "u" {
+				t.Errorf("a subscription that is not on disk is recorded with %q", got)
+			}
+			d.next()
 			l.Refuse(nil)
 			p3.send(publishOf("t", "3", 1))
 			p5.send(publishOf("t", "4", 1))

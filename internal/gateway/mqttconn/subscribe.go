@@ -72,6 +72,7 @@ func (k *conn) subscribe(header byte, body []byte) *ending {
 			k.noteSubscribed(w)
 		}
 	}
+	k.noteUnsaved(granted)
 	k.suback(p.PacketID, codes)
 	for _, w := range wishes {
 		if w.retained {
