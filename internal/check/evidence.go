@@ -118,6 +118,9 @@ var evidence = map[string]string{
 	"connected_for":   "how long the connection had lasted",
 	"dropped":         "how many messages were dropped",
 	"bytes_sent":      "size of what was sent, in bytes",
+
+	"chain_root":  "issuer at the end of the server's chain",
+	"trust_store": "subjects of the CA certificates that the client trusts",
 }
 
 // Evidence returns the vocabulary of evidence: name and meaning. The map is the

@@ -15,6 +15,7 @@ var (
 	FileMissing = register(Check{
 		Code: "file.missing", Stage: StageCertificate, Severity: Refusal,
 		Title:  "A certificate or key file can't be found",
+		Passed: "The files are there",
 		Cause:  "The client could not open<< {path}, one of>> its files: the path is wrong, or relative to another folder.",
 		Device: local(Client{"Node", "ENOENT: no such file or directory"}, Client{"Python", "FileNotFoundError"}, Client{"mosquitto", "Unable to load client certificate"}),
 		Advice: "Give the full path. On a microcontroller look whether the file was written to its flash at all.",
@@ -26,6 +27,7 @@ var (
 	FilePermissions = register(Check{
 		Code: "file.permissions", Stage: StageCertificate, Severity: Refusal,
 		Title:  "A certificate or key file has modes that the client refuses",
+		Passed: "Only the device's user may read the private key",
 		Cause:  "The client may not read<< {path}, one of>> its files, or refuses it because others may read it too.",
 		Device: local(Client{"Node", "EACCES: permission denied"}, Client{"AWS IoT Device Client", "Permissions ... should be set to 600"}),
 		Advice: "A private key has mode 600, certificates 644, their folder 700, and all belong to the user that the client runs as.",
@@ -37,10 +39,11 @@ var (
 	FileKeyFormat = register(Check{
 		Code: "file.key.format", Stage: StageCertificate, Severity: Refusal,
 		Title:  "The private key can't be parsed",
-		Cause:  "The client can't read its private key: PEM where it wants DER or the other way round, a line break or terminating zero lost when it was pasted into code, a cut-off file, or a certificate in the key's place.",
+		Passed: "The private key can be read",
+		Cause:  "The client can't read its private key<<, {path}: {reason}>>. Usual reasons: PEM where it wants DER or the other way round, a line break or terminating zero lost when it was pasted into code, a cut-off file, or a certificate in the key's place.",
 		Device: local(Client{"mbedTLS", "-0x3D00, -0x3D80, -0x3F80"}, Client{"embedded C SDK", "-21"}, Client{"MicroPython", "invalid key"}),
 		Advice: "Embedded PEM text keeps its line breaks (\\n) and its length counts the terminating zero. If the command fails, get a new key.",
-		Fix:    "openssl pkey -in {certificate_id}-private.pem.key -noout -text | head -n 1",
+		Fix:    "openssl pkey -in <<{path}||{certificate_id}-private.pem.key>> -noout -text | head -n 1",
 		Source: "PROBLEMS D-08, D-13",
 	})
 
@@ -48,7 +51,8 @@ var (
 	FileKeyEncoding = register(Check{
 		Code: "file.key.encoding", Stage: StageCertificate, Severity: Refusal,
 		Title:  "The private key has an encoding that this client does not take",
-		Cause:  "The key is sound, but its encoding (PKCS#1, SEC1, PKCS#8, encrypted, or with explicit curve parameters) is not one that the client's TLS library reads.",
+		Passed: "The private key's encoding is a usual one",
+		Cause:  "The key is sound, but its encoding (PKCS#1, SEC1, PKCS#8, encrypted, or with explicit curve parameters) is not one that the client's TLS library reads.<< {path} is {offered}; wanted is {required}.>>",
 		Device: local(Client{"AWS SDK v2 on Windows or macOS", "1033 or 1038"}, Client{"Java", "InvalidKeySpecException"}, Client{"rustls", "failed to parse private key"}),
 		Advice: "Convert it: the first command makes PKCS#8, the second the traditional form.",
 		Fix: "openssl pkcs8 -topk8 -nocrypt -in {certificate_id}-private.pem.key -out key.pkcs8.pem\n" +
@@ -60,7 +64,8 @@ var (
 	FileCertFormat = register(Check{
 		Code: "file.cert.format", Stage: StageCertificate, Severity: Refusal,
 		Title:  "A certificate file can't be parsed",
-		Cause:  "The client can't read its certificate or its root CA: no PEM, a cut-off file, HTML in place of the file, or a key in the certificate's place.",
+		Passed: "The certificate can be read",
+		Cause:  "The client can't read its certificate or its root CA<<, {path}: {reason}>>. Usual reasons: no PEM, a cut-off file, HTML in place of the file, or a key in the certificate's place.",
 		Device: local(Client{"mbedTLS", "-0x2180, -0x2780"}, Client{"embedded C SDK", "-19, -20"}, Client{"OpenSSL", "no start line"}, Client{"AWS SDK v2", "1038"}),
 		Advice: "The file begins with -----BEGIN CERTIFICATE-----. Embedded PEM text keeps its line breaks, and its length counts the terminating zero.",
 		Fix:    "openssl x509 -in {certificate_id}-certificate.pem.crt -noout -subject -enddate; openssl x509 -in {ca_file} -noout -subject",
@@ -71,6 +76,7 @@ var (
 	TLSTrustStoreMissing = register(Check{
 		Code: "tls.trust_store.missing", Stage: StageTLS, Severity: Refusal,
 		Title:  "The client has no root CA",
+		Passed: "There is a root CA",
 		Cause:  "The client found no trust store: the root CA file is not set, not there or empty, so it can't judge any server.",
 		Device: local(Client{"AWS SDK v2", "1173 default trust store not found"}, Client{"mosquitto", "Unable to load CA certificates"}, Client{"ESP-IDF", "No server verification option set"}),
 		Advice: "Give the client the root CA {ca_file} (at AWS: Amazon Root CA 1 and 3).",
@@ -82,7 +88,8 @@ var (
 	TLSTrustStoreIsDeviceCA = register(Check{
 		Code: "tls.trust_store.is_device_ca", Stage: StageTLS, Severity: Refusal,
 		Title:  "The device's own CA stands in its trust store",
-		Cause:  "The CA that signed the device's certificate was given to the client as root CA. It vouches for devices; the server's certificate comes from another root.",
+		Passed: "The root CA is not the device's own CA",
+		Cause:  "The CA that signed the device's certificate<< ({issuer})>> was given to the client as root CA. It vouches for devices; the server's certificate comes from another root.",
 		Device: serverCertificateRefused,
 		Advice: "Trust {ca_file} for the server (at AWS: Amazon Root CA 1), and keep your own CA for signing devices.",
 		Fix:    "openssl s_client -connect {endpoint}:{mqtt_port} -servername {endpoint} -CAfile {ca_file} -verify_return_error -brief </dev/null",
@@ -93,7 +100,8 @@ var (
 	TLSServerCertName = register(Check{
 		Code: "tls.server_cert.name_mismatch", Stage: StageTLS, Severity: Refusal,
 		Title:  "The server's certificate is for another host name",
-		Cause:  "The client asked for<< {offered}>> a name that the server's certificate does not have: it connects by IP address, by an alias, or to another server.",
+		Passed: "The server's certificate is for this host name",
+		Cause:  "The client asked for<< {offered}>> a name that the server's certificate does not have<<; it is for {required}>>: it connects by IP address, by an alias, or to another server.",
 		Device: serverCertificateRefused,
 		Advice: "Connect by the name {endpoint}. To serve another name, start the gateway with --endpoint NAME, or make a domain configuration for it.",
 		Fix:    "openssl s_client -connect {endpoint}:{port} -servername {endpoint} </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName",

@@ -29,6 +29,7 @@ var (
 	NetEndpointNotAHostname = register(Check{
 		Code: "net.endpoint.not_a_hostname", Stage: StageDNS, Severity: Refusal,
 		Title:  "The endpoint is not a bare host name",
+		Passed: "The endpoint is a bare host name",
 		Cause:  "The device's endpoint setting<< is {offered}, which>> has a scheme, a path, a port, or a character that no host name has.",
 		Device: unreached(Client{"Node", "getaddrinfo ENOTFOUND"}, Client{"mbedTLS", "-0x0052"}),
 		Advice: "Enter the host name alone, as the command prints it: no mqtts://, no /things/..., no :8883, no blank.",
@@ -40,6 +41,7 @@ var (
 	NetEndpointShape = register(Check{
 		Code: "net.endpoint.shape", Stage: StageDNS, Severity: Refusal,
 		Title:  "The host name is none of an AWS IoT data endpoint",
+		Passed: "The host name has the shape of a data endpoint",
 		Cause:  "<<{offered} has not||The host name of the device has not>> the shape of a data endpoint: ID-ats.iot.REGION.amazonaws.com. A control-plane host (iot.REGION.amazonaws.com), a Region that is not yours or a misplaced -ats look almost the same.",
 		Device: unreached(Client{"Node", "getaddrinfo ENOTFOUND"}, Client{"mosquitto", "Lookup error"}),
 		Advice: "Use the host name that the command prints, letter by letter.",
@@ -50,8 +52,9 @@ var (
 	// NetDNSNXDomain is PROBLEMS A-01.
 	NetDNSNXDomain = register(Check{
 		Code: "net.dns.nxdomain", Stage: StageDNS, Severity: Refusal,
-		Title: "The host name does not resolve",
-		Cause: "DNS knows no address<< of {offered}>>: the name has a typing error, or the resolver that the device asks does not know it.",
+		Title:  "The host name does not resolve",
+		Passed: "The host name resolves",
+		Cause:  "DNS knows no address<< of {offered}>>: the name has a typing error, or the resolver that the device asks does not know it.",
 		Device: unreached(Client{"mbedTLS", "-0x0052"}, Client{"mosquitto", "exit 1, Lookup error"}, Client{"Node", "getaddrinfo ENOTFOUND"},
 			Client{"AWS SDK v2", "1059 AWS_IO_DNS_INVALID_NAME"}, Client{"Go", "no such host"}, Client{"Java", "UnknownHostException"}),
 		Advice: "Compare the device's host name with the one that the second command prints, letter by letter; then ask the resolver of the device's own network.",
@@ -85,6 +88,7 @@ var (
 	NetProxyAuth = register(Check{
 		Code: "net.proxy.auth", Stage: StageTCP, Severity: Refusal,
 		Title:  "The proxy refuses the connection",
+		Passed: "The proxy lets the connection through",
 		Cause:  "An HTTP proxy on the way refused the tunnel<< ({reason})>>: it wants credentials, or allows no CONNECT to this port.",
 		Device: unreached(Client{"curl", "(56) Received HTTP code 407 from proxy after CONNECT"}, Client{"AWS SDK v2", "2059 AWS_ERROR_HTTP_PROXY_CONNECT_FAILED"}),
 		Advice: "Give the client the proxy's user name and password, and let the proxy allow CONNECT to the endpoint without inspecting TLS.",
@@ -95,8 +99,9 @@ var (
 	// NetTCPRefused is PROBLEMS 1.1, nothing listens.
 	NetTCPRefused = register(Check{
 		Code: "net.tcp.refused", Stage: StageTCP, Severity: Refusal,
-		Title: "Nothing listens on that port",
-		Cause: "The host answered that no program listens on the port<< {port}>>: the port is wrong, the server is not running, or the name leads to another machine.",
+		Title:  "Nothing listens on that port",
+		Passed: "The port takes connections",
+		Cause:  "The host answered that no program listens on the port<< {port}>>: the port is wrong, the server is not running, or the name leads to another machine.",
 		Device: unreached(Client{"mosquitto", "exit 1, Connection refused"}, Client{"mbedTLS", "-0x0044"}, Client{"AWS SDK v2", "1047 AWS_IO_SOCKET_CONNECTION_REFUSED"},
 			Client{"Node", "ECONNREFUSED"}),
 		Advice: "AWS IoT serves MQTT on 8883 and, by ALPN, on 443; HTTPS on 8443. A Gatehouse that listens on 127.0.0.1 is not reached from other machines: start it with --host.",
@@ -130,6 +135,7 @@ var (
 	NetIPv6Unreachable = register(Check{
 		Code: "net.ipv6.unreachable", Stage: StageTCP, Severity: Note,
 		Title:  "IPv6 does not reach the endpoint",
+		Passed: "IPv6 reaches the endpoint",
 		Cause:  "The name has an IPv6 address and the device has no IPv6 route. A client that tries both uses IPv4; the line is then harmless and the fault is elsewhere.",
 		Device: unreached(Client{"AWS SDK v2", "connect failed with error code 101"}),
 		Advice: "Read on for the next error. If there is none, let the device prefer IPv4.",

@@ -7,7 +7,8 @@ var (
 	TLSServerCertUntrusted = register(Check{
 		Code: "tls.server_cert.untrusted_by_client", Stage: StageTLS, Severity: Refusal,
 		Title:  "The device does not trust our server certificate",
-		Cause:  "The device ended the handshake<< with alert {alert}>> when it saw our certificate: the root CA of this gateway is not in its trust store. Amazon's roots do not vouch for this gateway, nor does the CA that signs device certificates.",
+		Passed: "The server's certificate is trusted",
+		Cause:  "<<The server's chain ends at {chain_root}; the trust store holds {trust_store}.||The device ended the handshake with alert {alert} when it saw our certificate: the root CA of this gateway is not in its trust store.||The device ended the handshake when it saw our certificate: the root CA of this gateway is not in its trust store.>> Amazon's roots do not vouch for this gateway, nor does the CA that signs device certificates.",
 		Device: serverCertificateRefused,
 		Advice: "Give the device the root CA {ca_file} (at AWS: Amazon Root CA 1 and 3, with the -ats endpoint).",
 		Fix:    "openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} -verify_return_error -brief </dev/null",
@@ -29,6 +30,7 @@ var (
 	DeviceClockBehind = register(Check{
 		Code: "device.clock.behind", Stage: StageTLS, Severity: Refusal, Possible: true,
 		Title:  "The device's clock is probably wrong",
+		Passed: "This machine's clock agrees with the server's",
 		Cause:  "The device ended the handshake with alert {alert}: by its clock our certificate is not valid, but it is valid from {not_before} to {not_after}, and now it is {now}. Its clock is ahead or, where its TLS library has one alert for both, behind: in 1970, for example.",
 		Device: serverCertificateRefused,
 		Advice: "Set the device's clock (NTP) before it connects, and keep the last known time over a restart. The command prints our clock and the certificate's dates.",
@@ -41,7 +43,8 @@ var (
 	// TLSServerCertExpired is our own fault: by our clock too the certificate is not valid.
 	TLSServerCertExpired = register(Check{
 		Code: "tls.server_cert.expired_for_client", Stage: StageTLS, Severity: Refusal,
-		Title:  "Our server certificate is not valid",
+		Title:  "The server's certificate is not valid",
+		Passed: "The server's certificate is valid now",
 		Cause:  "The device ended the handshake with alert {alert}, and it is right: our certificate is valid from {not_before} to {not_after}; now it is {now}.",
 		Device: serverCertificateRefused,
 		Advice: "Gatehouse renews its certificate in time, so look at the clock of this machine first, then restart Gatehouse: it issues a new one.",
