@@ -144,6 +144,7 @@ func appendValue(b []byte, v reflect.Value, s *Shape) []byte {
 		b = append(b, '"')
 		b = base64.StdEncoding.AppendEncode(b, v.Bytes())
 		return append(b, '"')
+	case Events: // encodeEvents writes them
 	}
 	panic("api: kind " + strconv.Itoa(int(s.Kind)))
 }

@@ -12,12 +12,12 @@ import (
 type style uint8
 
 const (
-	styleREST  style = iota // x-amzn-ErrorType and a JSON body
-	styleData               // the same, but every refused signature is a ForbiddenException
-	styleLambda             // REST with the member Type, and Message in two spellings
-	styleJSON1              // awsJson: __type in the body too
-	styleXML                // query
-	styleCBOR               // rpc-v2-cbor
+	styleREST   style = iota // x-amzn-ErrorType and a JSON body
+	styleData                // the same, but every refused signature is a ForbiddenException
+	styleLambda              // REST with the member Type, and Message in two spellings
+	styleJSON1               // awsJson: __type in the body too
+	styleXML                 // query
+	styleCBOR                // rpc-v2-cbor
 )
 
 // target is what a request is for.

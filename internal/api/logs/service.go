@@ -123,7 +123,6 @@ func page(ctx context.Context, token *string, size *int32, def int, filters ...a
 }
 
 //go:fix inline
-func ptr[T any](v T) *T { return new(v) }
 
 func value[T any](p *T) T {
 	var zero T
