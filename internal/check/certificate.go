@@ -61,6 +61,7 @@ var (
 	CertAlgorithm = register(Check{
 		Code: "cert.algorithm", Stage: StageCertificate, Severity: Refusal,
 		Title:    "The certificate's key or signature algorithm is not supported",
+		Passed:   "The certificate's algorithms are accepted",
 		Cause:    "The certificate uses {algorithm}; accepted is {required}.",
 		Device:   alerted("43 (unsupported_certificate)", "alert unsupported certificate", "1029"),
 		Advice:   "Make a certificate with an ECDSA P-256 or RSA 2048 key and a SHA-256 signature.",
