@@ -1,0 +1,218 @@
+package mqttconn
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/gatehouse-iot/gatehouse/internal/attempt"
+	"github.com/gatehouse-iot/gatehouse/internal/broker"
+	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/internal/observe"
+	"github.com/gatehouse-iot/gatehouse/mqtt"
+)
+
+// A conn is what the hub observes: it counts, and logs as the account's levels say. Each function
+// here is the one place that tells of its kind of event; without a log they allocate nothing.
+var _ observe.Source = (*conn)(nil)
+
+// Observed implements [observe.Source].
+func (k *conn) Observed() *observe.Cell { return &k.cell }
+
+// Who implements [observe.Source].
+func (k *conn) Who() observe.Who {
+	w := observe.Who{TraceID: k.at.ID(), ClientID: k.clientID, PrincipalID: k.who.ID, Source: k.info.Remote}
+	if k.auth != nil {
+		w.Thing = k.auth.ThingName()
+	}
+	return w
+}
+
+// outcomeOf says as which kind of failure AWS counts an end or a refusal.
+func outcomeOf(reason disconnectReason) observe.Outcome {
+	switch reason {
+	case authError, forbidden:
+		return observe.AuthError
+	case throttled:
+		return observe.Throttle
+	case serverFault:
+		return observe.ServerError
+	}
+	return observe.ClientError
+}
+
+// saw tells of an event of this connection.
+func (k *conn) saw(e observe.Event) {
+	if h := k.server.cfg.Observe; h.Seen(k, observe.MQTT, e.Kind, e.Outcome) {
+		k.explainEvent(&e)
+		h.Log(k, &e)
+	}
+}
+
+// explainEvent adds why it failed: the latest refusal of the record, unless the event says it.
+func (k *conn) explainEvent(e *observe.Event) {
+	if e.Outcome == observe.Success || e.Check != nil {
+		return
+	}
+	if step, ok := k.at.Refusal(); ok {
+		e.Check, e.Evidence = step.Check, step.Evidence
+	}
+}
+
+// sawConnect tells that a CONNECT was refused, unless that is told when the attempt ends.
+func (k *conn) sawConnect(refused *ending) {
+	e := observe.Event{Kind: observe.Connect, Outcome: outcomeOf(refused.reason), Check: refused.check, Evidence: refused.evidence}
+	if k.explainEvent(&e); e.Check == nil {
+		return
+	}
+	if _, later := observe.AtEnd(e.Check); later {
+		return
+	}
+	if e.Check == check.LimitConnectRateClientID {
+		e.Outcome = observe.ClientIDThrottle
+	}
+	k.saw(e)
+}
+
+// sawDisconnect tells that an open session ended. Source: logs sheet 3.3.
+func (k *conn) sawDisconnect(end ending) {
+	e := observe.Event{Kind: observe.Disconnect, DisconnectReason: string(end.reason)}
+	switch end.reason {
+	case duplicateClient, authError, forbidden, clientError, throttled, serverFault:
+		e.Outcome, e.Check, e.Evidence = outcomeOf(end.reason), end.check, end.evidence
+	}
+	k.saw(e)
+}
+
+// sawPing tells of a ping that was answered.
+func (k *conn) sawPing() {
+	h := k.server.cfg.Observe
+	if h.Seen(k, observe.MQTT, observe.Ping, observe.Success) {
+		h.Log(k, &observe.Event{Kind: observe.Ping, Requested: k.work.batch.Now, Time: k.server.cfg.Now()})
+	}
+}
+
+// sawPublish tells of a message that was accepted.
+func (k *conn) sawPublish(topic string, retain bool) {
+	h := k.server.cfg.Observe
+	if retain {
+		h.Seen(k, observe.MQTT, observe.PublishRetained, observe.Success)
+	}
+	if h.Seen(k, observe.MQTT, observe.PublishIn, observe.Success) {
+		h.Log(k, &observe.Event{Kind: observe.PublishIn, Time: k.work.batch.Now, Topic: topic, Retain: retain})
+	}
+}
+
+// sawPublishRefused tells of one that was not; c is nil where the record says why.
+func (k *conn) sawPublishRefused(outcome observe.Outcome, c *check.Check, evidence []attempt.Field) {
+	p := &k.work.publish
+	if p.Retain {
+		k.server.cfg.Observe.Seen(k, observe.MQTT, observe.PublishRetained, outcome)
+	}
+	if c == check.LimitPublishRate {
+		k.server.cfg.Observe.Seen(k, observe.MQTT, observe.PacketThrottle, outcome)
+	}
+	k.saw(observe.Event{Kind: observe.PublishIn, Outcome: outcome, Topic: string(p.Topic), Retain: p.Retain, Check: c, Evidence: evidence})
+}
+
+// sawSubscribe tells of a SUBSCRIBE that was answered. It failed if every filter was refused.
+func (k *conn) sawSubscribe(filters []mqtt.Subscription, codes []mqtt.ReasonCode, outcome observe.Outcome) {
+	h := k.server.cfg.Observe
+	if !h.Seen(k, observe.MQTT, observe.Subscribe, outcome) {
+		return
+	}
+	e := observe.Event{Kind: observe.Subscribe, Outcome: outcome, V5: k.version == mqtt.V5, Topic: joinFilters(filters)}
+	for i, c := range codes {
+		e.Filters = append(e.Filters, observe.Filter{Topic: string(filters[i].Filter), Code: byte(c)})
+	}
+	k.explainEvent(&e)
+	h.Log(k, &e)
+}
+
+func joinFilters(filters []mqtt.Subscription) string {
+	names := make([]string, len(filters))
+	for i := range filters {
+		names[i] = string(filters[i].Filter)
+	}
+	return strings.Join(names, ",")
+}
+
+// subscribeOutcome is a failure if every filter was refused.
+func subscribeOutcome(wishes []wish) observe.Outcome {
+	for i := range wishes {
+		if !wishes[i].code.Failed() {
+			return observe.Success
+		}
+	}
+	return outcomeOf(wishes[0].reason)
+}
+
+// sawEnd tells of a packet that ended the connection.
+func (k *conn) sawEnd(t mqtt.PacketType, e *ending) {
+	switch outcome := outcomeOf(e.reason); {
+	case e.check == check.ServerShuttingDown:
+	case t == mqtt.TypePublish:
+		k.sawPublishRefused(outcome, e.check, e.evidence)
+	case t == mqtt.TypeSubscribe:
+		k.sawSubscribe(k.work.subscribe.Filters, nil, outcome)
+	case t == mqtt.TypeUnsubscribe:
+		k.saw(observe.Event{Kind: observe.Unsubscribe, Outcome: outcome, Check: e.check, Evidence: e.evidence})
+	}
+}
+
+// Sent implements [broker.Peer].
+func (k *conn) Sent(topic, trace string) {
+	h := k.server.cfg.Observe
+	if h.Seen(k, observe.MQTT, observe.PublishOut, observe.Success) {
+		h.Log(k, &observe.Event{Kind: observe.PublishOut, Topic: topic, TraceID: trace})
+	}
+}
+
+// sawDropped tells of a delivery that did not come about.
+func (k *conn) sawDropped(why broker.Drop, topic string) {
+	e := observe.Event{Kind: observe.PublishOut, Topic: topic}
+	switch why {
+	case broker.DropDenied:
+		e.Outcome, e.Check = observe.AuthError, check.AuthzReceive
+	case broker.DropRate:
+		if e.Outcome, e.Check = observe.Throttle, check.LimitPublishRate; k.outThrottled.Load() {
+			e.Check = check.LimitPublishOutRateAccount
+		}
+	case broker.DropSlow, broker.DropQueue:
+		e.Outcome, e.Check = observe.ClientError, check.DeliveryQueueFull
+	case broker.DropTooLarge:
+		e.Outcome, e.Check = observe.ClientError, check.DeliveryPacketTooLarge
+	case broker.DropNotAcked:
+		e.Outcome, e.Check = observe.ClientError, check.DeliveryNotAcked
+	case broker.DropShared:
+		e.Outcome, e.Check = observe.Throttle, check.DeliverySharedQueueFull
+	case broker.DropExpired: // what the publisher asked for
+		return
+	}
+	k.saw(e)
+}
+
+// queuedRequests are Sources of what happens to sessions without connection.
+var queuedRequests = sync.Pool{New: func() any { return new(observe.Request) }}
+
+// ObserveQueued returns the function that tells h of messages for sessions without connection: for
+// [broker.Config].
+func ObserveQueued(h *observe.Hub) func(broker.Queued) {
+	return func(q broker.Queued) {
+		e := observe.Event{Kind: observe.Queued, Topic: q.Topic, QoS: 1}
+		switch q.Outcome {
+		case broker.QueueStored:
+		case broker.QueueFull:
+			e.Outcome, e.Check = observe.Throttle, check.DeliveryOfflineQueueFull
+		case broker.QueueThrottled:
+			e.Outcome, e.Check = observe.Throttle, check.LimitQueuedRate
+		case broker.QueueFailed:
+			e.Outcome, e.Check = observe.ServerError, check.DeliveryNotStored
+		}
+		by := queuedRequests.Get().(*observe.Request)
+		defer queuedRequests.Put(by)
+		by.Reset(observe.Who{TraceID: q.Trace, ClientID: q.ClientID, PrincipalID: q.Principal})
+		if h.Seen(by, observe.MQTT, e.Kind, e.Outcome) {
+			h.Log(by, &e)
+		}
+	}
+}
