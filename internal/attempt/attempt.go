@@ -169,6 +169,18 @@ func (a *Attempt) Code() string {
 	return a.record.Code
 }
 
+// Refusal returns the latest step that refused the attempt or a packet of it.
+func (a *Attempt) Refusal() (step Step, ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, s := range a.record.Steps {
+		if s.Outcome == Failed && (!ok || s.Last >= step.Last) {
+			step, ok = s, true
+		}
+	}
+	return step, ok
+}
+
 // End closes the attempt and hands it to the store. The second call does nothing.
 func (a *Attempt) End() {
 	a.mu.Lock()

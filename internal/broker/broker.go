@@ -29,7 +29,31 @@ type Config struct {
 	QueueRate     gcra.Rate     // storing for sessions without connection, of all together
 	DrainRate     gcra.Rate     // sending what was stored before the connection, for each session
 	SharedRate    gcra.Rate     // sending from the queue of a shared subscription, for each member
+
+	// Queued is told what became of each message for a session without connection: may be nil. It is
+	// called under locks: it must neither wait nor call the broker.
+	Queued func(Queued)
 }
+
+// Queued is a message for a session without connection.
+type Queued struct {
+	ClientID  string
+	Principal string // who used the session last
+	Topic     string
+	Trace     string // [Message].Trace
+	Outcome   QueueOutcome
+}
+
+// A QueueOutcome says what became of a message for a session without connection.
+type QueueOutcome int
+
+// The outcomes.
+const (
+	QueueStored    QueueOutcome = iota
+	QueueFull                   // the session's queue is full
+	QueueThrottled              // above [Config].QueueRate
+	QueueFailed                 // the log did not take it
+)
 
 // A Broker is the meeting place of one account's clients. Use [New]. It is safe for concurrent use.
 type Broker struct {

@@ -191,6 +191,7 @@ func (bt *Batch) deliver(rc *receiver, topic string, m *Message) bool {
 			return false
 		}
 		o.appendLocked(f.data)
+		c.peer.Sent(topic, f.trace)
 	} else {
 		o.mu.Lock()
 		if o.closed {
@@ -260,6 +261,7 @@ func (c *Client) passLocked(f *frame, now time.Time, seq messagelog.Seq) bool {
 		c.window.keep(id, seq)
 	}
 	c.out.appendPatchedLocked(f.data, f.id, id)
+	c.peer.Sent(f.topic, f.trace)
 	return true
 }
 

@@ -16,6 +16,8 @@ type Message struct {
 	Properties []byte
 	// Expires is when the message is no longer worth delivering; zero: never.
 	Expires time.Time
+	// Trace is the ID under which its way can be followed; empty without one. It is not stored.
+	Trace string
 }
 
 // Options are what a subscription asks for.
@@ -34,6 +36,7 @@ type frame struct {
 	expires time.Time
 	payload int
 	topic   string
+	trace   string
 }
 
 // appendPublish encodes a PUBLISH as MQTT 5 or 3.1.1 to f.data[:0]. The packet identifier stays 0.
@@ -74,7 +77,7 @@ func (f *frame) encode(m *Message, topic string, v5, retain bool, qos byte, now 
 		b = append(b, m.Properties...)
 	}
 	f.data = append(b, m.Payload...)
-	f.expires, f.payload, f.topic = m.Expires, len(m.Payload), topic
+	f.expires, f.payload, f.topic, f.trace = m.Expires, len(m.Payload), topic, m.Trace
 }
 
 // remaining is the message expiry interval that is left, in whole seconds rounded down.

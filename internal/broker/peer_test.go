@@ -23,6 +23,8 @@ type device struct {
 	writes  int
 	drops   []Drop
 	passed  []string // "topic size"
+	sent    int      // messages that went out
+	trace   string   // of the latest of them
 	decided int
 }
 
@@ -60,6 +62,12 @@ func (d *device) Dropped(why Drop, _ string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.drops = append(d.drops, why)
+}
+
+func (d *device) Sent(_, trace string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sent, d.trace = d.sent+1, trace
 }
 
 func (d *device) PassedOver(topic string, size int) {

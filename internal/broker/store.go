@@ -67,7 +67,7 @@ func (b *Broker) storeRound(bt *Batch, list []*receiver, topic string, m *Messag
 	for _, rc := range list {
 		s := rc.session
 		s.mu.Lock()
-		if !s.admitLocked(bt, topic, size) {
+		if !s.admitLocked(bt, topic, m, size) {
 			s.mu.Unlock()
 			continue
 		}
@@ -88,7 +88,11 @@ func (b *Broker) storeRound(bt *Batch, list []*receiver, topic string, m *Messag
 		bt.stored = true
 	}
 	for _, rc := range kept {
-		if err == nil {
+		switch {
+		case err != nil:
+			rc.session.tellQueuedLocked(topic, m, QueueFailed)
+		default:
+			rc.session.tellQueuedLocked(topic, m, QueueStored)
 			rc.session.handLocked(bt, rc, topic, m, seq)
 		}
 		rc.session.mu.Unlock()
@@ -98,7 +102,7 @@ func (b *Broker) storeRound(bt *Batch, list []*receiver, topic string, m *Messag
 
 // admitLocked decides whether one more message may wait for the session. The newest is dropped at
 // each bound. Source: mqtt sheet 4.2, 20.
-func (s *Session) admitLocked(bt *Batch, topic string, size int64) bool {
+func (s *Session) admitLocked(bt *Batch, topic string, m *Message, size int64) bool {
 	if s.ended {
 		return false
 	}
@@ -113,13 +117,22 @@ func (s *Session) admitLocked(bt *Batch, topic string, size int64) bool {
 	}
 	if d.Messages >= cfg.QueueMessages || d.Bytes+size > cfg.QueueBytes {
 		s.missed.Full++
+		s.tellQueuedLocked(topic, m, QueueFull)
 		return false
 	}
 	if !s.sub.broker.storing.Allow(cfg.QueueRate, bt.Now, 1) {
 		s.missed.Throttled++
+		s.tellQueuedLocked(topic, m, QueueThrottled)
 		return false
 	}
 	return true
+}
+
+// tellQueuedLocked tells what became of a message, if the session has no connection.
+func (s *Session) tellQueuedLocked(topic string, m *Message, outcome QueueOutcome) {
+	if tell := s.sub.broker.cfg.Queued; tell != nil && s.owner == nil {
+		tell(Queued{s.id, s.principal, topic, m.Trace, outcome})
+	}
 }
 
 // handLocked sends a message that was just stored, if nothing waits before it and the window has

@@ -34,6 +34,8 @@ const (
 	ListSubscriptions
 	SendDirectMessage
 	HandshakeRefused // Gatehouse's own: refused where AWS keeps silent, such as an unknown SNI
+	PublishRetained  // counted beside PublishIn, never logged
+	PacketThrottle   // a limit of one connection was met: counted, never logged
 	Kinds            // how many there are
 )
 
@@ -102,6 +104,12 @@ type Request struct {
 
 // Observed implements [Source].
 func (r *Request) Observed() *Cell { return &r.cell }
+
+// Reset makes r the source of another request. Nobody else may use r meanwhile.
+func (r *Request) Reset(by Who) {
+	r.Is = by
+	r.cell.Level.Store(0)
+}
 
 // Who implements [Source].
 func (r *Request) Who() Who { return r.Is }

@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 	"github.com/gatehouse-iot/gatehouse/internal/gateway/websocket"
 	"github.com/gatehouse-iot/gatehouse/internal/identity"
+	"github.com/gatehouse-iot/gatehouse/internal/observe"
 	"github.com/gatehouse-iot/gatehouse/internal/registry"
 	"github.com/gatehouse-iot/gatehouse/mqtt"
 )
@@ -35,6 +36,7 @@ type conn struct {
 	login  *identity.Login         // of a custom authorizer; else nil
 	custom *identity.Authorization // the same as auth, with login
 	info   Info
+	cell   observe.Cell
 
 	version      mqtt.Version
 	clientID     string
@@ -97,7 +99,9 @@ func (s *Server) serve(ctx context.Context, nc net.Conn, info Info, who identity
 		header, body, refused = k.firstPacket()
 	}
 	if refused == nil {
-		refused = k.connect(ctx, header, body)
+		if refused = k.connect(ctx, header, body); refused != nil {
+			k.sawConnect(refused)
+		}
 	}
 	if refused != nil {
 		k.part(*refused)
@@ -312,6 +316,7 @@ func (k *conn) part(e ending) {
 		s.open.Add(-1)
 		k.depart(e)
 		k.announceDisconnected(e.reason)
+		k.sawDisconnect(e)
 		k.recordDrops()
 		k.at.Set("published", strconv.FormatInt(k.published, 10))
 		k.at.Set("connected_for", s.cfg.Now().Sub(k.opened).Round(time.Millisecond).String())

@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/broker"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 	"github.com/gatehouse-iot/gatehouse/internal/identity"
+	"github.com/gatehouse-iot/gatehouse/internal/observe"
 	"github.com/gatehouse-iot/gatehouse/mqtt"
 	"github.com/gatehouse-iot/gatehouse/policy"
 )
@@ -349,6 +350,7 @@ func (k *conn) open(p *mqtt.Connect) {
 	}
 	k.at.Pass(check.SessionOpened, attempt.F("keep_alive", strconv.Itoa(int(keepAlive))))
 	k.noteSession(&session)
+	k.saw(observe.Event{Kind: observe.Connect})
 	k.announceConnected()
 	k.client.Start()
 }

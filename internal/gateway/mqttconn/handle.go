@@ -20,6 +20,14 @@ func (k *conn) handle(header byte, body []byte) *ending {
 			return e
 		}
 	}
+	e := k.handlePacket(t, header, body)
+	if e != nil {
+		k.sawEnd(t, e)
+	}
+	return e
+}
+
+func (k *conn) handlePacket(t mqtt.PacketType, header byte, body []byte) *ending {
 	switch t {
 	case mqtt.TypePublish:
 		return k.publish(header, body)
@@ -34,6 +42,7 @@ func (k *conn) handle(header byte, body []byte) *ending {
 			return k.broken(new(mqtt.Pingreq).Decode(k.version, header, body), header)
 		}
 		k.work.out = mqtt.AppendPingresp(k.work.out)
+		k.sawPing()
 		return nil
 	case mqtt.TypeSubscribe:
 		return k.subscribe(header, body)

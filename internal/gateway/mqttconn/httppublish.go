@@ -81,7 +81,7 @@ func (k *conn) acceptHTTP(ctx context.Context, m *HTTPMessage, t *topicEntry) er
 	b := k.server.cfg.Broker
 	batch := broker.NewBatch(k.server.cfg.Now())
 	defer batch.Release()
-	message := broker.Message{QoS: m.QoS, Retain: m.Retain, Payload: m.Payload, Properties: appendForwarded(nil, m.Properties)}
+	message := broker.Message{QoS: m.QoS, Retain: m.Retain, Payload: m.Payload, Properties: appendForwarded(nil, m.Properties), Trace: k.at.ID()}
 	if d := messageExpiry(m.Properties); d > 0 {
 		message.Expires = batch.Now.Add(d)
 	}

@@ -46,6 +46,7 @@ const maxDropKeys = 32 // a connection's causes and topics that are told apart
 // Dropped implements [broker.Peer]. The first drop of a kind is recorded at once, the number of all
 // of them at the end: see recordDrops.
 func (k *conn) Dropped(why broker.Drop, topic string) {
+	k.sawDropped(why, topic)
 	key := dropKey{why, topic}
 	k.dropM.Lock()
 	if k.drops == nil {

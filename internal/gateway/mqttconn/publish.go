@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/broker"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/internal/observe"
 	"github.com/gatehouse-iot/gatehouse/mqtt"
 	"github.com/gatehouse-iot/gatehouse/policy"
 )
@@ -85,6 +86,7 @@ func (k *conn) publish(header byte, body []byte) *ending {
 	}
 	if c := k.overRate(w.batch.Now); c != nil { // #9
 		k.at.Warn(c, attempt.F("topic", t.name))
+		k.sawPublishRefused(observe.Throttle, c, nil)
 		k.puback(p, mqtt.QuotaExceeded)
 		return nil
 	}
@@ -94,6 +96,7 @@ func (k *conn) publish(header byte, body []byte) *ending {
 	if p.Retain { // #11
 		if f := k.server.overRetainRate(t.name, w.batch.Now); f.found() {
 			k.at.Warn(f.check, f.evidence...)
+			k.sawPublishRefused(observe.Throttle, f.check, f.evidence)
 			k.puback(p, mqtt.QuotaExceeded)
 			return nil
 		}
@@ -103,9 +106,11 @@ func (k *conn) publish(header byte, body []byte) *ending {
 	}
 	if err := k.accept(p, t); err != nil { // #12
 		k.at.Warn(check.DeliveryNotStored, attempt.F("topic", t.name), attempt.F("error", err.Error()))
+		k.sawPublishRefused(observe.ServerError, check.DeliveryNotStored, nil)
 		k.puback(p, refusedCode(err))
 		return nil
 	}
+	k.sawPublish(t.name, p.Retain)
 	k.puback(p, mqtt.Success)
 	w.stored = false
 	return nil
@@ -126,7 +131,7 @@ func (k *conn) accept(p *mqtt.Publish, t *topicEntry) error {
 	}
 	w := k.work
 	m := &w.message
-	*m = broker.Message{Payload: p.Payload, QoS: byte(p.QoS), Retain: p.Retain}
+	*m = broker.Message{Payload: p.Payload, QoS: byte(p.QoS), Retain: p.Retain, Trace: k.at.ID()}
 	if k.version == mqtt.V5 {
 		w.props = appendForwarded(w.props[:0], &p.Props)
 		m.Properties = w.props
@@ -167,6 +172,7 @@ func (k *conn) refusePublish(p *mqtt.Publish, f fault, code mqtt.ReasonCode, rea
 	}
 	k.refuse(f, attempt.F("reply", reply))
 	if k.version == mqtt.V5 && p.QoS == 1 {
+		k.sawPublishRefused(outcomeOf(reason), f.check, f.evidence)
 		k.puback(p, code)
 		return nil
 	}

@@ -26,6 +26,7 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/broker/gcra"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 	"github.com/gatehouse-iot/gatehouse/internal/identity"
+	"github.com/gatehouse-iot/gatehouse/internal/observe"
 	"github.com/gatehouse-iot/gatehouse/internal/registry"
 	"github.com/gatehouse-iot/gatehouse/mqtt"
 	"github.com/gatehouse-iot/gatehouse/policy"
@@ -77,6 +78,9 @@ type Config struct {
 	// Status is asked once for a connection, when [Server.Cut] can reach it: a certificate that lost
 	// its right between its handshake and then was cut too early for this connection. Default: not asked.
 	Status StatusFunc
+
+	// Observe is told what devices do, for metrics and the log; default: nobody listens.
+	Observe *observe.Hub
 
 	Limits   Limits   // default [AWSLimits]
 	Refusals Refusals // default [AWSRefusals]
@@ -152,6 +156,9 @@ func New(cfg Config) (*Server, error) {
 	cfg.Goodbye = cmp.Or(cfg.Goodbye, 2*time.Second)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Observe == nil {
+		cfg.Observe = observe.New(nil)
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

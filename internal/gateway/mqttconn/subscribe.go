@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/broker"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/internal/observe"
 	"github.com/gatehouse-iot/gatehouse/mqtt"
 	"github.com/gatehouse-iot/gatehouse/policy"
 )
@@ -34,7 +35,9 @@ func (k *conn) subscribe(header byte, body []byte) *ending {
 		if k.version != mqtt.V5 {
 			return &ending{reason: clientError}
 		}
-		k.suback(p.PacketID, slices.Repeat([]mqtt.ReasonCode{mqtt.QuotaExceeded}, n))
+		codes := slices.Repeat([]mqtt.ReasonCode{mqtt.QuotaExceeded}, n)
+		k.suback(p.PacketID, codes)
+		k.sawSubscribe(p.Filters, codes, observe.ClientError)
 		return nil
 	}
 	wishes := make([]wish, len(p.Filters))
@@ -74,6 +77,7 @@ func (k *conn) subscribe(header byte, body []byte) *ending {
 	}
 	k.noteUnsaved(granted)
 	k.suback(p.PacketID, codes)
+	k.sawSubscribe(p.Filters, codes, subscribeOutcome(wishes))
 	for _, w := range wishes {
 		if w.retained {
 			k.sendRetained(w.filter, byte(w.code))
@@ -283,6 +287,11 @@ func (k *conn) unsubscribe(header byte, body []byte) *ending {
 		panic("mqttconn: cannot encode UNSUBACK: " + err.Error()) // every field is our own
 	}
 	*out = b
+	outcome := observe.Success
+	if len(codes) > maxFilters {
+		outcome = observe.ClientError
+	}
+	k.saw(observe.Event{Kind: observe.Unsubscribe, Outcome: outcome})
 	k.announceUnsubscribed(left)
 	return nil
 }
