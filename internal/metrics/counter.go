@@ -1,0 +1,33 @@
+package metrics
+
+// A counter is a number of events that only grows, kept elsewhere.
+type counter struct {
+	id   ID
+	read func() uint64
+	last uint64
+}
+
+// Follow makes a metric of a counter that is kept elsewhere: one sample of 1 for
+// each event. read must be cheap and never wait.
+func (s *Store) Follow(id ID, read func() uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counters = append(s.counters, &counter{id: id, read: read})
+}
+
+// Collect takes in what the followed counters have counted since the last time.
+// It happens at the end of every minute, and before a metric is read.
+func (s *Store) Collect() {
+	at := s.cfg.Now().Unix() / 60
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.counters {
+		n := c.read()
+		if n <= c.last {
+			continue
+		}
+		p := Sample(1, float64(n-c.last))
+		c.last = n
+		s.addLocked(c.id, "Count", at, &p)
+	}
+}
