@@ -35,7 +35,7 @@ var (
 	CertKeyMismatch = register(Check{
 		Code: "cert.key_mismatch", Stage: StageCertificate, Severity: Refusal,
 		Title: "The private key does not fit the certificate",
-		Cause: "The device presented certificate {certificate_id}, but its signature was made with another key. Certificate and key are from different pairs.",
+		Cause: "<<{path} holds another key than that of certificate {certificate_id}.||The device presented certificate {certificate_id}, but its signature was made with another key.>> Certificate and key are from different pairs.",
 		Device: Device{
 			TLS12: "The handshake fails with alert 51 (decrypt_error).", TLS13: "The handshake seems to succeed, then the first read fails with alert 51 (decrypt_error).",
 			Clients: []Client{{"mbedTLS", "-0x7780"}, {"AWS SDK v2", "refuses before it sends: 1033 AWS_IO_TLS_CTX_ERROR"}, {"OpenSSL", "refuses before it sends: key values mismatch"}},

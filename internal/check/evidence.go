@@ -55,6 +55,7 @@ var evidence = map[string]string{
 	"function":       "name of the authorizer's function",
 	"function_arn":   "ARN of the authorizer's function, as the authorizer has it",
 	"qualifier":      "version or alias of the function",
+	"caller":         "ARN of who calls the API",
 	"token_key":      "name of the parameter that carries the token",
 	"sent":           "names of the parameters that the device sent, without their values",
 	"json_path":      "place in the answer of a function",
@@ -120,6 +121,7 @@ var evidence = map[string]string{
 	"bytes_sent":      "size of what was sent, in bytes",
 
 	"chain_root":  "issuer at the end of the server's chain",
+	"server_time": "the server's clock",
 	"trust_store": "subjects of the CA certificates that the client trusts",
 }
 

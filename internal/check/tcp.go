@@ -55,7 +55,7 @@ var (
 	NetResetAfterClientHello = register(Check{
 		Code: "net.reset_after_clienthello", Stage: StageTCP, Severity: Refusal, Possible: true,
 		Title:  "Connection reset right after the ClientHello",
-		Cause:  "The ClientHello of {source_ip}<< for {sni}>> arrived, then the connection was reset while we answered. A firewall or proxy that inspects TLS does that, and so does a device that gives up at once.",
+		Cause:  "<<The ClientHello of {source_ip} for {sni} arrived, then the connection was reset while we answered.||The ClientHello of {source_ip} arrived, then the connection was reset while we answered.||The connection was reset in the TLS handshake, {elapsed} after it began.||The connection was reset in the TLS handshake.>> A firewall or proxy that inspects TLS does that, and so does a device that gives up at once.",
 		Device: Device{TLS12: "The connection is reset in the handshake.", TLS13: "The connection is reset in the handshake.", Clients: []Client{{"mbedTLS", "-0x0050"}, {"AWS SDK v2", "1051 AWS_IO_SOCKET_CLOSED"}, {"OpenSSL", "errno=104"}}},
 		Advice: "Try from another network. If it works there, the path of the first one inspects TLS.",
 		Fix:    tlsTo,

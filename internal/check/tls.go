@@ -120,7 +120,7 @@ var (
 	TLSSNIUnknown = register(Check{
 		Code: "tls.sni.unknown", Stage: StageTLS, Severity: Refusal,
 		Title:  "The server name (SNI) is not one of ours",
-		Cause:  "The device asked for {offered}; this gateway answers to {required}.",
+		Cause:  "The device asked for {offered}<<; this gateway answers to {required}>>.",
 		Device: alerted("112 (unrecognized_name)", "tlsv1 unrecognized name", "1029"),
 		Advice: "Set the device's host name to the address that the command prints.",
 		Fix:    "aws iot describe-endpoint --endpoint-type iot:Data-ATS --query endpointAddress --output text",
