@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -25,7 +24,7 @@ var explainRate = gcra.Rate{Every: 100 * time.Millisecond, Burst: 64}
 // is denied without end is told so by less.
 func (k *conn) denied(c *check.Check, action policy.Action, name string, refine bool) fault {
 	if !k.explained.Allow(explainRate, k.server.cfg.Now(), 1) {
-		return fault{check: c, evidence: evidence(action, name, &policy.Decision{Reason: "Earlier denials of this connection are explained in full."})}
+		return fault{check: c, evidence: attempt.OfDecision(action, name, &policy.Decision{Reason: "Earlier denials of this connection are explained in full."})}
 	}
 	d := k.auth.Explain(action, name)
 	if precise, ok := check.Lookup(d.Code); ok && refine {
@@ -34,7 +33,7 @@ func (k *conn) denied(c *check.Check, action policy.Action, name string, refine 
 	if k.who.Kind == identity.KindAuthorizer && c == check.PolicyNoneAttached {
 		c = check.AuthorizerPolicy // nothing is attached to such a principal
 	}
-	f := fault{check: c, evidence: evidence(action, name, &d), source: k.deniedBySource(&d)}
+	f := fault{check: c, evidence: attempt.OfDecision(action, name, &d), source: k.deniedBySource(&d)}
 	near := ""
 	if len(d.Near) > 0 {
 		near = d.Near[0].Code
@@ -133,67 +132,6 @@ func (k *conn) hint(d *policy.Decision, name string) identity.Hint {
 		k.server.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "cannot look for what explains a denial", slog.String("attempt", k.at.ID()), slog.Any("error", err))
 	}
 	return hint
-}
-
-// evidence turns a decision into the fields of a check: what was asked, what decided, what came
-// closest and why it did not apply.
-func evidence(action policy.Action, name string, d *policy.Decision) []attempt.Field {
-	ev := []attempt.Field{attempt.F("action", string(action))}
-	add := func(key, value string) {
-		if value != "" {
-			ev = append(ev, attempt.F(key, value))
-		}
-	}
-	add("resource", d.Resource)
-	ev = append(ev, attempt.F("offered", name))
-	switch action {
-	case policy.Connect:
-	case policy.Subscribe:
-		add("filter", name)
-	default:
-		add("topic", name)
-	}
-	add("reason", d.Reason)
-	add("detector", d.Code)
-	statement := func(s *policy.StatementRef) {
-		add("policy", s.Policy)
-		add("version", s.Version)
-		if s.Sid != "" {
-			add("statement", s.Sid)
-		} else {
-			add("statement", strconv.Itoa(s.Index+1))
-		}
-		add("source", s.Source)
-	}
-	if len(d.Matched) > 0 {
-		statement(&d.Matched[0])
-	} else if len(d.Near) > 0 {
-		statement(&d.Near[0].StatementRef)
-	}
-	if len(d.Near) > 0 {
-		add("pattern", d.Near[0].Pattern)
-		var codes []string
-		for _, n := range d.Near {
-			codes = append(codes, n.Code)
-		}
-		add("near", strings.Join(codes, ", "))
-	}
-	var known []string
-	for _, v := range d.Variables {
-		if v.Known {
-			known = append(known, v.Name+"="+v.Value)
-		} else {
-			add("variable", v.Name)
-			add("cause", v.Why)
-		}
-	}
-	add("variables", strings.Join(known, ", "))
-	add("key", strings.Join(d.Missing, ", "))
-	if d.Fix != nil {
-		add("fix", d.Fix.Text)
-		add("fix_statement", d.Fix.Statement)
-	}
-	return ev
 }
 
 // maxNamed bounds how many policies a record names; AWS attaches at most 10 to a target.

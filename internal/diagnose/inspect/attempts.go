@@ -1,0 +1,119 @@
+package inspect
+
+import (
+	"context"
+	"encoding/json"
+	"net/netip"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-iot/gatehouse/internal/attempt"
+	"github.com/gatehouse-iot/gatehouse/internal/diagnose/probe"
+)
+
+// A Server is a Gatehouse as it describes itself: GET /gatehouse/v1/server.
+type Server struct {
+	Endpoint  string `json:"endpoint"`
+	AccountID string `json:"accountId"`
+	Region    string `json:"region"`
+	Ports     struct {
+		MQTT  int `json:"mqtt"`
+		HTTPS int `json:"https"`
+		ALPN  int `json:"alpn"`
+	} `json:"ports"`
+}
+
+// serverPath answers a Server where the account is played by a Gatehouse.
+const serverPath = "/gatehouse/v1/server"
+
+const (
+	maxAttempts = 5
+	settle      = 2 * time.Second // that a connection which is over may take until it is recorded as such
+)
+
+// attempts reads what a Gatehouse recorded of the probe's connections. It has no
+// results of its own: the attempts speak for themselves.
+func (l *look) attempts(ctx context.Context) []probe.Result {
+	if l.gatehouse == nil {
+		return nil
+	}
+	raw, err := l.gatehouse(ctx, serverPath)
+	if err != nil || json.Unmarshal(raw, &l.report.Server) != nil || l.report.Server.AccountID == "" {
+		return nil // no Gatehouse
+	}
+	l.report.Gatehouse = true
+	if len(l.device.Connections) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	for deadline := time.Now().Add(settle); ; {
+		list, err := l.recorded(ctx)
+		if err != nil {
+			return []probe.Result{l.unseen("gatehouse:GET "+attempt.Path, err)}
+		}
+		live := slices.ContainsFunc(list, func(a attempt.Summary) bool { return a.Ended.IsZero() && a.Outcome == attempt.Live })
+		if live && time.Now().Before(deadline) {
+			select {
+			case <-ctx.Done():
+			case <-time.After(50 * time.Millisecond):
+				continue
+			}
+		}
+		for _, a := range list[:min(len(list), maxAttempts)] {
+			raw, err := l.gatehouse(ctx, attempt.Path+"/"+url.PathEscape(a.ID))
+			var d attempt.Detail
+			if err == nil && json.Unmarshal(raw, &d) == nil {
+				l.report.Attempts = append(l.report.Attempts, d)
+			}
+		}
+		return nil
+	}
+}
+
+// recorded lists the attempts that are the probe's: by the ports of its ends, or
+// where an address on the way was rewritten, by its certificate or client ID.
+func (l *look) recorded(ctx context.Context) ([]attempt.Summary, error) {
+	q := url.Values{"since": {l.device.Since.Add(-time.Second).UTC().Format(time.RFC3339)}, "maxResults": {"100"}}
+	raw, err := l.gatehouse(ctx, attempt.Path+"?"+q.Encode())
+	if err != nil {
+		return nil, err
+	}
+	var page attempt.Page
+	if err := json.Unmarshal(raw, &page); err != nil {
+		return nil, err
+	}
+	own := page.Attempts[:0:0]
+	for _, a := range page.Attempts {
+		if slices.ContainsFunc(l.device.Connections, func(c netip.AddrPort) bool { return c.Port() == a.Source.Port() && sameHost(c.Addr(), a.Source.Addr()) }) {
+			own = append(own, a)
+		}
+	}
+	if len(own) > 0 {
+		return own, nil
+	}
+	for _, a := range page.Attempts {
+		if l.device.Fingerprint != "" && a.CertificateID == l.device.Fingerprint || l.device.ClientID != "" && a.ClientID == l.device.ClientID {
+			own = append(own, a)
+		}
+	}
+	return own, nil
+}
+
+// Live tells whether a client is connected: by what a Gatehouse recorded, else by
+// the fleet index of AWS. known is false when neither could tell.
+func (i *Inspector) Live(ctx context.Context, clientID string) (live, known bool, who string) {
+	if i.gatehouse != nil {
+		q := url.Values{"outcome": {"live"}, "clientId": {clientID}, "maxResults": {"1"}}
+		raw, err := i.gatehouse(ctx, attempt.Path+"?"+q.Encode())
+		var page attempt.Page
+		if err == nil && json.Unmarshal(raw, &page) == nil {
+			if len(page.Attempts) > 0 && page.Attempts[0].ClientID == clientID {
+				return true, true, page.Attempts[0].Source.Addr().String()
+			}
+			return false, true, ""
+		}
+	}
+	return i.indexed(ctx, clientID)
+}
