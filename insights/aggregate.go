@@ -40,6 +40,14 @@ var aggregates = map[string]aggregateFunction{
 	"earliest":   {1, 1, func(float64) accumulator { return &moment{} }},
 	"latest":     {1, 1, func(float64) accumulator { return &moment{late: true} }},
 	"pct":        {2, 2, func(p float64) accumulator { return &percentile{p: p} }},
+
+	"count_over_time": {1, 1, func(float64) accumulator { return &counter{} }},
+	"countovertime":   {1, 1, func(float64) accumulator { return &counter{} }},
+	"sum_over_time":   {1, 1, func(float64) accumulator { return &moments{of: "sum"} }},
+	"sumovertime":     {1, 1, func(float64) accumulator { return &moments{of: "sum"} }},
+	"rate":            {2, 2, func(every float64) accumulator { return &slope{every: every} }},
+	"histogram":       {2, 2, func(n float64) accumulator { return &histogram{buckets: int(n)} }},
+	"topk":            {2, 2, nil}, // a whole stats: see compiler.topK
 }
 
 // counter counts rows: add is told of those that count.
@@ -250,6 +258,9 @@ func (c *compiler) aggregate(cmd *command) error {
 	if c.stats++; c.stats > maxStats {
 		return c.p.fail(cmd.start, cmd.end, "a query has at most %d stats", maxStats)
 	}
+	if done, err := c.topK(cmd); done || err != nil {
+		return err
+	}
 	a := &aggregation{bin: -1}
 	next := map[string]int{}
 	var shown []column
@@ -319,6 +330,9 @@ func countAggregates(e *expr) int {
 // before, the rest of the row that stats makes.
 func (c *compiler) over(e *expr, inner *compiler, a *aggregation, slot *int) (eval, error) {
 	fn, isAggregate := aggregates[e.name]
+	if isAggregate && fn.make == nil {
+		return nil, c.p.fail(e.start, e.end, "%s stands alone in its stats", e.name)
+	}
 	if e.op != opCall || !isAggregate {
 		if countAggregates(e) == 0 {
 			return inner.expr(e)
@@ -354,13 +368,9 @@ func (c *compiler) over(e *expr, inner *compiler, a *aggregation, slot *int) (ev
 	} else if e.name != "count" {
 		return nil, c.p.fail(e.start, e.end, "%s needs an argument", e.name)
 	}
-	if e.name == "pct" {
-		p := e.args[1]
-		f, ok := p.literal.number()
-		if p.op != opLiteral || !ok || f < 0 || f > 100 {
-			return nil, c.p.fail(p.start, p.end, "the percentile of pct is a number from 0 to 100")
-		}
-		call.param = f
+	var err error
+	if call.param, err = c.parameter(e); err != nil {
+		return nil, err
 	}
 	a.calls = append(a.calls, call)
 	at := *slot

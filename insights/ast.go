@@ -77,6 +77,7 @@ type command struct {
 // A Query is a parsed query. Safe for concurrent use.
 type Query struct {
 	text     string
+	groups   *Groups // of SOURCE; nil without
 	commands []*command
 }
 

@@ -113,7 +113,7 @@ func compile(p *parser, q *Query) (*plan, error) {
 	c := &compiler{p: p, plan: &plan{pointer: true}, names: map[string]int{}, base: map[string]int{}}
 	last := -1
 	for i, cmd := range q.commands {
-		if cmd.name == "stats" || cmd.name == "countfrequent" {
+		if cmd.name == "stats" || cmd.name == "countfrequent" || cmd.name == "pattern" {
 			last = i
 		}
 	}
@@ -205,7 +205,7 @@ func (c *compiler) command(cmd *command) error {
 	case "stats":
 		return c.aggregate(cmd)
 	case "countfrequent":
-		return c.frequent(cmd)
+		return c.frequencies(cmd, cmd.items, "_approxcount")
 	case "sort":
 		return c.sort(cmd)
 	case "limit":
@@ -221,6 +221,10 @@ func (c *compiler) command(cmd *command) error {
 		return c.accum(cmd)
 	case "fillmissing":
 		return c.fillMissing(cmd)
+	case "filldown":
+		return c.fillDown(cmd)
+	case "pattern":
+		return c.pattern(cmd)
 	case "unmask": // nothing is masked here
 		for _, it := range cmd.items {
 			if _, err := c.expr(it.expr); err != nil {

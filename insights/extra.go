@@ -2,15 +2,15 @@ package insights
 
 import "slices"
 
-// frequent compiles countFrequent: stats count(*) by the fields, the most first.
-func (c *compiler) frequent(cmd *command) error {
-	stats := &command{name: "stats", start: cmd.start, end: cmd.end, by: cmd.items}
+// frequencies compiles stats count(*) as name by the items, the most first.
+func (c *compiler) frequencies(cmd *command, by []item, name string) error {
+	stats := &command{name: "stats", start: cmd.start, end: cmd.end, by: by}
 	count := &expr{op: opCall, name: "count", start: cmd.start, end: cmd.end}
-	stats.items = []item{{expr: count, name: "_approxcount", as: true}}
+	stats.items = []item{{expr: count, name: name, as: true}}
 	if err := c.aggregate(stats); err != nil {
 		return err
 	}
-	return c.sort(&command{keys: []sortKey{{expr: &expr{op: opField, name: "_approxcount", start: cmd.start, end: cmd.end}, desc: true}}})
+	return c.sort(&command{keys: []sortKey{{expr: &expr{op: opField, name: name, start: cmd.start, end: cmd.end}, desc: true}}})
 }
 
 // accum compiles accum: a running sum, in the order of the rows.
@@ -114,4 +114,29 @@ func (a *aggregation) fill(rows []*row, slots []int, with value) []*row {
 	}
 	slices.SortStableFunc(rows, func(x, y *row) int { return -naturally(x.v[a.bin], y.v[a.bin]) })
 	return rows
+}
+
+// fillDown compiles filldown: a missing value is that of the row before; without
+// fields, of all columns.
+func (c *compiler) fillDown(cmd *command) error {
+	slots, err := c.fieldSlots(cmd.items)
+	if err != nil {
+		return err
+	}
+	if len(slots) == 0 {
+		for _, col := range c.shown {
+			slots = append(slots, col.slot)
+		}
+	}
+	c.barrier(node{all: func(rows []*row) []*row {
+		for i := 1; i < len(rows); i++ {
+			for _, s := range slots {
+				if rows[i].v[s].kind == null {
+					rows[i].v[s] = rows[i-1].v[s]
+				}
+			}
+		}
+		return rows
+	}})
+	return nil
 }

@@ -8,9 +8,8 @@ import (
 
 // function is a function of the language. Source: logs sheet 6.6.
 type function struct {
-	min, max int // arguments; max -1: any number
-	call     func(rt *runtime, a []value) value
-	special  bool // compiled by the compiler: it needs periods, or the time
+	min, max int                                // arguments; max -1: any number
+	call     func(rt *runtime, a []value) value // nil: it has arguments that are no values, see compiler.call
 }
 
 // lookup tells functions from aggregates from what is not there.
@@ -18,8 +17,6 @@ func (p *parser) checkCall(e *expr, written string) error {
 	fn, isFunction := functions[e.name]
 	agg, isAggregate := aggregates[e.name]
 	switch {
-	case slices.Contains(laterFunctions, e.name):
-		return p.fail(e.start, e.end, "the function %s is not supported by Gatehouse yet", written)
 	case !isFunction && !isAggregate:
 		return p.fail(e.start, e.start+len(written), "unknown function %s%s", written, suggest(written, functionNames()))
 	case isAggregate:
@@ -43,9 +40,6 @@ func arity(fn function) string {
 	return fmt.Sprintf("%d to %d arguments", fn.min, fn.max)
 }
 
-// laterFunctions are documented but not built.
-var laterFunctions = []string{"rate", "countovertime", "sumovertime", "histogram", "topk", "parsedate", "formatdate", "strftime"}
-
 func functionNames() []string {
 	var out []string
 	for name := range functions {
@@ -64,10 +58,12 @@ func (c *compiler) call(e *expr) (eval, error) {
 	if !ok {
 		return nil, c.p.fail(e.start, e.end, "%s is an aggregate: it stands only in stats, and not in another aggregate", e.name)
 	}
-	if fn.special {
+	switch e.name {
+	case "bin", "datefloor", "dateceil":
 		return c.timed(e)
-	}
-	if e.name == "regexreplace" {
+	case "parsedate", "formatdate", "strftime":
+		return c.dated(e)
+	case "regexreplace":
 		return c.regexReplace(e)
 	}
 	args := make([]eval, len(e.args))

@@ -141,65 +141,65 @@ var functions map[string]function
 
 func init() { // the table refers to functions that refer to it
 	functions = map[string]function{
-		"abs":       {1, 1, onNumbers(func(x []float64) float64 { return math.Abs(x[0]) }), false},
-		"ceil":      {1, 1, onNumbers(func(x []float64) float64 { return math.Ceil(x[0]) }), false},
-		"floor":     {1, 1, onNumbers(func(x []float64) float64 { return math.Floor(x[0]) }), false},
-		"log":       {1, 1, onNumbers(func(x []float64) float64 { return math.Log(x[0]) }), false},
-		"sqrt":      {1, 1, onNumbers(func(x []float64) float64 { return math.Sqrt(x[0]) }), false},
-		"greatest":  {1, -1, extreme(1), false},
-		"least":     {1, -1, extreme(-1), false},
-		"round":     {1, 2, onNumbers(round), false},
-		"tonumber":  {1, 1, toNumber, false},
-		"todouble":  {1, 1, toNumber, false},
-		"toint":     {1, 1, toWhole, false},
-		"tolong":    {1, 1, toWhole, false},
-		"haversine": {4, 4, onNumbers(haversine), false},
+		"abs":       {1, 1, onNumbers(func(x []float64) float64 { return math.Abs(x[0]) })},
+		"ceil":      {1, 1, onNumbers(func(x []float64) float64 { return math.Ceil(x[0]) })},
+		"floor":     {1, 1, onNumbers(func(x []float64) float64 { return math.Floor(x[0]) })},
+		"log":       {1, 1, onNumbers(func(x []float64) float64 { return math.Log(x[0]) })},
+		"sqrt":      {1, 1, onNumbers(func(x []float64) float64 { return math.Sqrt(x[0]) })},
+		"greatest":  {1, -1, extreme(1)},
+		"least":     {1, -1, extreme(-1)},
+		"round":     {1, 2, onNumbers(round)},
+		"tonumber":  {1, 1, toNumber},
+		"todouble":  {1, 1, toNumber},
+		"toint":     {1, 1, toWhole},
+		"tolong":    {1, 1, toWhole},
+		"haversine": {4, 4, onNumbers(haversine)},
 
-		"strlen":       {1, 1, onText(func(s []string) value { return numberOf(float64(utf8.RuneCountInString(s[0]))) }), false},
-		"toupper":      {1, 1, onText(func(s []string) value { return textOf(strings.ToUpper(s[0])) }), false},
-		"tolower":      {1, 1, onText(func(s []string) value { return textOf(strings.ToLower(s[0])) }), false},
-		"substr":       {2, 3, substr, false},
-		"replace":      {3, 3, onText(func(s []string) value { return textOf(strings.ReplaceAll(s[0], s[1], s[2])) }), false},
-		"concat":       {1, -1, onText(func(s []string) value { return textOf(strings.Join(s, "")) }), false},
-		"trim":         {1, 2, trimmed(func(s string) string { return strings.Trim(s, whiteSpace) }, strings.Trim), false},
-		"ltrim":        {1, 2, trimmed(func(s string) string { return strings.TrimLeft(s, whiteSpace) }, strings.TrimLeft), false},
-		"rtrim":        {1, 2, trimmed(func(s string) string { return strings.TrimRight(s, whiteSpace) }, strings.TrimRight), false},
-		"strcontains":  {2, 3, strcontains, false},
-		"startswith":   {2, 2, onText(func(s []string) value { return boolOf(strings.HasPrefix(s[0], s[1])) }), false},
-		"endswith":     {2, 2, onText(func(s []string) value { return boolOf(strings.HasSuffix(s[0], s[1])) }), false},
-		"regexreplace": {3, 3, nil, false},
-		"split":        {2, 2, onText(split), false},
-		"urlencode":    {1, 1, onText(func(s []string) value { return textOf(strings.ReplaceAll(url.QueryEscape(s[0]), "+", "%20")) }), false},
-		"urldecode":    {1, 1, onText(func(s []string) value { return decoded(url.QueryUnescape(s[0])) }), false},
-		"base64encode": {1, 1, onText(func(s []string) value { return textOf(base64.StdEncoding.EncodeToString([]byte(s[0]))) }), false},
+		"strlen":       {1, 1, onText(func(s []string) value { return numberOf(float64(utf8.RuneCountInString(s[0]))) })},
+		"toupper":      {1, 1, onText(func(s []string) value { return textOf(strings.ToUpper(s[0])) })},
+		"tolower":      {1, 1, onText(func(s []string) value { return textOf(strings.ToLower(s[0])) })},
+		"substr":       {2, 3, substr},
+		"replace":      {3, 3, onText(func(s []string) value { return textOf(strings.ReplaceAll(s[0], s[1], s[2])) })},
+		"concat":       {1, -1, onText(func(s []string) value { return textOf(strings.Join(s, "")) })},
+		"trim":         {1, 2, trimmed(func(s string) string { return strings.Trim(s, whiteSpace) }, strings.Trim)},
+		"ltrim":        {1, 2, trimmed(func(s string) string { return strings.TrimLeft(s, whiteSpace) }, strings.TrimLeft)},
+		"rtrim":        {1, 2, trimmed(func(s string) string { return strings.TrimRight(s, whiteSpace) }, strings.TrimRight)},
+		"strcontains":  {2, 3, strcontains},
+		"startswith":   {2, 2, onText(func(s []string) value { return boolOf(strings.HasPrefix(s[0], s[1])) })},
+		"endswith":     {2, 2, onText(func(s []string) value { return boolOf(strings.HasSuffix(s[0], s[1])) })},
+		"regexreplace": {3, 3, nil},
+		"split":        {2, 2, onText(split)},
+		"urlencode":    {1, 1, onText(func(s []string) value { return textOf(strings.ReplaceAll(url.QueryEscape(s[0]), "+", "%20")) })},
+		"urldecode":    {1, 1, onText(func(s []string) value { return decoded(url.QueryUnescape(s[0])) })},
+		"base64encode": {1, 1, onText(func(s []string) value { return textOf(base64.StdEncoding.EncodeToString([]byte(s[0]))) })},
 		"base64decode": {1, 1, onText(func(s []string) value {
 			b, err := base64.StdEncoding.DecodeString(s[0])
 			return decoded(string(b), err)
-		}), false},
+		})},
 		"hextoascii": {1, 1, onText(func(s []string) value {
 			b, err := hex.DecodeString(strings.TrimPrefix(s[0], "0x"))
 			return decoded(string(b), err)
-		}), false},
+		})},
 		"hextodec": {1, 1, onText(func(s []string) value {
 			n, err := strconv.ParseUint(strings.TrimPrefix(strings.ToLower(s[0]), "0x"), 16, 53)
 			if err != nil {
 				return value{}
 			}
 			return numberOf(float64(n))
-		}), false},
+		})},
 		"dectohex": {1, 1, func(_ *runtime, a []value) value {
 			f, ok := a[0].number()
 			if !ok || f < 0 || f != math.Trunc(f) || f > 1<<53 {
 				return value{}
 			}
 			return textOf("0x" + strconv.FormatUint(uint64(f), 16))
-		}, false},
-		"md5":     {1, 1, onText(func(s []string) value { sum := md5.Sum([]byte(s[0])); return textOf(hex.EncodeToString(sum[:])) }), false},
-		"sha256":  {1, 1, onText(func(s []string) value { sum := sha256.Sum256([]byte(s[0])); return textOf(hex.EncodeToString(sum[:])) }), false},
-		"isempty": {1, 1, emptyIf(func(s string) bool { return s == "" }), false},
-		"isblank": {1, 1, emptyIf(func(s string) bool { return strings.Trim(s, whiteSpace) == "" }), false},
+		}},
+		"md5":     {1, 1, onText(func(s []string) value { sum := md5.Sum([]byte(s[0])); return textOf(hex.EncodeToString(sum[:])) })},
+		"sha256":  {1, 1, onText(func(s []string) value { sum := sha256.Sum256([]byte(s[0])); return textOf(hex.EncodeToString(sum[:])) })},
+		"isempty": {1, 1, emptyIf(func(s string) bool { return s == "" })},
+		"isblank": {1, 1, emptyIf(func(s string) bool { return strings.Trim(s, whiteSpace) == "" })},
 
-		"ispresent": {1, 1, func(_ *runtime, a []value) value { return boolOf(a[0].kind != null) }, false},
+		"ispresent": {1, 1, func(_ *runtime, a []value) value { return boolOf(a[0].kind != null) }},
 		"coalesce": {1, -1, func(_ *runtime, a []value) value {
 			for _, v := range a {
 				if v.kind != null {
@@ -207,13 +207,13 @@ func init() { // the table refers to functions that refer to it
 				}
 			}
 			return value{}
-		}, false},
+		}},
 		"if": {3, 3, func(_ *runtime, a []value) value {
 			if a[0].isTrue() {
 				return a[1]
 			}
 			return a[2]
-		}, false},
+		}},
 		"case": {2, 21, func(_ *runtime, a []value) value {
 			for ; len(a) > 1; a = a[2:] {
 				if a[0].isTrue() {
@@ -224,35 +224,38 @@ func init() { // the table refers to functions that refer to it
 				return a[0]
 			}
 			return value{}
-		}, false},
-		"isnumeric":      {1, 1, func(_ *runtime, a []value) value { _, ok := a[0].number(); return boolOf(ok) }, false},
-		"messagesize":    {1, 1, onText(func(s []string) value { return numberOf(float64(len(s[0]))) }), false},
-		"querystarttime": {0, 0, func(rt *runtime, _ []value) value { return numberOf(rt.start) }, false},
-		"queryendtime":   {0, 0, func(rt *runtime, _ []value) value { return numberOf(rt.end) }, false},
-		"querytimerange": {0, 0, func(rt *runtime, _ []value) value { return numberOf(rt.end - rt.start) }, false},
+		}},
+		"isnumeric":      {1, 1, func(_ *runtime, a []value) value { _, ok := a[0].number(); return boolOf(ok) }},
+		"messagesize":    {1, 1, onText(func(s []string) value { return numberOf(float64(len(s[0]))) })},
+		"querystarttime": {0, 0, func(rt *runtime, _ []value) value { return numberOf(rt.start) }},
+		"queryendtime":   {0, 0, func(rt *runtime, _ []value) value { return numberOf(rt.end) }},
+		"querytimerange": {0, 0, func(rt *runtime, _ []value) value { return numberOf(rt.end - rt.start) }},
 
-		"bin":       {1, 1, nil, true},
-		"datefloor": {2, 2, nil, true},
-		"dateceil":  {2, 2, nil, true},
+		"bin":       {1, 1, nil},
+		"datefloor": {2, 2, nil},
+		"dateceil":  {2, 2, nil},
 		"frommillis": {1, 1, func(_ *runtime, a []value) value {
 			f, ok := a[0].number()
 			if !ok || math.Abs(f) > 1e15 {
 				return value{}
 			}
 			return timeOf(math.Trunc(f))
-		}, false},
-		"tomillis": {1, 1, toNumber, false},
-		"now":      {0, 0, func(rt *runtime, _ []value) value { return numberOf(math.Floor(rt.now / 1000)) }, false},
+		}},
+		"tomillis":   {1, 1, toNumber},
+		"parsedate":  {2, 3, nil},
+		"formatdate": {2, 3, nil},
+		"strftime":   {2, 3, nil},
+		"now":        {0, 0, func(rt *runtime, _ []value) value { return numberOf(math.Floor(rt.now / 1000)) }},
 
-		"isvalidip":      {1, 1, onAddress(anyFamily), false},
-		"isvalidipv4":    {1, 1, onAddress(netip.Addr.Is4), false},
-		"isvalidipv6":    {1, 1, onAddress(netip.Addr.Is6), false},
-		"isipinsubnet":   {2, 2, inSubnet(anyFamily), false},
-		"isipv4insubnet": {2, 2, inSubnet(netip.Addr.Is4), false},
-		"isipv6insubnet": {2, 2, inSubnet(netip.Addr.Is6), false},
-		"isprivateip":    {1, 1, onAddress(func(ip netip.Addr) bool { return ip.Unmap().IsPrivate() }), false},
-		"isreservedip":   {1, 1, onAddress(isReserved), false},
-		"ispublicip":     {1, 1, onAddress(func(ip netip.Addr) bool { return !isReserved(ip) && !ip.Unmap().IsPrivate() }), false},
+		"isvalidip":      {1, 1, onAddress(anyFamily)},
+		"isvalidipv4":    {1, 1, onAddress(netip.Addr.Is4)},
+		"isvalidipv6":    {1, 1, onAddress(netip.Addr.Is6)},
+		"isipinsubnet":   {2, 2, inSubnet(anyFamily)},
+		"isipv4insubnet": {2, 2, inSubnet(netip.Addr.Is4)},
+		"isipv6insubnet": {2, 2, inSubnet(netip.Addr.Is6)},
+		"isprivateip":    {1, 1, onAddress(func(ip netip.Addr) bool { return ip.Unmap().IsPrivate() })},
+		"isreservedip":   {1, 1, onAddress(isReserved)},
+		"ispublicip":     {1, 1, onAddress(func(ip netip.Addr) bool { return !isReserved(ip) && !ip.Unmap().IsPrivate() })},
 		"ipv4tonumber": {1, 1, onText(func(s []string) value {
 			ip, err := netip.ParseAddr(s[0])
 			if err != nil || !ip.Is4() {
@@ -260,21 +263,21 @@ func init() { // the table refers to functions that refer to it
 			}
 			b := ip.As4()
 			return numberOf(float64(uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])))
-		}), false},
+		})},
 
-		"jsonparse": {1, 1, onText(func(s []string) value { return parseTree(s[0]) }), false},
+		"jsonparse": {1, 1, onText(func(s []string) value { return parseTree(s[0]) })},
 		"jsonstringify": {1, 1, func(_ *runtime, a []value) value {
 			if a[0].kind == null {
 				return value{}
 			}
 			return textOf(a[0].String())
-		}, false},
+		}},
 		"jsonarraysize": {1, 1, func(_ *runtime, a []value) value {
 			if list, ok := listOf(a[0]); ok {
 				return numberOf(float64(len(list)))
 			}
 			return value{}
-		}, false},
+		}},
 		"jsonarraycontains": {2, 2, func(_ *runtime, a []value) value {
 			list, ok := listOf(a[0])
 			if !ok {
@@ -286,7 +289,7 @@ func init() { // the table refers to functions that refer to it
 				}
 			}
 			return boolOf(false)
-		}, false},
+		}},
 	}
 }
 

@@ -193,6 +193,9 @@ func TestExpressions(t *testing.T) {
 		"jsonStringify(jsonParse(list))": "[1,2,3]", "jsonArraySize(list)": "3", "jsonArrayContains(list, 2)": "1", "jsonParse(s)": "",
 		"b": "1", "o.a.0": "1", "o.a[1].x": "y", "`gh-check`": "q", "o": "", "n = '6.0'": "1", "n in [5, 6]": "1", "s not in ['a']": "1", "missing != 1": "0", "missing not like 'a'": "0", "not missing = 1": "1",
 		"s like /(?i)hello/": "1", "s like 'ello'": "1", "s =~ /^World/": "0", "s not like /x/": "1", "n > 5 and t < 13": "1", "n > 5 AND NOT t < 13": "0", "! (n > 5) or true": "1", "s < 'I'": "1", "t = 12": "1",
+		"parseDate('2026-05-11 08:14:02.117', 'yyyy-MM-dd HH:mm:ss.SSS')": "1778487242117", "parseDate('11/May/2026:10:14:02 +0200', 'dd/MMM/yyyy:HH:mm:ss Z')": "1778487242000", "parseDate('20260511T081402Z', \"yyyyMMdd'T'HHmmssX\")": "1778487242000",
+		"parseDate('2026-05-11 10:14:02', 'yyyy-MM-dd HH:mm:ss', 'Europe/Berlin')": "1778487242000", "parseDate('Mon, 1 Jun 2026 1:05 PM', 'EEE, d MMM yyyy h:mm a')": "1780319100000", "parseDate('2026-02-30', 'yyyy-MM-dd')": "", "parseDate(s, 'yyyy')": "", "parseDate('2026-05-11x', 'yyyy-MM-dd')": "",
+		"formatDate(@timestamp, '%Y-%m-%d %H:%M:%S.%L')": "2026-05-11 08:14:02.117", "strftime(@timestamp, '%d/%b/%y %I%p %j %a %u %z %%', 'Europe/Berlin')": "11/May/26 10AM 131 Mon 1 +0200 %", "formatDate(0, '%F %T %s')": "1970-01-01 00:00:00 0", "formatDate(s, '%F')": "",
 		"split('a,b', ',')": `["a","b"]`, "toInt('3.9')": "3", "haversine(0,0,0,1)": "111.1951", "@logStream": "s_0", "@timestamp": "2026-05-11 08:14:02.117",
 	} {
 		res, _ := runOn(t, events, "fields "+in+" as x | display x")
@@ -251,17 +254,33 @@ func TestMalformed(t *testing.T) {
 		"parse 'a*b*' as x":                  {6, 17, "the pattern of parse has 2 *, but there are 1 names"},
 		"limit 0":                            {6, 7, "a whole number from 1 to 100000"},
 		"limit 100001":                       {6, 12, "a whole number from 1 to 100000"},
-		"pattern @message":                   {0, 7, "the command pattern is not supported"},
-		"SOURCE logGroups()":                 {0, 6, "the command SOURCE is not supported"},
-		"filter a in (fields b)":             {12, 13, "subqueries are not supported"},
-		"fields bin(a)":                      {11, 12, "bin needs a period"},
-		"fields count(a)":                    {7, 15, "count is an aggregate"},
-		"stats sum(max(a))":                  {10, 16, "max is an aggregate"},
-		"fields a; b":                        {8, 9, "unexpected symbol found ;"},
-		"fields topk(3, a)":                  {7, 17, "the function topk is not supported"},
-		"filter ä = ;":                       {11, 12, "unexpected symbol found ;"},
-		"fillmissing with 0":                 {0, 18, "fillmissing stands after stats"},
-		"stats count(*) by bin(5m) | sort bin(5m)": {33, 40, "Unknown symbols found in or after stats: @timestamp"},
+		"diff":                               {0, 4, "the command diff is not supported"},
+		"SOURCE logGroups()":                 {18, 18, "the query ends where | after SOURCE is expected"},
+		"SOURCE dataSource(['a']) | limit 1": {7, 17, "SOURCE dataSource is not supported"},
+		"SOURCE logGroups(prefix: ['a']) | limit 1":   {17, 23, "unexpected symbol found prefix, expected namePrefix"},
+		"SOURCE logGroups(namePrefix: []) | limit 1":  {30, 31, "unexpected symbol found ], expected a string"},
+		"fields a | SOURCE logGroups()":               {11, 17, "unknown command SOURCE"},
+		"stats topk(3, a) by b":                       {6, 16, "topk stands alone"},
+		"stats topk(3, a), count(*)":                  {6, 16, "topk stands alone"},
+		"stats topk(0, a)":                            {11, 12, "the first argument of topk"},
+		"stats 2 * topk(1, a)":                        {10, 20, "topk stands alone"},
+		"stats rate(a, 5)":                            {14, 15, "rate needs a period"},
+		"stats histogram(a, 0)":                       {19, 20, "histogram has from 1 to 1000 ranges"},
+		"stats pct(a, 101)":                           {13, 16, "the percentile of pct"},
+		"fields parseDate(a, 'qq')":                   {20, 24, "the pattern has the letter q"},
+		"fields parseDate(a, b)":                      {20, 21, "the format and the time zone of parsedate are strings"},
+		"fields parseDate(a, 'yyyy', 'Mars/Olympus')": {28, 42, "the time zone Mars/Olympus is not known"},
+		"fields formatDate(a, '%Q')":                  {21, 25, "the format has %Q"},
+		"pattern @message | filter clientId = 1":      {26, 34, "Unknown symbols found in or after stats: clientId"},
+		"filter a in (fields b)":                      {12, 13, "subqueries are not supported"},
+		"fields bin(a)":                               {11, 12, "bin needs a period"},
+		"fields count(a)":                             {7, 15, "count is an aggregate"},
+		"stats sum(max(a))":                           {10, 16, "max is an aggregate"},
+		"fields a; b":                                 {8, 9, "unexpected symbol found ;"},
+		"fields topk(3, a)":                           {7, 17, "topk is an aggregate"},
+		"filter ä = ;":                                {11, 12, "unexpected symbol found ;"},
+		"fillmissing with 0":                          {0, 18, "fillmissing stands after stats"},
+		"stats count(*) by bin(5m) | sort bin(5m)":    {33, 40, "Unknown symbols found in or after stats: @timestamp"},
 	} {
 		_, err := Parse(query)
 		e, ok := err.(*SyntaxError) //nolint:errorlint // Parse returns it as it is
@@ -294,4 +313,36 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q: %v", text, err)
 		}
 	})
+}
+
+// TestCommands runs what the forty example queries do not use.
+func TestCommands(t *testing.T) {
+	var events []event
+	for i, m := range []string{
+		`{"k":"a","n":10,"m":"user 17 failed from 10.0.0.1 after 20 ms"}`, `{"k":"b","n":30,"m":"user 9 failed from 10.0.0.2 after 5 ms"}`, `{"k":"a","n":40,"m":"disk is full"}`,
+		`{"k":"a","n":100,"m":"user x failed from 10.0.0.3 after 7 ms"}`, `{"n":"none","m":"error: 3f2504e0-4f89-11d3-9a0c-0305e82c3301 is gone"}`,
+	} {
+		events = append(events, event{ms: int64(i) * 60_000, message: m})
+	}
+	for query, want := range map[string]string{
+		"stats topk(1, k)":                          "k=a | count=3\n",
+		"stats topk(2, k) as kind":                  "kind=a | count=3\ncount=1\n", // of those that are equal the newest first
+		"stats rate(n, 1m) as r":                    "r=30\n",                      // from 10 to 100 in three minutes
+		"stats rate(n, 30s) as r by k | sort k asc": "k=a | r=15\nk=b\n",
+		"stats histogram(n, 3) as h":                `h={"10-40":2,"40-70":1,"70-100":1}` + "\n",
+		"stats histogram(k, 3) as h":                "\n",
+		"stats count_over_time(n) as c, sumOverTime(n) as s by bin(2m) as t | sort t asc": "t=1970-01-01 00:00:00.000 | c=2 | s=40\nt=1970-01-01 00:02:00.000 | c=2 | s=140\nt=1970-01-01 00:04:00.000 | c=1\n",
+		"fields k | sort @timestamp desc | filldown k":                                    "\nk=a\nk=a\nk=b\nk=a\n",
+		"fields k, n | sort @timestamp asc | filldown":                                    "k=a | n=10\nk=b | n=30\nk=a | n=40\nk=a | n=100\nk=a | n=none\n",
+		"stats count(*) as c by bin(1m) as t offset 30s | sort t asc | limit 2":           "t=1969-12-31 23:59:30.000 | c=1\nt=1970-01-01 00:00:30.000 | c=1\n",
+		"pattern m": "@pattern=user <Token-1> failed from <IPAddress-2> after <Number-3> ms | @sampleCount=3 | @ratio=0.6 | @severityLabel=None\n" +
+			"@pattern=error: <UUID-1> is gone | @sampleCount=1 | @ratio=0.2 | @severityLabel=Error\n" +
+			"@pattern=disk is full | @sampleCount=1 | @ratio=0.2 | @severityLabel=None\n",
+		"filter k = 'b' | pattern m | display @pattern":                                    "@pattern=user <Number-1> failed from <IPAddress-2> after <Number-3> ms\n",
+		"SOURCE logGroups(namePrefix: ['AWS'], class: ['STANDARD']) | stats count(*) as n": "n=5\n",
+	} {
+		if res, _ := runOn(t, events, query); res.table() != want {
+			t.Errorf("%s:\n%swant:\n%s", query, res.table(), want)
+		}
+	}
 }

@@ -35,6 +35,9 @@ func Parse(text string) (*Query, error) {
 		return nil, err
 	}
 	q := &Query{text: text}
+	if err := p.source(q); err != nil {
+		return nil, err
+	}
 	for {
 		c, err := p.command()
 		if err != nil {
@@ -94,12 +97,12 @@ func (p *parser) unexpected(expected string) error {
 }
 
 var commandNames = []string{
-	"fields", "display", "filter", "where", "filterIndex", "stats", "sort", "limit", "parse", "dedup", "unnest", "expand", "accum", "countFrequent", "fillmissing", "unmask",
+	"fields", "display", "filter", "where", "filterIndex", "stats", "sort", "limit", "parse", "dedup", "unnest", "expand", "accum", "countFrequent", "fillmissing", "filldown", "pattern", "unmask",
 }
 
 // laterCommands are documented but not built. Source: logs sheet 6.8.
 var laterCommands = []string{
-	"pattern", "anomaly", "diff", "logcompare", "lookup", "cidrlookup", "source", "join", "addtotals", "filldown", "autoregress", "outlier", "appendcols", "sessionize", "relevantfields",
+	"anomaly", "diff", "logcompare", "lookup", "cidrlookup", "join", "addtotals", "autoregress", "outlier", "appendcols", "sessionize", "relevantfields",
 }
 
 func (p *parser) command() (*command, error) {
@@ -144,6 +147,12 @@ func (p *parser) command() (*command, error) {
 		err = p.unnest(c, "as")
 	case "fillmissing":
 		err = p.fillMissing(c)
+	case "filldown":
+		if !p.is("|") && p.tok.kind != kindEnd {
+			c.items, err = p.fieldList()
+		}
+	case "pattern":
+		c.source, err = p.expression()
 	}
 	c.end = p.tok.start
 	return c, err
