@@ -22,6 +22,7 @@ const (
 	UserChanged                                 // UserID: another policy, or, with Status, deleted
 	AuthorizerChanged                           // AuthorizerName; "" when the default was cleared
 	DomainChanged                               // DomainName: a configuration or its server certificate
+	LoggingChanged                              // options or levels
 )
 
 // A Change tells caches and live connections that a committed transaction

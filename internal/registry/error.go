@@ -24,6 +24,7 @@ const (
 	CertificateConflict        Kind = "CertificateConflictException"   // with ResourceID
 	CertificateValidation      Kind = "CertificateValidationException" // the text says which rule
 	RegistrationCodeValidation Kind = "RegistrationCodeValidationException"
+	NotConfigured              Kind = "NotConfiguredException"
 )
 
 // An Error is a refusal that the caller of an operation sees: the request was

@@ -86,6 +86,14 @@ type DomainConfiguration struct {
 	CreatedAt            int64
 }
 
+type LogLevel struct {
+	TargetType string
+	TargetName string
+	Temporary  int64
+	Level      string
+	ExpiresAt  int64
+}
+
 type Policy struct {
 	PolicyName       string
 	DefaultVersion   int64
