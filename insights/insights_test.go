@@ -328,7 +328,7 @@ func TestCommands(t *testing.T) {
 		"stats topk(1, k)":                          "k=a | count=3\n",
 		"stats topk(2, k) as kind":                  "kind=a | count=3\ncount=1\n", // of those that are equal the newest first
 		"stats rate(n, 1m) as r":                    "r=30\n",                      // from 10 to 100 in three minutes
-		"stats rate(n, 30s) as r by k | sort k asc": "k=a | r=15\nk=b\n",
+		"stats rate(n, 30s) as r by k | sort k asc": "\nk=a | r=15\nk=b\n",
 		"stats histogram(n, 3) as h":                `h={"10-40":2,"40-70":1,"70-100":1}` + "\n",
 		"stats histogram(k, 3) as h":                "\n",
 		"stats count_over_time(n) as c, sumOverTime(n) as s by bin(2m) as t | sort t asc": "t=1970-01-01 00:00:00.000 | c=2 | s=40\nt=1970-01-01 00:02:00.000 | c=2 | s=140\nt=1970-01-01 00:04:00.000 | c=1\n",
