@@ -120,12 +120,14 @@ type memoryStream struct {
 }
 
 // Append implements [LogStream].
-func (s memoryStream) Append(_ int64, message []byte) bool {
+func (s memoryStream) Append(_ int64, message []byte) {
 	s.l.mu.Lock()
 	defer s.l.mu.Unlock()
 	s.l.events[s.name] = append(s.l.events[s.name], string(message))
-	return true
 }
+
+// Wait implements [LogStream].
+func (s memoryStream) Wait() {}
 
 // Close implements [LogStream].
 func (s memoryStream) Close() error { return nil }

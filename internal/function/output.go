@@ -13,10 +13,15 @@ type Log interface {
 	NewStream(group, stream string) (LogStream, error)
 }
 
-// A LogStream takes events and never waits. Close hands over what is buffered.
+// A LogStream takes events and keeps them all. Whoever appends calls Wait now and
+// then, so that what is not written yet stays bounded: the function waits for its
+// log, and no line is lost.
 type LogStream interface {
-	// Append adds an event of time ms (epoch milliseconds); false if it was dropped.
-	Append(ms int64, message []byte) bool
+	// Append adds a copy of an event of time ms (epoch milliseconds). It never waits.
+	Append(ms int64, message []byte)
+	// Wait returns when there is room for what one invocation may write.
+	Wait()
+	// Close writes what is left, and waits for it.
 	Close() error
 }
 
@@ -61,6 +66,7 @@ func (o *output) read() {
 		if n > 0 && !o.take(buf[:n]) {
 			time.Sleep(drainPause)
 		}
+		o.room()
 		if err != nil {
 			o.mu.Lock()
 			o.endLineLocked()
@@ -111,7 +117,7 @@ func (o *output) endLineLocked() {
 func (o *output) writeLocked(line []byte) {
 	line = bytes.ToValidUTF8(line, []byte("\uFFFD"))
 	if o.stream != nil {
-		o.stream.Append(time.Now().UnixMilli(), line) // one that is dropped is counted there
+		o.stream.Append(time.Now().UnixMilli(), line)
 	}
 	o.tail = append(append(o.tail, line...), '\n')
 	if surplus := len(o.tail) - maxTail; surplus > maxTail {
@@ -147,6 +153,13 @@ func (o *output) last() []byte {
 	return bytes.Clone(o.tail[max(0, len(o.tail)-maxTail):])
 }
 
+// room waits until the log has taken most of what was written.
+func (o *output) room() {
+	if o.stream != nil {
+		o.stream.Wait()
+	}
+}
+
 // settle waits until what the process has written so far is read, or for
 // settleTime: a process may write for ever.
 func (o *output) settle() {
@@ -175,6 +188,6 @@ func (o *output) close() {
 	o.pipe.Close()
 	<-o.done
 	if o.stream != nil {
-		_ = o.stream.Close() // what it could not write it counts
+		_ = o.stream.Close() // it has said what it could not write
 	}
 }

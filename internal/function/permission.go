@@ -4,7 +4,6 @@ package function
 type Permission struct {
 	Allowed bool
 	Sid     string // of the statement that decided
-	Denied  bool   // Sid denies, which no other statement outweighs
 
 	// Near are the statements that did not match, each with the first thing that
 	// did not; empty when the function has no policy for that qualifier.

@@ -395,6 +395,7 @@ func (p *process) attend(j *job, first bool, done func(answer)) {
 		ans.log = p.out.last()
 		done(ans)
 	}
+	p.out.room()
 	p.mu.Lock()
 	p.finished = true
 	back := p.phase == idle

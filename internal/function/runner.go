@@ -39,6 +39,7 @@ type runner struct {
 	pools  map[string]*pool
 	inUse  map[string]int // executions by function name
 	all    map[*process]struct{}
+	kept   map[string]bool // codes of which one idle process stays
 
 	stop    chan struct{}
 	stopped chan struct{}
@@ -93,20 +94,27 @@ func (r *runner) reap() {
 		case <-r.stop:
 			return
 		case now := <-tick.C:
-			for _, p := range r.takeIdle(func(p *process) bool { return now.Sub(p.idleFrom) >= idleTime }) {
+			for _, p := range r.takeIdle(func(p *process, last bool) bool {
+				return now.Sub(p.idleFrom) >= idleTime && !(last && r.kept[p.code.key])
+			}) {
 				p.kill("")
 			}
 		}
 	}
 }
 
-// takeIdle takes the idle processes that match out of their pools.
-func (r *runner) takeIdle(match func(*process) bool) (taken []*process) {
+// takeIdle takes the idle processes that match out of their pools; last is the
+// one of its pool that was used last. It holds r.mu.
+func (r *runner) takeIdle(match func(p *process, last bool) bool) (taken []*process) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, pool := range r.pools {
+		if len(pool.idle) == 0 {
+			continue
+		}
+		last := pool.idle[len(pool.idle)-1]
 		pool.idle = slices.DeleteFunc(pool.idle, func(p *process) bool {
-			if !match(p) {
+			if !match(p, p == last) {
 				return false
 			}
 			taken = append(taken, p)
@@ -173,11 +181,7 @@ func (r *runner) acquire(ctx context.Context, c *code, limit int) (p *process, e
 			r.mu.Unlock()
 			return nil, evidence, nil
 		case len(r.slots) > 0:
-			slot := r.slots[len(r.slots)-1]
-			r.slots = r.slots[:len(r.slots)-1]
-			r.inUse[c.name]++
-			r.mu.Unlock()
-			p, err = r.start(c, slot)
+			p, err = r.startLocked(c, true)
 			return p, evidence, err
 		}
 		victim := r.oldestIdleLocked()
@@ -195,18 +199,27 @@ func (r *runner) acquire(ctx context.Context, c *code, limit int) (p *process, e
 	}
 }
 
-// start starts a process in a slot that is taken and counted already.
-func (r *runner) start(c *code, slot int) (*process, error) {
+// startLocked starts a process in a slot, which must be free; counted says that
+// it is for an execution of its function. It unlocks r.mu.
+func (r *runner) startLocked(c *code, counted bool) (*process, error) {
+	slot := r.slots[len(r.slots)-1]
+	r.slots = r.slots[:len(r.slots)-1]
+	if counted {
+		r.inUse[c.name]++
+	}
+	r.mu.Unlock()
 	p, err := startProcess(r, c, slot)
 	r.mu.Lock()
 	if err != nil {
 		r.slots = append(r.slots, slot)
-		r.uncountLocked(c.name)
+		if counted {
+			r.uncountLocked(c.name)
+		}
 		r.mu.Unlock()
 		return nil, err
 	}
 	// Its end may have come already: then left and free have nothing to undo but this.
-	p.counted = true
+	p.counted = counted
 	r.all[p] = struct{}{}
 	closed := r.closed
 	r.mu.Unlock()
@@ -303,6 +316,7 @@ func (r *runner) put(p *process) {
 	if len(pool.waiters) > 0 {
 		ch := pool.waiters[0]
 		pool.waiters = pool.waiters[1:]
+		r.countLocked(p)
 		ch <- p
 		r.mu.Unlock()
 		return
@@ -333,11 +347,16 @@ func (r *runner) left(p *process) {
 	pool.idle = slices.DeleteFunc(pool.idle, func(other *process) bool { return other == p })
 	if p.isReturning {
 		p.isReturning = false
-		pool.returning--
-		if len(pool.waiters) > pool.returning {
-			pool.waiters[0] <- nil
-			pool.waiters = pool.waiters[1:]
-		}
+		r.notReturningLocked(pool)
+	}
+}
+
+// notReturningLocked notes that one of the awaited processes will not come.
+func (r *runner) notReturningLocked(pool *pool) {
+	pool.returning--
+	if len(pool.waiters) > pool.returning {
+		pool.waiters[0] <- nil
+		pool.waiters = pool.waiters[1:]
 	}
 }
 

@@ -67,11 +67,13 @@ type Service struct {
 	change  sync.Mutex         // one change at a time
 
 	running   sync.Mutex
-	runner    *runner // nil until the first invocation; guarded by running
-	runnerErr error   // why it can't be had; guarded by running
-	closed    bool    // guarded by running
+	runner    *runner        // nil until the first invocation; guarded by running
+	runnerErr error          // why it can't be had; guarded by running
+	closed    bool           // guarded by running
+	kept      []Request      // see KeepWarm; guarded by running
+	warming   sync.WaitGroup // starts of those; counted under running
 
-	events eventQueue
+	events *events
 }
 
 var _ Invoker = (*Service)(nil)
@@ -84,7 +86,7 @@ const (
 )
 
 // Open reads the functions in cfg.DataDir. It starts no process before the first
-// invocation.
+// invocation, unless one was accepted by an earlier run and is not over.
 func Open(ctx context.Context, cfg Config) (*Service, error) {
 	if cfg.DataDir == "" || cfg.AccountID == "" || cfg.Partition == "" || cfg.Region == "" {
 		return nil, errors.New("function: DataDir, AccountID, Partition and Region are required")
@@ -98,7 +100,6 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{cfg: cfg, partition: cfg.Partition}
-	s.events.stop = make(chan struct{})
 	removeOldRun(dir)
 	var err error
 	if s.rows, err = openRows(ctx, filepath.Join(dir, rowsFile)); err != nil {
@@ -109,6 +110,9 @@ func Open(ctx context.Context, cfg Config) (*Service, error) {
 	}
 	s.packages = &packages{dir: dir, unpacked: map[string]unpackedCode{}}
 	if err := s.packages.keepOnly(s.neededCode()); err != nil {
+		return nil, errors.Join(err, s.rows.db.Close())
+	}
+	if s.events, err = startEvents(ctx, s); err != nil {
 		return nil, errors.Join(err, s.rows.db.Close())
 	}
 	return s, nil
@@ -123,6 +127,7 @@ func (s *Service) Close() error {
 	s.running.Unlock()
 	if r != nil {
 		r.close()
+		s.warming.Wait()
 		os.RemoveAll(s.runDir)
 		os.Remove(filepath.Join(s.packages.dir, runNote))
 	}
@@ -243,6 +248,7 @@ func (s *Service) update(ctx context.Context, text, qualifier string, fn func(re
 	if old.Latest.RevisionID != rec.Latest.RevisionID {
 		s.retire(old.Name, old.Latest)
 	}
+	s.warm()
 	return rec, nil
 }
 
@@ -297,20 +303,11 @@ func (s *Service) Invoke(ctx context.Context, req Request) (Result, error) {
 }
 
 func (s *Service) run(ctx context.Context, rec *record, v Version, ref reference, req Request, id string) (Result, error) {
-	r, err := s.started(ctx)
-	if err != nil {
-		return Result{Outcome: NotRunnable, RequestID: id, FunctionARN: s.arn(rec.Name), ExecutedVersion: v.Version, Message: err.Error()}, nil
-	}
-	folder, err := s.packages.folder(ctx, v.CodeSHA256)
-	if bad, ok := errors.AsType[*ZipError](err); ok {
-		return Result{Outcome: NotRunnable, RequestID: id, FunctionARN: s.arn(rec.Name), ExecutedVersion: v.Version, Message: bad.Error()}, nil
+	c, r, err := s.code(ctx, rec, v)
+	if unusable, ok := errors.AsType[*notRunnableError](err); ok {
+		return Result{Outcome: NotRunnable, RequestID: id, FunctionARN: s.arn(rec.Name), ExecutedVersion: v.Version, Message: unusable.Error()}, nil
 	} else if err != nil {
-		return Result{}, fmt.Errorf("unpack the function %s: %w", rec.Name, err)
-	}
-	c := &code{
-		key: codeKey(rec.Name, v), name: rec.Name, version: v.Version, arn: s.arn(rec.Name), runtime: v.Runtime, handler: v.Handler,
-		timeout: time.Duration(v.Timeout) * time.Second, memory: int64(v.MemorySize) << 20, environment: v.Environment,
-		dir: folder.dir, group: folder.group,
+		return Result{}, err
 	}
 	limit := DefaultConcurrency
 	if rec.Reserved != nil {
@@ -324,6 +321,27 @@ func (s *Service) run(ctx context.Context, rec *record, v Version, ref reference
 		s.observe(rec.Name, ref, r, &res)
 	}
 	return res, err
+}
+
+// code makes what processes of a version are started for, and the runner that
+// starts them. The error is a [notRunnableError] where this machine or the
+// package is the reason.
+func (s *Service) code(ctx context.Context, rec *record, v Version) (*code, *runner, error) {
+	r, err := s.started(ctx)
+	if err != nil {
+		return nil, nil, &notRunnableError{err}
+	}
+	folder, err := s.packages.folder(ctx, v.CodeSHA256)
+	if bad, ok := errors.AsType[*ZipError](err); ok {
+		return nil, nil, &notRunnableError{bad}
+	} else if err != nil {
+		return nil, nil, fmt.Errorf("unpack the function %s: %w", rec.Name, err)
+	}
+	return &code{
+		key: codeKey(rec.Name, v), name: rec.Name, version: v.Version, arn: s.arn(rec.Name), runtime: v.Runtime, handler: v.Handler,
+		timeout: time.Duration(v.Timeout) * time.Second, memory: int64(v.MemorySize) << 20, environment: v.Environment,
+		dir: folder.dir, group: folder.group,
+	}, r, nil
 }
 
 func (s *Service) observe(name string, ref reference, r *runner, res *Result) {

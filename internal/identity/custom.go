@@ -212,8 +212,8 @@ func (s *Authorizers) choose(ctx context.Context, l *Login, r *CustomRequest, p 
 	return a, true, nil
 }
 
-// maxNearest bounds how many authorizers are looked at for a similar name; an
-// account has at most 100.
+// maxNearest bounds how many authorizers are looked at for a similar name, or for
+// what they invoke; an account has at most 100.
 const maxNearest = 100
 
 // notSelected refuses a client that names none where no default helps.
@@ -301,10 +301,9 @@ func (s *Authorizers) ask(ctx context.Context, l *Login, r *CustomRequest, event
 	wait, cancel := context.WithTimeout(ctx, authorizerTimeout+authorizerTimeout/5)
 	defer cancel()
 	began := time.Now()
-	result, err := s.functions.Invoke(wait, function.Request{
-		FunctionARN: a.FunctionARN, Payload: payload, Limit: authorizerTimeout, Tail: true,
-		Caller: function.Caller{Service: "iot.amazonaws.com", SourceARN: a.ARN, SourceAccount: s.identity.account},
-	})
+	invocation := s.invocation(&a)
+	invocation.Payload = payload
+	result, err := s.functions.Invoke(wait, invocation)
 	switch {
 	case err != nil && ctx.Err() == nil && errors.Is(wait.Err(), context.DeadlineExceeded):
 		result = function.Result{Outcome: function.TimedOut, Duration: time.Since(began), Limit: authorizerTimeout}
@@ -350,6 +349,34 @@ func (s *Authorizers) ask(ctx context.Context, l *Login, r *CustomRequest, event
 	l.pass(check.AuthorizerAuthenticated, attempt.F("principal", l.Who.ID),
 		attempt.F("refresh_after", answer.RefreshAfter.String()), attempt.F("disconnect_after", answer.DisconnectAfter.String()))
 	return nil
+}
+
+// invocation is how an authorizer invokes its function; the event is missing.
+func (s *Authorizers) invocation(a *registry.Authorizer) function.Request {
+	return function.Request{
+		FunctionARN: a.FunctionARN, Limit: authorizerTimeout, Tail: true,
+		Caller: function.Caller{Service: "iot.amazonaws.com", SourceARN: a.ARN, SourceAccount: s.identity.account},
+	}
+}
+
+// Invocations returns how the ACTIVE authorizers invoke their functions: clients
+// may come at any time, and the start of a function counts in their five seconds.
+func (s *Authorizers) Invocations(ctx context.Context) ([]function.Request, error) {
+	active, err := s.registry.ListAuthorizers(ctx, registry.AuthorizerActive, registry.Page{Size: maxNearest})
+	if err != nil {
+		return nil, fmt.Errorf("list authorizers: %w", err)
+	}
+	var list []function.Request
+	for _, name := range active.Items {
+		a, err := s.registry.Authorizer(ctx, name)
+		if registry.IsKind(err, registry.ResourceNotFound) {
+			continue // deleted meanwhile
+		} else if err != nil {
+			return nil, fmt.Errorf("read authorizer %s: %w", name, err)
+		}
+		list = append(list, s.invocation(&a))
+	}
+	return list, nil
 }
 
 // judgeInvocation notes what came of an invocation, and tells whether there is

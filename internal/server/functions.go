@@ -2,22 +2,11 @@ package server
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/gatehouse-iot/gatehouse/internal/function"
-	"github.com/gatehouse-iot/gatehouse/internal/logs"
+	"github.com/gatehouse-iot/gatehouse/internal/registry"
 )
-
-// functionLog writes the functions' output to the log store.
-type functionLog struct{ store *logs.Store }
-
-// NewStream implements [function.Log].
-func (l functionLog) NewStream(group, stream string) (function.LogStream, error) {
-	w, err := l.store.NewWriter(group, stream, 0) // kept until the group's retention says otherwise
-	if err != nil {
-		return nil, err
-	}
-	return w, nil
-}
 
 // invoker is what runs the functions of authorizers: this machine, or the
 // endpoint of --lambda-endpoint.
@@ -26,4 +15,32 @@ func (s *Server) invoker(ctx context.Context) (function.Invoker, error) {
 		return s.functions, nil
 	}
 	return function.NewRemote(ctx, s.cfg.LambdaEndpoint, s.cfg.Region)
+}
+
+// keepAuthorizersWarm has a process ready for every ACTIVE authorizer, now and
+// after every change of one. Source: custom-auth sheet 16.6.
+func (s *Server) keepAuthorizersWarm() {
+	if s.cfg.LambdaEndpoint != "" {
+		return
+	}
+	s.warmAuthorizers()
+	unwatch := s.registry.Watch(func(c registry.Change) {
+		if c.Kind == registry.AuthorizerChanged {
+			s.warmAuthorizers()
+		}
+	})
+	s.opened = append(s.opened, func() error { unwatch(); return nil })
+}
+
+// warmAuthorizers tells which functions may be asked at any time. That they are
+// warm is a help, not a duty: a failure is told and no more.
+func (s *Server) warmAuthorizers() {
+	ctx, cancel := context.WithTimeout(context.Background(), reloadTime)
+	defer cancel()
+	requests, err := s.authorizers.Invocations(ctx)
+	if err != nil {
+		s.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "cannot read the authorizers whose functions are to be kept warm", slog.Any("error", err))
+		return
+	}
+	s.functions.KeepWarm(requests)
 }

@@ -185,7 +185,7 @@ func (s *Server) openState(ctx context.Context) (err error) {
 	}
 	s.opened = append(s.opened, s.messages.Close)
 	if s.functions, err = function.Open(ctx, function.Config{
-		DataDir: s.dir.path, AccountID: s.cfg.AccountID, Partition: s.registry.Partition(), Region: s.cfg.Region, Logs: functionLog{s.logs}, Slog: s.cfg.Log,
+		DataDir: s.dir.path, AccountID: s.cfg.AccountID, Partition: s.registry.Partition(), Region: s.cfg.Region, Logs: functionLog{s.logs, s.cfg.Log}, Slog: s.cfg.Log,
 	}); err != nil {
 		return fmt.Errorf("open the functions: %w", err)
 	}
@@ -211,6 +211,7 @@ func (s *Server) wire() (err error) {
 	}); err != nil {
 		return err
 	}
+	s.keepAuthorizersWarm()
 	limits, refusals := mqttconn.AWSLimits, mqttconn.AWSRefusals
 	if s.cfg.Limits == "open" {
 		limits = mqttconn.OpenLimits
