@@ -36,8 +36,11 @@ var LogEventTypes = []string{
 	"ListRetainedMessage", "ListSubscriptions", "NamedShadowCountForDynamicGroupQueryLimitExceeded", "Ping", "ProvisionDevice", "Publish-In", "Publish-Out",
 	"Queued", "ReportFinalJobExecutionCount", "RetrieveOCSPStapleData", "RuleExecution", "RuleExecutionThrottled", "RuleMatch", "RuleNotFound",
 	"SendDirectMessage", "StartNextPendingJobExecution", "StartingRuleExecution", "Subscribe", "Unsubscribe", "UpdateJobExecution", "UpdateThingShadow",
-	"Gatehouse.ConnectionRefused",
+	OwnLogEvents + "ConnectionRefused",
 }
+
+// OwnLogEvents begins the types of events that AWS does not have.
+const OwnLogEvents = "Gatehouse."
 
 // LoggingOptions are the account's logging options of the second version. Source: logs sheet 1.
 type LoggingOptions struct {
@@ -134,6 +137,20 @@ func (r *Registry) SetLoggingOptions(ctx context.Context, u LoggingUpdate) error
 		t.changed(Change{Kind: LoggingChanged})
 		return putJSON(ctx, t, loggingSetting, o)
 	})
+}
+
+// TypeLevel is the level that a type of event has without levels of targets. Two types are only
+// logged where a level of their own or of a target asks for them. Source: logs sheet 1.2.
+func (o *LoggingOptions) TypeLevel(eventType string) LogLevel {
+	for _, e := range o.Events {
+		if e.EventType == eventType && e.Level != "" {
+			return e.Level
+		}
+	}
+	if eventType == "Ping" || eventType == "Connection.AuthNError" {
+		return LogDisabled
+	}
+	return o.DefaultLevel
 }
 
 func (o *LoggingOptions) check() error {
