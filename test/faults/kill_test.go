@@ -310,7 +310,7 @@ func (p *killPublisher) run(k *killTest) {
 			p.firstLife[n] = k.life
 		}
 		p.mu.Unlock()
-		return c.Publish(p.topic, p.payload(n), uint16(n), p.retain) == nil
+		return c.Publish(p.topic, payloadOf(n, p.size), uint16(n), p.retain) == nil
 	}
 	more := true
 	for _, n := range p.unacked() {
@@ -328,11 +328,11 @@ func (p *killPublisher) run(k *killTest) {
 	<-ended
 }
 
-// payload is a number in so many bytes that do not compress.
-func (p *killPublisher) payload(n int) []byte {
+// payloadOf is a number in so many bytes that do not compress.
+func payloadOf(n, size int) []byte {
 	b := binary.BigEndian.AppendUint64(nil, uint64(n))
 	r := rand.NewPCG(uint64(n), 1)
-	for len(b) < p.size {
+	for len(b) < size {
 		b = binary.BigEndian.AppendUint64(b, r.Uint64())
 	}
 	return b
