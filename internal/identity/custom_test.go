@@ -376,7 +376,7 @@ func opened(t *testing.T, a *Authorizers, renewed func(Renewal)) *Authorization 
 	if err != nil {
 		t.Fatal(err)
 	}
-	auth.Maintain(90*time.Second, renewed)
+	auth.Maintain(90*time.Second, false, renewed)
 	return auth
 }
 
@@ -443,6 +443,45 @@ func TestRefresh(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			if auth.Expired() || auth.Decide(policy.Receive, "a") != policy.Allow {
 				t.Error("a message is lost to a question")
+			}
+		})
+	})
+	t.Run("before a late subscription", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			world, a := newCustom(t)
+			auth := opened(t, a, func(Renewal) {})
+			defer auth.Release()
+			time.Sleep(293 * time.Second)
+			if auth.Expiring() {
+				t.Error("a subscription has to wait 7 seconds before the time")
+			}
+			time.Sleep(2 * time.Second)
+			if !auth.Expiring() || auth.Expired() {
+				t.Error("a subscription may begin 5 seconds before the time")
+			}
+			auth.Renew(t.Context())
+			if auth.Expiring() || world.invocations() != 2 {
+				t.Errorf("after the renewal a subscription has to wait still (%d invocations)", world.invocations())
+			}
+			auth.Decide(policy.Subscribe, "a")
+			time.Sleep(2 * 299 * time.Second)
+			synctest.Wait()
+			if auth.Expired() || auth.Decide(policy.Receive, "a") != policy.Allow {
+				t.Error("a message is lost to a question")
+			}
+		})
+	})
+	t.Run("ahead for a resumed session", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			world, a := newCustom(t)
+			auth := opened(t, a, func(Renewal) {})
+			auth.Release()
+			auth.Maintain(90*time.Second, true, func(Renewal) {})
+			defer auth.Release()
+			time.Sleep(299 * time.Second)
+			synctest.Wait()
+			if world.invocations() != 2 || auth.Expired() {
+				t.Errorf("%d invocations, expired %v", world.invocations(), auth.Expired())
 			}
 		})
 	})

@@ -19,7 +19,8 @@ const refreshAhead = authorizerTimeout + time.Second
 // connection. AWS says when a policy is refreshed, not by what; here it is
 // lazily, by the first packet after the time that asks for a decision, and at
 // the latest a keep-alive later. A connection that has subscribed is refreshed
-// a little before the time, without a packet. Source: custom-auth sheet 8.
+// a little before the time, without a packet, and one that subscribes so late
+// before it is refreshed first. Source: custom-auth sheet 8.
 type customLife struct {
 	login *Login // of the CONNECT: its request is repeated
 
@@ -57,14 +58,18 @@ func (l *Login) Authorize(ctx context.Context, clientID string, facts Facts) (*A
 }
 
 // Maintain keeps the answer of a custom authorizer up to date for a connection
-// that lives on, whose longest silence is keepAlive. renewed is called after
-// every question, from another goroutine or from [Authorization.Renew]; after a
-// failed one nothing is allowed, and the connection must end. Call
-// [Authorization.Release] at its end. For other principals it does nothing.
-func (a *Authorization) Maintain(keepAlive time.Duration, renewed func(Renewal)) {
+// that lives on, whose longest silence is keepAlive; receives says that it has
+// subscriptions already. renewed is called after every question, from another
+// goroutine or from [Authorization.Renew]; after a failed one nothing is allowed,
+// and the connection must end. Call [Authorization.Release] at its end. For other
+// principals it does nothing.
+func (a *Authorization) Maintain(keepAlive time.Duration, receives bool, renewed func(Renewal)) {
 	life := a.custom
 	if life == nil {
 		return
+	}
+	if receives {
+		life.receives.Store(true)
 	}
 	life.mu.Lock()
 	defer life.mu.Unlock()
@@ -93,6 +98,18 @@ func (a *Authorization) Release() {
 // Expired tells whether the authorizer must be asked again before anything is
 // decided: call [Authorization.Renew].
 func (a *Authorization) Expired() bool { return a.custom != nil && a.custom.expired.Load() }
+
+// Expiring is [Authorization.Expired] for a first subscription: it must not begin
+// so close to the time that a message for it meets the next question.
+func (a *Authorization) Expiring() bool {
+	life := a.custom
+	if life == nil || life.receives.Load() {
+		return a.Expired()
+	}
+	life.mu.Lock()
+	defer life.mu.Unlock()
+	return life.timer != nil && !time.Now().Before(life.refreshAt.Add(-refreshAhead))
+}
 
 // tick looks what the time asks for.
 func (a *Authorization) tick() {

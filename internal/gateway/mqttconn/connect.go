@@ -346,7 +346,7 @@ func (k *conn) open(p *mqtt.Connect) {
 	k.flush() // before anything is delivered: nobody sends to a client without subscriptions, or before Start
 	s.deadlines.add(k, k.info.Lifetime.next(now.Add(k.keepAlive)))
 	if k.custom != nil {
-		k.custom.Maintain(k.keepAlive, k.renewed)
+		k.custom.Maintain(k.keepAlive, session.Present, k.renewed)
 	}
 	k.at.Pass(check.SessionOpened, attempt.F("keep_alive", strconv.Itoa(int(keepAlive))))
 	k.noteSession(&session)

@@ -15,7 +15,7 @@ import (
 func (k *conn) handle(header byte, body []byte) *ending {
 	t := mqtt.TypeOf(header)
 	k.lastPacket.Store(uint32(t))
-	if k.custom != nil && (t == mqtt.TypePublish || t == mqtt.TypeSubscribe) && k.custom.Expired() {
+	if k.custom != nil && (t == mqtt.TypePublish && k.custom.Expired() || t == mqtt.TypeSubscribe && k.custom.Expiring()) {
 		if e := k.confirm(); e != nil {
 			return e
 		}
