@@ -18,7 +18,12 @@ import (
 // name gatehouse, or that of any service served here, such as iot. A user needs
 // the action gatehouse:Read for a GET, else gatehouse:Write, on
 // arn:aws:gatehouse:{region}:{account}:{path below /gatehouse/v1/}.
-func (s *Server) Authenticated(h http.Handler) http.Handler {
+func (s *Server) Authenticated(h http.Handler) http.Handler { return s.Permitted("", h) }
+
+// Permitted is [Server.Authenticated] with an action of its own in place of
+// gatehouse:Read and gatehouse:Write: for what nobody should be given along with
+// something else, such as credentials.
+func (s *Server) Permitted(action string, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := s.exchange(r)
 		if c := callFrom(r.Context()); c.requestID != "" {
@@ -26,7 +31,7 @@ func (s *Server) Authenticated(h http.Handler) http.Handler {
 		} else {
 			w.Header().Set("X-Amzn-Requestid", x.requestID)
 		}
-		body, e := x.authenticate(w)
+		body, e := x.authenticate(w, action)
 		if e != nil {
 			x.log(e)
 			x.to.render(e, x.requestID).write(w, r.Method)
@@ -38,8 +43,9 @@ func (s *Server) Authenticated(h http.Handler) http.Handler {
 	})
 }
 
-// authenticate verifies the request of an exchange whose target is Gatehouse itself.
-func (x *exchange) authenticate(w http.ResponseWriter) ([]byte, *Error) {
+// authenticate verifies the request of an exchange whose target is Gatehouse
+// itself, and that the caller may do action, "" for the method's.
+func (x *exchange) authenticate(w http.ResponseWriter, action string) ([]byte, *Error) {
 	sig, f := sigv4.Parse(sigv4.RequestOf(x.r, x.r.TLS != nil))
 	if f != nil {
 		return nil, x.to.refuse(f)
@@ -66,9 +72,12 @@ func (x *exchange) authenticate(w http.ResponseWriter) ([]byte, *Error) {
 	if x.caller.Access == nil {
 		return body, nil
 	}
-	action := "gatehouse:Write"
-	if x.r.Method == http.MethodGet || x.r.Method == http.MethodHead {
+	switch {
+	case action != "":
+	case x.r.Method == http.MethodGet || x.r.Method == http.MethodHead:
 		action = "gatehouse:Read"
+	default:
+		action = "gatehouse:Write"
 	}
 	return body, x.allow(action, []string{x.arn("gatehouse", strings.TrimPrefix(x.r.URL.Path, "/gatehouse/v1/"))})
 }

@@ -9,7 +9,7 @@ var (
 	AuthzConnectNoStatement = register(Check{
 		Code: "authz.connect.no_statement", Stage: StageAuthorization, Severity: Refusal,
 		Title:    "No policy statement has iot:Connect",
-		Cause:    "The policies of the certificate<<, {policies},>> have no statement with iot:Connect, so nothing is allowed at all.",
+		Cause:    "None of the policies that count for this client<< ({policies})>> has a statement with iot:Connect, so nothing is allowed at all.",
 		Device:   closedAfterConnect,
 		Fix:      grantConnect,
 		HiddenBy: nearMisses,

@@ -77,7 +77,7 @@ func newAPIServer(s *Server) (*apiServer, error) {
 	users := aws.Authenticated(s.usersHandler())
 	extra[UsersPath], extra[UsersPath+"/"] = users, users
 	extra[ServerCertificatesPath] = aws.Authenticated(http.HandlerFunc(s.importCertificate))
-	extra[AuthorizerEventsPath] = aws.Authenticated(http.HandlerFunc(s.authorizerEvent))
+	extra[AuthorizerEventsPath] = aws.Permitted(readAuthorizerEvents, http.HandlerFunc(s.authorizerEvent))
 
 	server := &http.Server{
 		Handler: aws, ReadHeaderTimeout: apiHeaderTime, ReadTimeout: apiReadTime, WriteTimeout: apiWriteTime, IdleTimeout: apiIdleTime,

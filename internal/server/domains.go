@@ -115,6 +115,11 @@ func (s *Server) importCertificate(w http.ResponseWriter, r *http.Request) {
 // function of its authorizer was invoked with.
 const AuthorizerEventsPath = "/gatehouse/v1/authorizer-events/"
 
+// readAuthorizerEvents is the action that they need: with
+// --record-authorizer-events they hold tokens and passwords of devices, which
+// gatehouse:Read on everything must not give away.
+const readAuthorizerEvents = "gatehouse:ReadAuthorizerEvents"
+
 // An AuthorizerEvent is that answer.
 type AuthorizerEvent struct {
 	Authorizer  string          `json:"authorizer"`

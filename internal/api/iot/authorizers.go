@@ -68,7 +68,9 @@ func describeAuthorizer(a registry.Authorizer) *AuthorizerDescription {
 func (h Handlers) ListAuthorizers(ctx context.Context, in *ListAuthorizersRequest) (*ListAuthorizersResponse, error) {
 	status := registry.AuthorizerStatus(deref(in.Status))
 	items, next, err := list(ctx, in.Marker, in.PageSize, deref(in.AscendingOrder), []any{string(status)},
-		func(p registry.Page) (registry.Listing[string], error) { return h.Registry.ListAuthorizers(ctx, status, p) },
+		func(p registry.Page) (registry.Listing[string], error) {
+			return h.Registry.ListAuthorizers(ctx, status, p)
+		},
 		func(name string) AuthorizerSummary {
 			return AuthorizerSummary{AuthorizerName: &name, AuthorizerArn: new(h.Registry.ARN("authorizer", name))}
 		})
