@@ -25,10 +25,16 @@ type Options struct {
 	Workers    int       // parts that are read at once; default 2
 }
 
-// Progress counts while a query runs. Safe for concurrent use.
+// Progress tells about a query while it runs: see also [Progress.Partial]. Safe
+// for concurrent use.
 type Progress struct {
 	Matched, Scanned, Bytes      atomic.Int64
 	SkippedRecords, SkippedBytes atomic.Int64
+
+	mu       sync.Mutex // guards the rest
+	running  *run
+	last     *Result // of Partial
+	computed time.Time
 }
 
 // A Cell is one value of a result.
@@ -54,6 +60,9 @@ type run struct {
 	memory   atomic.Int64
 	parallel int // nodes that workers do: steps, then what collects
 	keep     int // rows that matter when they are sorted; 0: all
+
+	stats      *aggregation // what collects; nil: rows do
+	collectors []*collector // one for each worker
 }
 
 // Run executes the query over src. Errors: that of ctx, ErrMemory, or those of src.
@@ -79,11 +88,25 @@ func (q *Query) Run(ctx context.Context, src Source, opt Options, progress *Prog
 		r.parallel++
 	}
 	r.keep = r.topRows()
-	rows, err := r.scan(ctx, src.Parts())
+	if r.parallel < len(pl.nodes) {
+		r.stats = pl.nodes[r.parallel].stats
+	}
+	parts := src.Parts()
+	for range min(opt.Workers, max(1, len(parts))) {
+		c := &collector{run: r, order: r.order()}
+		if r.stats != nil {
+			c.table = newTable(r.stats)
+		}
+		r.collectors = append(r.collectors, c)
+	}
+	end := progress.follow(r)
+	err = r.scan(ctx, parts)
+	end()
 	if err != nil {
 		return nil, err
 	}
-	if rows, err = r.finish(ctx, rows); err != nil {
+	rows, from := r.collected()
+	if rows, err = r.finish(ctx, rows, from); err != nil {
 		return nil, err
 	}
 	return r.result(rows), nil
@@ -149,7 +172,9 @@ func compareKeys(keys []compiledKey, a, b *row) int {
 
 // collector takes the rows that come out of the steps, in one worker.
 type collector struct {
-	run   *run
+	run *run
+
+	mu    sync.Mutex // held while rows are added; guards table and rows
 	table *table
 	rows  []*row
 	order func(a, b *row) int
@@ -209,28 +234,16 @@ func (c *collector) prune(k int) {
 	c.run.memory.Add(-freed)
 }
 
-// scan reads all parts, the latest first, and returns the collected rows in
-// order, or those of the first stats.
-func (r *run) scan(ctx context.Context, parts []Part) ([]*row, error) {
+// scan reads all parts, the latest first, into the collectors.
+func (r *run) scan(ctx context.Context, parts []Part) error {
 	index := make([]int, len(parts))
 	for i := range index {
 		index[i] = i
 	}
 	slices.SortStableFunc(index, func(a, b int) int { return cmp.Compare(parts[b].Latest(), parts[a].Latest()) })
-	var stats *aggregation
-	if r.parallel < len(r.plan.nodes) {
-		stats = r.plan.nodes[r.parallel].stats
-	}
-	var mu sync.Mutex
-	next := 0
-	var collectors []*collector
+	var next atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
-	for range min(r.opt.Workers, max(1, len(parts))) {
-		c := &collector{run: r, order: r.order()}
-		if stats != nil {
-			c.table = newTable(stats)
-		}
-		collectors = append(collectors, c)
+	for _, c := range r.collectors {
 		g.Go(func() (err error) {
 			defer func() {
 				if p := recover(); p != nil {
@@ -238,10 +251,7 @@ func (r *run) scan(ctx context.Context, parts []Part) ([]*row, error) {
 				}
 			}()
 			for {
-				mu.Lock()
-				i := next
-				next++
-				mu.Unlock()
+				i := int(next.Add(1)) - 1
 				if i >= len(index) {
 					return nil
 				}
@@ -254,28 +264,30 @@ func (r *run) scan(ctx context.Context, parts []Part) ([]*row, error) {
 			}
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	first := collectors[0]
-	for _, c := range collectors[1:] {
-		if stats != nil {
+	return g.Wait()
+}
+
+// collected returns the rows of all collectors in order, or those of the first
+// stats, and the node that comes next.
+func (r *run) collected() (rows []*row, next int) {
+	first := r.collectors[0]
+	for _, c := range r.collectors[1:] {
+		if r.stats != nil {
 			first.table.merge(c.table)
 		} else {
 			first.rows = append(first.rows, c.rows...)
 		}
 	}
-	if stats != nil {
-		r.parallel++
-		return first.table.rows(r.rt), nil
+	if r.stats != nil {
+		return first.table.rows(r.rt), r.parallel + 1
 	}
 	slices.SortFunc(first.rows, newestFirst)
-	return first.rows, nil
+	return first.rows, r.parallel
 }
 
-// finish runs the nodes that need all rows.
-func (r *run) finish(ctx context.Context, rows []*row) ([]*row, error) {
-	for i := r.parallel; i < len(r.plan.nodes); i++ {
+// finish runs the nodes from a number on, which need all rows.
+func (r *run) finish(ctx context.Context, rows []*row, from int) ([]*row, error) {
+	for i := from; i < len(r.plan.nodes); i++ {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

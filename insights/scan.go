@@ -180,6 +180,8 @@ func (o *opened) emit(ctx context.Context, at []int32, number int32, c *collecto
 			return err
 		}
 	}
+	c.mu.Lock() // the columns are there: what follows waits for nothing
+	defer c.mu.Unlock()
 	steps := pl.nodes[:o.run.parallel]
 	reuse := c.table != nil && !slices.ContainsFunc(steps, func(n node) bool { return n.step.many != nil })
 	var r *row

@@ -280,6 +280,53 @@ func TestQueries(t *testing.T) {
 	}
 }
 
+// TestSource: a query that chooses its log groups itself.
+func TestSource(t *testing.T) {
+	store, c := world(t)
+	ctx := t.Context()
+	now := time.Now()
+	for group, n := range map[string]int{"a/1": 1, "a/2": 2, "b": 4} {
+		for range n {
+			if err := store.Put(group, "s", []logs.Event{{Time: now.UnixMilli(), Message: "{}"}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for text, want := range map[string]string{
+		"SOURCE logGroups(namePrefix: ['a/']) | stats count(*) as n":                                           "3 of 2",
+		"SOURCE logGroups(namePrefix: ['a/2', 'b'], class: ['STANDARD']) | stats count(*) as n":                "6 of 2",
+		"source loggroups() | stats count(*) as n":                                                             "7 of 3",
+		"SOURCE logGroups(accountIdentifiers: ['123456789012'], namePrefix: ['b']) | stats count(*) as n":      "4 of 1",
+		"SOURCE logGroups(accountIdentifiers: ['210987654321']) | stats count(*) as n":                         " of 0",
+		"SOURCE logGroups(class: ['INFREQUENT_ACCESS']) | stats count(*) as n":                                 " of 0",
+		"SOURCE logGroups(namePrefix: ['nothing']) | stats count(*) as n # no group is no reason for an error": " of 0",
+	} {
+		in := &sdk.StartQueryInput{StartTime: aws.Int64(now.Unix() - 60), EndTime: aws.Int64(now.Unix() + 60), QueryString: &text}
+		id := ok(c.StartQuery(ctx, in))(t).QueryId
+		for {
+			out := ok(c.GetQueryResults(ctx, &sdk.GetQueryResultsInput{QueryId: id}))(t)
+			if out.Status == types.QueryStatusScheduled || out.Status == types.QueryStatusRunning {
+				continue
+			}
+			got := ""
+			if len(out.Results) > 0 {
+				got = *out.Results[0][0].Value
+			}
+			if got = fmt.Sprintf("%s of %.0f", got, out.Statistics.LogGroupsScanned); got != want || out.Status != types.QueryStatusComplete {
+				t.Errorf("%s: %s groups, %s, want %s", text, got, out.Status, want)
+			}
+			break
+		}
+		in.LogGroupName = aws.String("b")
+		if _, err := c.StartQuery(ctx, in); code(err) != "InvalidParameterException" {
+			t.Errorf("%s with a log group name: %v", text, err)
+		}
+	}
+	if got := len(ok(c.DescribeQueries(ctx, &sdk.DescribeQueriesInput{}))(t).Queries); got != 7 {
+		t.Errorf("%d queries, want 7", got)
+	}
+}
+
 func TestLiveTail(t *testing.T) {
 	store, c := world(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

@@ -20,7 +20,9 @@ const (
 	maxKept        = 1000 // queries whose results are kept
 	maxKeptBytes   = 256 << 20
 	maxQueryGroups = 50
-	rowsOfPage     = 10_000
+
+	maxSourceGroups = 10_000
+	rowsOfPage      = 10_000
 )
 
 // query is one query, from its start until its result is forgotten.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -27,10 +29,6 @@ func (h *Handlers) StartQuery(_ context.Context, in *StartQueryRequest) (*StartQ
 	if in.QueryLanguage != nil && *in.QueryLanguage != QueryLanguageCwli {
 		return nil, InvalidParameterException("Gatehouse does not run queries in %s yet, only in CWLI.", *in.QueryLanguage)
 	}
-	groups, err := h.queryGroups(in)
-	if err != nil {
-		return nil, err
-	}
 	if in.EndTime < in.StartTime {
 		return nil, InvalidParameterException("The endTime of the query is before its startTime.")
 	}
@@ -41,6 +39,10 @@ func (h *Handlers) StartQuery(_ context.Context, in *StartQueryRequest) (*StartQ
 	if e, ok := errors.AsType[*insights.SyntaxError](err); ok {
 		return nil, malformed(e)
 	} else if err != nil {
+		return nil, err
+	}
+	groups, err := h.queryGroups(in, parsed.Groups())
+	if err != nil {
 		return nil, err
 	}
 	from, to := in.StartTime*1000, in.EndTime*1000+999 // both seconds are included
@@ -56,11 +58,11 @@ func (h *Handlers) StartQuery(_ context.Context, in *StartQueryRequest) (*StartQ
 		}
 		views = append(views, v)
 	}
-	if expired == len(groups) {
+	if expired == len(groups) && expired > 0 {
 		return nil, malformed(&insights.SyntaxError{Message: "Query's end date and time is either before the log groups creation time or exceeds the log groups log retention settings"})
 	}
 	q := newQuery(in.QueryString, groups)
-	opt := insights.Options{Start: time.UnixMilli(from), End: time.UnixMilli(in.EndTime * 1000), Now: q.created, Limit: int(value(in.Limit))}
+	opt := insights.Options{Start: time.UnixMilli(from), End: time.UnixMilli(in.EndTime * 1000), Now: q.created, Limit: int(value(in.Limit)), Workers: queryWorkers()}
 	if err := h.queries.start(q, parsed, newSource(h.cfg.Account, views, from, to), opt); err != nil {
 		return nil, err
 	}
@@ -70,8 +72,12 @@ func (h *Handlers) StartQuery(_ context.Context, in *StartQueryRequest) (*StartQ
 // maxSeconds is 2286-11-20: what is larger was meant in milliseconds.
 const maxSeconds = 9_999_999_999
 
-// queryGroups reads the groups that a query is over, given in one of three ways.
-func (h *Handlers) queryGroups(in *StartQueryRequest) ([]string, error) {
+// queryWorkers leaves half of the processors to the devices.
+func queryWorkers() int { return max(2, runtime.GOMAXPROCS(0)/2) }
+
+// queryGroups reads the groups that a query is over, given in one of three ways,
+// or chosen by the query itself.
+func (h *Handlers) queryGroups(in *StartQueryRequest, chosen *insights.Groups) ([]string, error) {
 	ways := 0
 	var groups []string
 	if in.LogGroupName != nil {
@@ -92,6 +98,12 @@ func (h *Handlers) queryGroups(in *StartQueryRequest) ([]string, error) {
 			groups = append(groups, g)
 		}
 	}
+	if chosen != nil {
+		if ways > 0 {
+			return nil, InvalidParameterException("A query with SOURCE takes no logGroupName, logGroupNames or logGroupIdentifiers.")
+		}
+		return h.sourceGroups(chosen)
+	}
 	if ways != 1 || len(groups) == 0 {
 		return nil, InvalidParameterException("Exactly one of logGroupName, logGroupNames and logGroupIdentifiers must be given.")
 	}
@@ -103,7 +115,27 @@ func (h *Handlers) queryGroups(in *StartQueryRequest) ([]string, error) {
 	return groups, nil
 }
 
-// find returns the query with an ID. The caller holds h.queries.mu.
+// sourceGroups are the groups that SOURCE logGroups(...) chooses: there may be none.
+func (h *Handlers) sourceGroups(chosen *insights.Groups) ([]string, error) {
+	any := func(list []string, match func(string) bool) bool {
+		return len(list) == 0 || slices.ContainsFunc(list, match)
+	}
+	if !any(chosen.Accounts, func(a string) bool { return a == h.cfg.Account }) || !any(chosen.Classes, func(c string) bool { return strings.EqualFold(c, string(LogGroupClassStandard)) }) {
+		return nil, nil
+	}
+	var groups []string
+	for _, g := range h.cfg.Store.Groups() {
+		if any(chosen.Prefixes, func(p string) bool { return strings.HasPrefix(g.Name, p) }) {
+			groups = append(groups, g.Name)
+		}
+	}
+	if len(groups) > maxSourceGroups {
+		return nil, InvalidParameterException("SOURCE chooses %d log groups; a query is over at most %d.", len(groups), maxSourceGroups)
+	}
+	return groups, nil
+}
+
+// findLocked returns the query with an ID. The caller holds h.queries.mu.
 func (h *Handlers) findLocked(id string) (*query, error) {
 	q := h.queries.byID[id]
 	if q == nil {
@@ -112,7 +144,8 @@ func (h *Handlers) findLocked(id string) (*query, error) {
 	return q, nil
 }
 
-// GetQueryResults answers what is known of a query, its rows once it is complete.
+// GetQueryResults answers what is known of a query: its rows, and while it runs
+// those found so far.
 func (h *Handlers) GetQueryResults(ctx context.Context, in *GetQueryResultsRequest) (*GetQueryResultsResponse, error) {
 	size := int32(rowsOfPage)
 	if in.MaxItems != nil && *in.MaxItems > 0 {
@@ -122,20 +155,18 @@ func (h *Handlers) GetQueryResults(ctx context.Context, in *GetQueryResultsReque
 	if err != nil {
 		return nil, err
 	}
-	h.queries.mu.Lock()
-	defer h.queries.mu.Unlock()
-	q, err := h.findLocked(in.QueryId)
+	q, status, result, err := h.results(in.QueryId)
 	if err != nil {
 		return nil, err
 	}
 	out := &GetQueryResultsResponse{
-		Status: new(q.status), QueryLanguage: new(QueryLanguageCwli), Results: [][]ResultField{},
+		Status: &status, QueryLanguage: new(QueryLanguageCwli), Results: [][]ResultField{},
 		Statistics: &QueryStatistics{
 			RecordsMatched: count(q.progress.Matched.Load()), RecordsScanned: count(q.progress.Scanned.Load()), BytesScanned: count(q.progress.Bytes.Load()),
 			EstimatedRecordsSkipped: count(q.progress.SkippedRecords.Load()), EstimatedBytesSkipped: count(q.progress.SkippedBytes.Load()), LogGroupsScanned: count(int64(len(q.groups))),
 		},
 	}
-	if q.result == nil {
+	if result == nil {
 		return out, nil
 	}
 	from := 0
@@ -144,10 +175,12 @@ func (h *Handlers) GetQueryResults(ctx context.Context, in *GetQueryResultsReque
 			return nil, InvalidParameterException("The specified nextToken is invalid.")
 		}
 	}
-	rows := q.result.Rows[min(from, len(q.result.Rows)):]
+	rows := result.Rows[min(from, len(result.Rows)):]
 	if len(rows) > pg.Size {
 		rows = rows[:pg.Size]
-		out.NextToken = pg.Next(true, strconv.Itoa(from+pg.Size))
+		if status == QueryStatusComplete { // rows of a query that runs change until the next page is asked for
+			out.NextToken = pg.Next(true, strconv.Itoa(from+pg.Size))
+		}
 	}
 	for _, row := range rows {
 		cells := make([]ResultField, len(row))
@@ -157,6 +190,26 @@ func (h *Handlers) GetQueryResults(ctx context.Context, in *GetQueryResultsReque
 		out.Results = append(out.Results, cells)
 	}
 	return out, nil
+}
+
+// results returns a query with its status and its rows of now, if it has any.
+func (h *Handlers) results(id string) (*query, QueryStatus, *insights.Result, error) {
+	h.queries.mu.Lock()
+	defer h.queries.mu.Unlock()
+	q, err := h.findLocked(id)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	if q.status != QueryStatusRunning {
+		return q, q.status, q.result, nil
+	}
+	h.queries.mu.Unlock() // the rows take their time
+	partial := q.progress.Partial()
+	h.queries.mu.Lock()
+	if q.status != QueryStatusRunning { // it has ended meanwhile
+		return q, q.status, q.result, nil
+	}
+	return q, q.status, partial, nil
 }
 
 func count(n int64) *float64 { return new(float64(n)) }
@@ -203,10 +256,14 @@ func (h *Handlers) DescribeQueries(ctx context.Context, in *DescribeQueriesReque
 		if ended.IsZero() {
 			ended = time.Now()
 		}
-		out.Queries = append(out.Queries, QueryInfo{
-			QueryId: &q.id, QueryString: &q.text, Status: new(q.status), CreateTime: new(q.created.UnixMilli()), LogGroupName: &q.groups[0],
+		info := QueryInfo{
+			QueryId: &q.id, QueryString: &q.text, Status: new(q.status), CreateTime: new(q.created.UnixMilli()),
 			QueryDuration: new(ended.Sub(q.created).Milliseconds()), BytesScanned: count(q.progress.Bytes.Load()), QueryLanguage: new(QueryLanguageCwli),
-		})
+		}
+		if len(q.groups) > 0 { // SOURCE may choose none
+			info.LogGroupName = &q.groups[0]
+		}
+		out.Queries = append(out.Queries, info)
 	}
 	return out, nil
 }
