@@ -180,15 +180,27 @@ func (d *decoder) value(dec *jsontext.Decoder, v reflect.Value, s *Shape) *Error
 			return d.wrongType(s, kind)
 		}
 		f, err := strconv.ParseFloat(tok.String(), 64)
-		if err != nil || math.Abs(f) > 253402300799 { // the end of the year 9999
+		if err != nil {
 			return serialization("%s: the time is out of range.", d.at())
 		}
-		sec, frac := math.Modf(f)
-		v.Set(reflect.ValueOf(Time{time.Unix(int64(sec), int64(math.Round(frac*1e3))*1e6).UTC()}))
+		t, e := d.epoch(f)
+		if e != nil {
+			return e
+		}
+		v.Set(reflect.ValueOf(t))
 	default:
 		panic("api: kind " + strconv.Itoa(int(s.Kind)))
 	}
 	return nil
+}
+
+// epoch is a time in seconds, to the millisecond.
+func (d *decoder) epoch(f float64) (Time, *Error) {
+	if !(math.Abs(f) <= 253402300799) { // the end of the year 9999; NaN is not there either
+		return Time{}, serialization("%s: the time is out of range.", d.at())
+	}
+	sec, frac := math.Modf(f)
+	return Time{time.Unix(int64(sec), int64(math.Round(frac*1e3))*1e6).UTC()}, nil
 }
 
 func (d *decoder) structure(dec *jsontext.Decoder, v reflect.Value, s *Shape) *Error {

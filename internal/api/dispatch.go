@@ -21,7 +21,7 @@ func (x *exchange) callREST(query url.Values, body []byte) (response, *Error) {
 	if e != nil {
 		return response{}, e
 	}
-	if e := validate(m.op.Info.Invalid, m.op.Info.Input, in, missing); e != nil {
+	if e := m.op.Info.validate(in, missing); e != nil {
 		return response{}, e
 	}
 	out, e := x.handle(m.op, in)
@@ -31,7 +31,7 @@ func (x *exchange) callREST(query url.Values, body []byte) (response, *Error) {
 	return encodeREST(m.op.Info, out), nil
 }
 
-// callQuery does the same for the query protocol, whose operations have no members here.
+// callQuery does the same for the query protocol.
 func (x *exchange) callQuery(query url.Values, body []byte) (response, *Error) {
 	svc := x.to.bound
 	form, err := url.ParseQuery(string(body))
@@ -49,14 +49,22 @@ func (x *exchange) callQuery(query url.Values, body []byte) (response, *Error) {
 	switch {
 	case name == "":
 		return response{}, Errorf("MissingAction", http.StatusBadRequest, "The request names no Action.")
-	case i < 0 && x.to.name == "sts" && slices.Contains(stsOperations, name):
-		return response{}, NotImplemented(svc.ID, svc.Version, name)
+	case i < 0 && (x.to.name == "sts" && slices.Contains(stsOperations, name) || svc.Protocol == RPC):
+		return response{}, NotImplemented(svc.ID, svc.Version, short(name))
 	case i < 0:
 		return response{}, Errorf("InvalidAction", http.StatusBadRequest, "Could not find operation %s for version %s", short(name), svc.Version)
 	}
 	op := &svc.Operations[i]
 	x.operation = svc.ID + ":" + name
-	out, e := x.handle(op, op.New())
+	in := op.New()
+	missing, e := decodeForm(op.Info.Input, form, in)
+	if e != nil {
+		return response{}, e
+	}
+	if e := op.Info.validate(in, missing); e != nil {
+		return response{}, e
+	}
+	out, e := x.handle(op, in)
 	if e != nil {
 		return response{}, e
 	}

@@ -48,7 +48,7 @@ func ValidateForTest(svc *Service, w Wire) *Error {
 	if e != nil {
 		return e
 	}
-	return validate(m.op.Info.Invalid, m.op.Info.Input, in, missing)
+	return m.op.Info.validate(in, missing)
 }
 
 // EncodeRequestForTest writes in as a client would.

@@ -40,7 +40,7 @@ func (x *exchange) callJSON(body []byte) (response, *Error) {
 	if e != nil {
 		return response{}, e
 	}
-	if e := validate(op.Info.Invalid, op.Info.Input, in, missing); e != nil {
+	if e := op.Info.validate(in, missing); e != nil {
 		return response{}, e
 	}
 	out, e := x.handle(op, in)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/xml"
 	"maps"
 	"net/http"
@@ -15,6 +16,20 @@ import (
 // Source: api sheet 4.5 and 4.6, measured with boto3, JS and Go.
 func (t target) render(e *Error, requestID string) response {
 	r := response{status: e.Status, header: http.Header{"X-Amzn-Errortype": {e.Code}}, contentType: "application/json"}
+	fullCode, queryCode := e.Code, e.Code
+	if t.bound != nil {
+		if t.bound.ErrorNamespace != "" {
+			fullCode = t.bound.ErrorNamespace + "#" + e.Code
+		}
+		queryCode = cmp.Or(t.bound.QueryCodes[e.Code], e.Code)
+	}
+	if t.legacy { // source: metrics sheet 3.4
+		who := "Sender"
+		if e.Status >= 500 {
+			who = "Receiver"
+		}
+		r.header.Set("X-Amzn-Query-Error", queryCode+";"+who)
+	}
 	switch t.style {
 	case styleXML:
 		r.contentType = "text/xml"
@@ -23,16 +38,15 @@ func (t target) render(e *Error, requestID string) response {
 			who = "Receiver"
 		}
 		var b strings.Builder
-		b.WriteString(`<ErrorResponse xmlns="` + escape(t.ns) + `"><Error><Type>` + who + `</Type><Code>` + escape(e.Code) +
+		b.WriteString(`<ErrorResponse xmlns="` + escape(t.ns) + `"><Error><Type>` + who + `</Type><Code>` + escape(queryCode) +
 			`</Code><Message>` + escape(e.Message) + `</Message></Error><RequestId>` + escape(requestID) + `</RequestId></ErrorResponse>`)
 		r.body = []byte(b.String())
 	case styleCBOR:
 		r.contentType = "application/cbor"
 		r.header.Set("Smithy-Protocol", "rpc-v2-cbor")
-		b := []byte{0xA2} // a map of two pairs
-		for _, s := range []string{"__type", e.Code, "message", e.Message} {
-			b = append(b, 0x79, byte(len(s)>>8), byte(len(s))) // text, its length in 16 bits
-			b = append(b, s...)
+		b := appendHead(nil, cborMap, 2)
+		for _, s := range []string{"__type", fullCode, "message", e.Message} {
+			b = appendText(b, s)
 		}
 		r.body = b
 	case styleLambda: // the Go SDK knows one spelling of the message for each exception
@@ -54,7 +68,7 @@ func (t target) render(e *Error, requestID string) response {
 		if t.style == styleJSON1 {
 			r.contentType = "application/x-amz-json-" + t.json
 			b = append(b, `"__type":`...)
-			b = append(appendQuoted(b, e.Code), ',')
+			b = append(appendQuoted(b, fullCode), ',')
 		}
 		b = append(b, `"message":`...)
 		b = appendQuoted(b, e.Message)
@@ -98,26 +112,6 @@ func (t target) refuse(f *sigv4.Failure) *Error {
 		return Errorf(c.xml, c.xmlStatus, "%s", f.Message)
 	}
 	return Errorf(c.rest, http.StatusForbidden, "%s", f.Message)
-}
-
-// encodeXML writes the output of a query operation; its members are scalars.
-func encodeXML(svc *Service, op *OperationInfo, out any, requestID string) response {
-	var b strings.Builder
-	b.WriteString("<" + op.Name + `Response xmlns="` + escape(svc.XMLNamespace) + `">`)
-	if op.Output != nil && op.Wrapper != "" {
-		b.WriteString("<" + op.Wrapper + ">")
-		if v := indirect(out); v.IsValid() {
-			for i := range op.Output.Members {
-				m := &op.Output.Members[i]
-				if text, ok := headerText(v.Field(i), m.Shape); ok {
-					b.WriteString("<" + m.wire() + ">" + escape(text) + "</" + m.wire() + ">")
-				}
-			}
-		}
-		b.WriteString("</" + op.Wrapper + ">")
-	}
-	b.WriteString("<ResponseMetadata><RequestId>" + escape(requestID) + "</RequestId></ResponseMetadata></" + op.Name + "Response>")
-	return response{status: http.StatusOK, contentType: "text/xml", body: []byte(b.String())}
 }
 
 func escape(s string) string {

@@ -232,10 +232,17 @@ func (x *exchange) answer(w http.ResponseWriter) (response, *Error) {
 	if to.bound == nil {
 		return response{}, Errorf("NotImplementedException", http.StatusNotImplemented, "Gatehouse does not implement the service %s yet%s.", to.name, ofOperation(to.op))
 	}
-	switch to.bound.Protocol {
-	case QueryXML:
+	if to.bound.Protocol == RPC {
+		if body, e = inflate(x.r, body); e != nil {
+			return response{}, e
+		}
+	}
+	switch {
+	case to.style == styleXML:
 		return x.callQuery(query, body)
-	case JSON:
+	case to.style == styleCBOR:
+		return x.callCBOR(body)
+	case to.style == styleJSON1:
 		return x.callJSON(body)
 	default:
 		if to.style == styleData && s.cfg.Attempts != nil {

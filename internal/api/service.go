@@ -29,6 +29,7 @@ type target struct {
 	op     string   // operation, if the request names it outside of its path
 	bound  *binding // nil: AWS has the service, we do not
 	ns     string   // XML namespace, styleXML only
+	legacy bool     // the client asks for the query protocol's code of an error too
 }
 
 // binding is a service with its router.
@@ -54,6 +55,8 @@ func (b *binding) target() target {
 		t.style, t.ns = styleXML, b.XMLNamespace
 	case b.Protocol == JSON:
 		t.style, t.json = styleJSON1, b.JSONVersion
+	case b.Protocol == RPC: // what else it may be, detect sees
+		t.style, t.ns, t.json = styleXML, b.XMLNamespace, b.JSONVersion
 	case b.Scopes[0] == "iotdata":
 		t.style = styleData
 	case b.Scopes[0] == "lambda":
@@ -65,18 +68,21 @@ func (b *binding) target() target {
 // detect tells which service a request is for. ok is false if nothing does.
 // Source: api sheet 2.
 func (s *Server) detect(r *http.Request, rawPath string, sig *sigv4.Signature, query url.Values) (target, bool) {
+	// Of CloudWatch's three protocols CBOR goes before awsJson, and the form is what is left.
+	// Source: metrics sheet 3.1.
+	legacy := r.Header.Get("X-Amzn-Query-Mode") == "true"
+	if _, op, ok := strings.Cut(rawPath, "/service/GraniteServiceVersion20100801/operation/"); ok {
+		t := s.named("monitoring", op)
+		t.style, t.legacy = styleCBOR, legacy
+		return t, true
+	}
 	switch prefix, op, _ := strings.Cut(r.Header.Get("X-Amz-Target"), "."); prefix {
 	case "Logs_20140328":
 		return s.named("logs", op), true
 	case "GraniteServiceVersion20100801":
-		return s.named("monitoring", op), true
-	}
-	if r.Header.Get("Smithy-Protocol") == "rpc-v2-cbor" {
-		if _, rest, ok := strings.Cut(rawPath, "/service/GraniteServiceVersion20100801/operation/"); ok {
-			t := s.named("monitoring", rest)
-			t.style = styleCBOR
-			return t, true
-		}
+		t := s.named("monitoring", op)
+		t.style, t.legacy = styleJSON1, legacy
+		return t, true
 	}
 	if sig != nil {
 		if b := s.scopes[sig.Service]; b != nil {
@@ -89,7 +95,7 @@ func (s *Server) detect(r *http.Request, rawPath string, sig *sigv4.Signature, q
 	}
 	if v := query.Get("Version"); v != "" && query.Get("Action") != "" {
 		for _, b := range s.services {
-			if b.Protocol == QueryXML && b.Version == v {
+			if (b.Protocol == QueryXML || b.Protocol == RPC) && b.Version == v {
 				return b.target(), true
 			}
 		}

@@ -78,6 +78,7 @@ const (
 	RESTJSON Protocol = iota
 	QueryXML
 	JSON // awsJson: POST /, the operation in X-Amz-Target
+	RPC  // rpc-v2-cbor, awsJson or query, as the client likes
 )
 
 // A Service is one AWS API, bound to its implementation. The generated packages
@@ -88,9 +89,12 @@ type Service struct {
 	Version      string // "2015-05-28"
 	Protocol     Protocol
 	Scopes       []string // names of the credential scope that mean this service
-	XMLNamespace string   // QueryXML only
-	JSONVersion  string   // in the content type, JSON only: "1.1"
+	XMLNamespace string   // QueryXML and RPC
+	JSONVersion  string   // in the content type, JSON and RPC: "1.1"
 	Operations   []Operation
+
+	ErrorNamespace string            // before the codes of errors in JSON and CBOR; "": none
+	QueryCodes     map[string]string // codes of errors in the query protocol, by their shapes; RPC only
 
 	MaxBody int64         // bytes of a request body, where it is more than Config.MaxBody
 	MaxTime time.Duration // of an answer, where it is more than the port's own limit
@@ -117,6 +121,7 @@ type OperationInfo struct {
 	Output   *Shape   // nil: the response has no body
 	Wrapper  string   // element around the result, QueryXML only
 	Invalid  string   // exception that reports violated constraints
+	Missing  string   // exception that reports absent members, if that is another
 	Errors   []string // exceptions that the operation may answer
 	ReadOnly bool
 	Paging   *Paging

@@ -22,21 +22,23 @@ type validator struct {
 	missing map[string]bool
 	path    []string
 	found   []string
+	absent  []string // paths of required members that are not there
 }
 
-// validate returns all violations of in, a pointer to the Go type of shape, as
-// one error with the given code, or nil. missing holds the paths of absent
-// required members whose Go type cannot tell.
-func validate(code string, shape *Shape, in any, missing map[string]bool) *Error {
+// validate returns all violations of in, the input of the operation, as one error,
+// or nil. missing holds the paths of absent required members whose Go type cannot tell.
+func (op *OperationInfo) validate(in any, missing map[string]bool) *Error {
 	v := &validator{missing: missing}
-	v.structure(reflect.ValueOf(in).Elem(), shape)
-	switch n := len(v.found); n {
-	case 0:
+	v.structure(reflect.ValueOf(in).Elem(), op.Input)
+	switch n := len(v.found); {
+	case n == 0:
 		return nil
-	case 1:
-		return Errorf(code, http.StatusBadRequest, "1 validation error detected: %s", v.found[0])
+	case len(v.absent) > 0 && op.Missing != "": // such a service names the first one alone
+		return Errorf(op.Missing, http.StatusBadRequest, "The parameter %s is required.", short(v.absent[0]))
+	case n == 1:
+		return Errorf(op.Invalid, http.StatusBadRequest, "1 validation error detected: %s", v.found[0])
 	default:
-		return Errorf(code, http.StatusBadRequest, "%d validation errors detected: %s", n, strings.Join(v.found, "; "))
+		return Errorf(op.Invalid, http.StatusBadRequest, "%d validation errors detected: %s", n, strings.Join(v.found, "; "))
 	}
 }
 
@@ -56,6 +58,7 @@ func (v *validator) structure(val reflect.Value, s *Shape) {
 			if f.IsNil() {
 				if m.Required {
 					v.violation("null", "Member must not be null")
+					v.absent = append(v.absent, strings.Join(v.path, "."))
 				}
 				break
 			}
@@ -66,6 +69,7 @@ func (v *validator) structure(val reflect.Value, s *Shape) {
 		default:
 			if len(v.missing) > 0 && f.IsZero() && v.missing[strings.Join(v.path, ".")] {
 				v.violation("null", "Member must not be null")
+				v.absent = append(v.absent, strings.Join(v.path, "."))
 				break
 			}
 			v.value(f, m.Shape)

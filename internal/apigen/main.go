@@ -22,6 +22,7 @@ type service struct {
 	pkg     string   // package and folder below internal/api
 	scopes  []string // service names of the credential scope that mean this service, the SDKs' first
 	invalid string   // exception that reports violated constraints, where it is not what the model suggests
+	ns      string   // namespace of the shapes in Smithy's model, where errors name it
 	rest    []string // "Operation.label" whose label takes the rest of the path, though the model does not say so
 }
 
@@ -32,6 +33,7 @@ var services = []service{
 	{file: "sts.json", pkg: "sts", scopes: []string{"sts"}},
 	{file: "logs.json", pkg: "logs", scopes: []string{"logs"}},
 	{file: "lambda.json", pkg: "lambda", scopes: []string{"lambda"}, invalid: "ValidationException"},
+	{file: "cloudwatch.json", pkg: "monitoring", scopes: []string{"monitoring"}, invalid: "InvalidParameterValueException", ns: "com.amazonaws.cloudwatch"},
 }
 
 func main() {

@@ -133,13 +133,6 @@ func load(file string) (*model, error) {
 			}
 		}
 	}
-	if m.Metadata.Protocol == "query" {
-		for name, op := range m.Operations {
-			if op.Input != nil && len(m.Shapes[op.Input.Shape].Members) > 0 {
-				return nil, fmt.Errorf("%s: operation %s has input members, which the query protocol here does not decode yet", file, name)
-			}
-		}
-	}
 	return m, nil
 }
 

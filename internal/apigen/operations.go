@@ -34,13 +34,23 @@ func (g *generator) operations() {
 	g.p("\n// NewService binds the operations to the wire: give it to [api.NewServer].")
 	g.p("func NewService(h Operations) *api.Service {")
 	g.p("return &api.Service{")
-	protocol := map[string]string{"rest-json": "RESTJSON", "query": "QueryXML", "json": "JSON"}[g.Metadata.Protocol]
+	protocol := map[string]string{"rest-json": "RESTJSON", "query": "QueryXML", "json": "JSON", "smithy-rpc-v2-cbor": "RPC"}[g.Metadata.Protocol]
 	g.p("ID: ServiceID, Name: %q, Version: Version, Protocol: api.%s, Scopes: %#v,", g.Metadata.ServiceFullName, protocol, g.scopes)
 	if g.Metadata.XMLNamespace != "" {
 		g.p("XMLNamespace: %q,", g.Metadata.XMLNamespace)
 	}
-	if protocol == "JSON" {
+	if protocol == "JSON" || protocol == "RPC" {
 		g.p("JSONVersion: %q,", g.Metadata.JSONVersion)
+	}
+	if g.ns != "" {
+		g.p("ErrorNamespace: %q,", g.ns)
+	}
+	if codes := g.queryCodes(); len(codes) > 0 && protocol == "RPC" {
+		g.p("QueryCodes: map[string]string{")
+		for _, n := range sorted(codes) {
+			g.p("%q: %q,", n, codes[n])
+		}
+		g.p("},")
 	}
 	g.p("Operations: []api.Operation{")
 	for _, n := range ops {
@@ -104,6 +114,9 @@ func (g *generator) info(n string) string {
 	}
 	invalid = cmp.Or(g.invalid, invalid)
 	fmt.Fprintf(&b, ", Invalid: %q, Errors: %#v", invalid, errs)
+	if g.Shapes["MissingRequiredParameterException"] != nil {
+		b.WriteString(`, Missing: "MissingRequiredParameterException"`)
+	}
 	if p := g.Pagination[n]; p != nil {
 		fmt.Fprintf(&b, ", Paging: &api.Paging{Input: %q, Output: %q, Limit: %q, Results: %#v}",
 			strings.Join(p.InputToken, ","), strings.Join(p.OutputToken, ","), p.LimitKey, []string(p.ResultKey))
@@ -120,4 +133,16 @@ func reads(n string) bool {
 		}
 	}
 	return false
+}
+
+// queryCodes are the codes of exceptions in the query protocol, where they are not
+// the names of their shapes.
+func (g *generator) queryCodes() map[string]string {
+	codes := map[string]string{}
+	for n, s := range g.Shapes {
+		if s.Exception && s.Error.Code != "" && s.Error.Code != n {
+			codes[n] = s.Error.Code
+		}
+	}
+	return codes
 }

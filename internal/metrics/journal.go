@@ -21,9 +21,9 @@ import (
 //	'P' number minute point: samples of a minute, to be added
 //	'B' number length points: an hour as it is packed, to be added
 type journal struct {
-	mu      sync.Mutex // held while the disk is written; guards what follows
-	path    string
-	file    *os.File
+	mu        sync.Mutex // held while the disk is written; guards what follows
+	path      string
+	file      *os.File
 	numbers   map[*series]uint64 // in the file
 	next      uint64             // number
 	end       int64              // bytes
