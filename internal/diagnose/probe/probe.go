@@ -63,7 +63,8 @@ type Options struct {
 	CertFile string // PEM or DER; may hold the chain
 	KeyFile  string
 	CAFile   string // trust store; empty: that of this machine
-	From     string // folder with the device's files, found by content: see Discover
+	KeyForm  string // form of key that the device's TLS library reads: pem, der, pkcs1, pkcs8 or sec1; empty: any
+	From     string // folder with the device's files and settings, found by content; what is given above wins
 
 	ClientID string // empty: a random one that no device has
 	Thing    string // thing name: the client ID when ClientID is empty
@@ -82,9 +83,10 @@ type Options struct {
 	TokenKey   string // name of the parameter that carries the token
 	Token      string // never shown
 	Signature  string // never shown
-	Username   string // MQTT user name; never shown beyond its length
+	Username   string // MQTT user name; never shown
 	Password   string // never shown
 
+	Proxy    string        // HTTP proxy to go through: http://[USER:PASSWORD@]HOST:PORT; empty: none, whatever the environment says
 	Variants bool          // try SNI and TLS variants also when all is well
 	Timeout  time.Duration // of each step that waits for the network; 0: 5s
 
