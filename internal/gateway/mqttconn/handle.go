@@ -89,6 +89,9 @@ func (k *conn) disconnect(header byte, body []byte) *ending {
 	if err := p.Decode(k.version, header, body); err != nil {
 		return k.broken(err, header)
 	}
+	if e := k.overUserProperties(&p.Props); e != nil {
+		return e
+	}
 	if p.Props.SessionExpiry > 0 && !k.wantsSession {
 		k.at.Fail(check.MQTTProtocolError, attempt.F("packet", "DISCONNECT"), attempt.F("reason", "a session expiry interval above 0, after a CONNECT with 0"))
 		return &ending{code: mqtt.ProtocolError, reason: clientError}

@@ -297,6 +297,17 @@ func checkUserProperties(p *mqtt.Properties) fault {
 	return fault{}
 }
 
+// overUserProperties holds a packet of the client's own, which nobody gets, against the same quota.
+// Source: mqtt sheet 11.1, 19.
+func (k *conn) overUserProperties(p *mqtt.Properties) *ending {
+	f := checkUserProperties(p)
+	if !f.found() {
+		return nil
+	}
+	k.at.Fail(f.check, f.evidence...)
+	return &ending{code: mqtt.QuotaExceeded, reason: clientError}
+}
+
 // messageExpiry returns for how long a message is worth delivering: 1 s to 7 days, 0 for ever.
 // Source: mqtt sheet 11.1.
 func messageExpiry(p *mqtt.Properties) time.Duration {

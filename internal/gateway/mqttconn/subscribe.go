@@ -30,6 +30,9 @@ func (k *conn) subscribe(header byte, body []byte) *ending {
 	if err := p.Decode(k.version, header, body); err != nil { // #1
 		return k.broken(err, header)
 	}
+	if e := k.overUserProperties(&p.Props); e != nil {
+		return e
+	}
 	if n := len(p.Filters); n > maxFilters { // #2
 		k.at.Fail(check.LimitTopicsPerPacket, attempt.F("packet", "SUBSCRIBE"), attempt.F("offered", strconv.Itoa(n)), attempt.F("required", strconv.Itoa(maxFilters)))
 		if k.version != mqtt.V5 {
@@ -256,6 +259,9 @@ func (k *conn) unsubscribe(header byte, body []byte) *ending {
 	p := &k.work.unsubscribe
 	if err := p.Decode(k.version, header, body); err != nil {
 		return k.broken(err, header)
+	}
+	if e := k.overUserProperties(&p.Props); e != nil {
+		return e
 	}
 	var left []string
 	codes := make([]mqtt.ReasonCode, len(p.Filters)) // Success, also where there was no subscription
