@@ -239,13 +239,13 @@ func verdict(rec Record, lead *Step) string {
 			v += fmt.Sprintf(", %d times in %s", rec.Count, period(rec.Last.Sub(rec.Began)))
 		}
 		return v + "."
-	case rec.Outcome == Live && rec.has(check.SessionOpened):
+	case rec.Outcome == Live && rec.Has(check.SessionOpened):
 		return "CONNECTED: " + who + ", since " + period(rec.Duration()) + "."
 	case rec.Outcome == Live:
 		return "UNDER WAY: " + who + "."
-	case rec.has(check.SessionOpened):
+	case rec.Has(check.SessionOpened):
 		return "CONNECTED: " + who + ", for " + period(rec.Duration()) + "."
-	case rec.has(check.HTTPRequest):
+	case rec.Has(check.HTTPRequest):
 		return "ANSWERED: " + who + "."
 	}
 	return "ENDED before it asked for anything: " + who + "."

@@ -73,7 +73,7 @@ func loopOf(rec Record, failed *Step) (*check.Check, []Field) {
 	switch {
 	case failed.Check == check.LimitPayload || failed.Check == check.LimitPacket:
 		return check.LimitPayloadLoop, ev
-	case !rec.has(check.SessionOpened):
+	case !rec.Has(check.SessionOpened):
 		return check.LoopConnectRefused, ev
 	case failed.Evidence.Get("filter") != "" || strings.HasPrefix(code, "authz.subscribe"):
 		return check.LoopSubscribeDenied, ev

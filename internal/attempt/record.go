@@ -53,8 +53,8 @@ func (r Record) clone() Record {
 // Duration is how long the attempt took, or takes already.
 func (r Record) Duration() time.Duration { return r.Last.Sub(r.Began) }
 
-// has says whether check c was passed.
-func (r Record) has(c *check.Check) bool {
+// Has says whether check c was passed.
+func (r Record) Has(c *check.Check) bool {
 	return slices.ContainsFunc(r.Steps, func(s Step) bool { return s.Check == c && s.Outcome == Passed })
 }
 

@@ -24,6 +24,7 @@ type Config struct {
 	MaxAge time.Duration // how long records are kept; default 15 days
 	Max    int           // how many records are kept; default 100,000
 	Buffer int           // records that wait for the store; default 4,096
+	Ended  func(Record)  // is told of each attempt that ended, by itself; must not wait; may be nil
 	Log    *slog.Logger  // default: nowhere
 }
 
@@ -97,6 +98,9 @@ func (r *Recorder) Metrics() *Metrics { return r.metrics }
 // connection: it only touches memory.
 func (r *Recorder) ended(rec Record) {
 	r.metrics.ended(rec.Outcome)
+	if r.cfg.Ended != nil {
+		r.cfg.Ended(rec)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.live, rec.ID)

@@ -130,9 +130,8 @@ type Event struct {
 
 	Check            *check.Check    // why it failed; nil on success
 	Evidence         []attempt.Field // of the check
-	Reason           string          // AWS's reason where the check does not say it
+	Reason, Details  string          // AWS's, where they do not follow from the check
 	DisconnectReason string
-	Failed           bool // a Disconnect by which a session was cut for a fault
 
 	Requested    time.Time // of a Ping: when it was read
 	MaxResults   int       // of a ListSubscriptions; 0: not given
