@@ -25,7 +25,8 @@ func (s *Server) openMessages() (messagelog.Log, error) {
 func (s *Server) openBroker(limits mqttconn.Limits) (*broker.Broker, error) {
 	b := broker.New(broker.Config{
 		Log: s.messages, Machine: s.cfg.Log,
-		SessionExpiry: limits.SessionExpiry, QueueRate: limits.QueuedAccount, DrainRate: limits.SessionDrain, SharedRate: limits.SharedDrain,
+		SessionExpiry: limits.SessionExpiry, QueueMessages: limits.SessionQueue, QueueBytes: limits.SessionBytes,
+		QueueRate: limits.QueuedAccount, DrainRate: limits.SessionDrain, SharedRate: limits.SharedDrain,
 	})
 	if err := b.Restore(); err != nil {
 		b.Close()

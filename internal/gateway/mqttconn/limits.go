@@ -1,6 +1,7 @@
 package mqttconn
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/gatehouse-iot/gatehouse/internal/broker/gcra"
@@ -44,6 +45,8 @@ type Limits struct {
 	SubscriptionsAccount int
 	SessionExpiry        time.Duration // the longest that a session outlives its connection
 	QueuedAccount        gcra.Rate     // messages stored for sessions without connection
+	SessionQueue         int           // messages in the queue of a session or of a shared subscription group
+	SessionBytes         int64         // and their size
 	SessionDrain         gcra.Rate     // sending what was stored for one session before its connection
 	SharedDrain          gcra.Rate     // sending from the queue of a shared subscription to one member
 	SharedMembers        int           // of one shared subscription group
@@ -54,6 +57,11 @@ type Limits struct {
 	RetainedMessages     int           // of the account
 	ListRetained         gcra.Rate     // requests of the API
 	GetRetained          gcra.Rate     // likewise
+}
+
+// queueBound says in words how much may wait for a session or a shared subscription group.
+func (l *Limits) queueBound() string {
+	return fmt.Sprintf("%d messages or %d MiB", l.SessionQueue, l.SessionBytes>>20)
 }
 
 // throughputUnit is what the throughput meter counts in; a meter of single bytes would lose precision.

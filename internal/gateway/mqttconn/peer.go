@@ -86,7 +86,7 @@ func (k *conn) warnDrop(key dropKey, more ...attempt.Field) {
 	case broker.DropNotAcked:
 		k.at.Warn(check.DeliveryNotAcked, append(ev, attempt.F("waited", time.Hour.String()))...) // mqtt sheet 7
 	case broker.DropShared:
-		k.at.Warn(check.DeliverySharedQueueFull, append(ev, attempt.F("required", "1,000 messages or 16 MiB"))...)
+		k.at.Warn(check.DeliverySharedQueueFull, append(ev, attempt.F("required", k.server.cfg.Limits.queueBound()))...)
 	case broker.DropExpired: // what the publisher asked for
 	}
 }

@@ -38,6 +38,8 @@ const (
 	quotaFilters
 	quotaSessionExpiry
 	quotaQueued
+	quotaSessionQueue
+	quotaSessionBytes
 	quotaSessionDrain
 	quotaClientID
 	quotaTopic
@@ -84,6 +86,8 @@ var quotas = [...]quota{
 	quotaFilters:              {name: "Maximum subscriptions per subscribe request", code: "L-A6574E9E", aws: maxFilters, open: maxFilters, check: check.LimitTopicsPerPacket, metric: "Subscribe.ClientError"},
 	quotaSessionExpiry:        {name: "Persistent session expiry period", code: "L-3BB6AFBC", aws: 3600, open: 604_800, unit: "seconds", adjustable: true, where: "cut to the limit: MQTT 5 clients learn the value from CONNACK"},
 	quotaQueued:               {name: "Queued messages per second per account", code: "L-35DA9240", aws: 500, unit: "a second", adjustable: true, check: check.LimitQueuedRate, metric: "Queued.Throttle"},
+	quotaSessionQueue:         {name: "Queued messages per session or shared subscription group", aws: 1000, open: 100_000, check: check.DeliveryOfflineQueueFull, metric: "Queued.Throttle"},
+	quotaSessionBytes:         {name: "Size of the queued messages of a session or shared subscription group", aws: 16 << 20, open: 64 << 20, unit: "bytes", check: check.DeliveryOfflineQueueFull, metric: "Queued.Throttle"},
 	quotaSessionDrain:         {name: "Stored messages sent per second to a resumed session", aws: 10, unit: "a second", where: "the broker: what is above waits"},
 	quotaClientID:             {name: "Client ID size", code: "L-E2D9C89C", aws: maxClientID, open: maxClientID, unit: "bytes", check: check.LimitClientIDLength, metric: "Connect.ClientError"},
 	quotaTopic:                {name: "Topic size", code: "L-ECD9BEEF", aws: maxTopic, open: maxTopic, unit: "bytes", check: check.LimitTopicLength, metric: "PublishIn.ClientError"},
@@ -98,7 +102,7 @@ var quotas = [...]quota{
 	quotaGetRetained:          {name: "GetRetainedMessage requests per second", code: "L-1243AB32", aws: 500, unit: "a second", adjustable: true, where: "the API: ThrottlingException"},
 	quotaSharedMembers:        {name: "Shared subscriptions per group", code: "L-EB813241", aws: 100, adjustable: true, check: check.LimitSharedGroupMembers, metric: "Subscribe.Throttle"},
 	quotaSharedGroups:         {name: "Shared subscription groups per account", code: "L-850876C0", aws: 100_000, adjustable: true, check: check.LimitSharedGroups, metric: "Subscribe.Throttle"},
-	quotaSharedQueue:          {name: "Queued messages per shared subscription group", code: "L-5C386551", aws: 1000, open: 1000, check: check.DeliverySharedQueueFull},
+	quotaSharedQueue:          {name: "Queued messages per shared subscription group", code: "L-5C386551", aws: 1000, open: 100_000, check: check.DeliverySharedQueueFull},
 	quotaSharedDrain:          {name: "Queued messages sent per second to a member of a shared subscription group", aws: 20, unit: "a second", where: "the broker: what is above waits"},
 	quotaSharedRate:           {name: "Subscribe and unsubscribe requests per second per group", code: "L-757705D9", aws: 10, unit: "a second", check: check.LimitSharedGroupRate, metric: "Subscribe.Throttle"},
 	quotaTopicAlias:           {name: "MQTT 5 topic alias value", code: "L-C0EA6C17", aws: maxTopicAlias, open: maxTopicAlias, check: check.LimitTopicAlias, metric: "PublishIn.ClientError"},
@@ -131,6 +135,8 @@ func profile(column func(quota) int64) Limits {
 		SubscriptionsAccount: count(quotaSubscriptionsAccount),
 		SessionExpiry:        time.Duration(count(quotaSessionExpiry)) * time.Second,
 		QueuedAccount:        rate(quotaQueued),
+		SessionQueue:         count(quotaSessionQueue),
+		SessionBytes:         column(quotas[quotaSessionBytes]),
 		SessionDrain:         rate(quotaSessionDrain),
 		SharedDrain:          rate(quotaSharedDrain),
 		SharedMembers:        count(quotaSharedMembers),

@@ -34,6 +34,8 @@ var testsOfQuotas = map[int]string{
 	quotaFilters:              "TestSubscribe",
 	quotaSessionExpiry:        "../../broker TestSessionExpiry",
 	quotaQueued:               "TestMissedMessages",
+	quotaSessionQueue:         "../../broker TestQueueBounds",
+	quotaSessionBytes:         "../../broker TestQueueBounds",
 	quotaSessionDrain:         "../../broker TestDrain",
 	quotaClientID:             "TestConnectRefused",
 	quotaTopic:                "TestPublishRefused",

@@ -47,7 +47,7 @@ func (k *conn) noteSession(r *broker.Connected) {
 		k.at.Warn(check.SessionOtherPrincipal, attempt.F("client_id", k.clientID), attempt.F("other_principal", r.Principal))
 	}
 	if n := r.Missed.Full; n > 0 {
-		k.at.Warn(check.DeliveryOfflineQueueFull, attempt.F("client_id", k.clientID), attempt.F("dropped", strconv.FormatInt(n, 10)), attempt.F("required", "1,000 messages or 16 MiB"))
+		k.at.Warn(check.DeliveryOfflineQueueFull, attempt.F("client_id", k.clientID), attempt.F("dropped", strconv.FormatInt(n, 10)), attempt.F("required", k.server.cfg.Limits.queueBound()))
 	}
 	if n := r.Missed.Throttled; n > 0 {
 		k.at.Warn(check.LimitQueuedRate, attempt.F("client_id", k.clientID), attempt.F("dropped", strconv.FormatInt(n, 10)), attempt.F("required", strconv.Itoa(k.server.cfg.Limits.QueuedAccount.Burst)+" a second"))
