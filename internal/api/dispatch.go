@@ -80,14 +80,27 @@ var stsOperations = []string{
 // handle calls the operation's handler, if the caller may do that.
 func (x *exchange) handle(op *Operation, in any) (any, *Error) {
 	svc := x.to.bound
+	out, err, e := x.run(op, in)
+	if svc.Done != nil {
+		svc.Done(Done{
+			RequestID: x.requestID, Caller: x.caller, Remote: remoteAddrPort(x.r), Attempt: x.attempt,
+			In: in, Out: out, Err: e, Cause: err, Denied: x.denied.Action != "",
+		})
+	}
+	return out, e
+}
+
+// run returns what the handler answers: out, or its error and what the client sees of it.
+func (x *exchange) run(op *Operation, in any) (out any, err error, e *Error) {
+	svc := x.to.bound
 	if e := x.authorize(op.Info, in); e != nil {
-		return nil, e
+		return nil, nil, e
 	}
-	out, err := op.Call(context.WithValue(x.r.Context(), callKey{}, x.call), in)
+	out, err = op.Call(context.WithValue(x.r.Context(), callKey{}, x.call), in)
 	if err == nil {
-		return out, nil
+		return out, nil, nil
 	}
-	e := From(err)
+	e = From(err)
 	if svc.MapError != nil {
 		if mapped := svc.MapError(err); mapped != nil {
 			e = mapped
@@ -96,7 +109,7 @@ func (x *exchange) handle(op *Operation, in any) (any, *Error) {
 	if x.s.cfg.OnUnmodelled != nil && !slices.Contains(op.Info.Errors, e.Code) && e.Status != http.StatusNotImplemented {
 		x.s.cfg.OnUnmodelled(svc.ID, op.Info.Name, e)
 	}
-	return nil, e
+	return nil, err, e
 }
 
 // unknownOperation answers a method and path that the service's model does not

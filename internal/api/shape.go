@@ -2,7 +2,10 @@ package api
 
 import (
 	"context"
+	"net/netip"
 	"time"
+
+	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 )
 
 // Kind is the type of a shape in the model.
@@ -102,6 +105,21 @@ type Service struct {
 	// MapError, if set, turns a handler's error into what the client sees, or
 	// returns nil for one that it does not know.
 	MapError func(error) *Error
+
+	// Done, if set, is told of each call of an operation whose input could be read.
+	Done func(Done)
+}
+
+// Done is a call of an operation, and what came of it.
+type Done struct {
+	RequestID string
+	Caller    Caller
+	Remote    netip.AddrPort
+	Attempt   *attempt.Attempt // of a request of the data plane, else nil
+	In, Out   any              // pointers to the operation's input and output; Out is nil on failure
+	Err       *Error           // what the client sees; nil on success
+	Cause     error            // what the handler returned
+	Denied    bool             // by the policies, before the handler was called
 }
 
 // An Operation is a described and bound operation.

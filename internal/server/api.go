@@ -51,7 +51,7 @@ func newAPIServer(s *Server) (*apiServer, error) {
 	aws, err := api.NewServer(api.Config{
 		Services: []*api.Service{
 			iot.New(iot.Handlers{Registry: s.registry, Authorizers: s.authorizers, Connections: s.mqtt}),
-			iotdata.New(iotdata.Handlers{Publisher: s.mqtt, Connections: s.mqtt, Retained: s.mqtt}),
+			iotdata.New(iotdata.Handlers{Publisher: s.mqtt, Connections: s.mqtt, Retained: s.mqtt, Observe: s.observe}),
 			sts.New(),
 			s.logsAPI.Service(),
 			lambda.New(lambda.Handlers{Functions: s.functions}),

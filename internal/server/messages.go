@@ -24,7 +24,7 @@ func (s *Server) openMessages() (messagelog.Log, error) {
 // openBroker makes the broker, with the sessions that the log has.
 func (s *Server) openBroker(limits mqttconn.Limits) (*broker.Broker, error) {
 	b := broker.New(broker.Config{
-		Log: s.messages, Machine: s.cfg.Log,
+		Log: s.messages, Machine: s.cfg.Log, Queued: mqttconn.ObserveQueued(s.observe),
 		SessionExpiry: limits.SessionExpiry, QueueMessages: limits.SessionQueue, QueueBytes: limits.SessionBytes,
 		QueueRate: limits.QueuedAccount, DrainRate: limits.SessionDrain, SharedRate: limits.SharedDrain,
 	})

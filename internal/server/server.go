@@ -26,7 +26,9 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/gateway/mqttconn"
 	"github.com/gatehouse-iot/gatehouse/internal/identity"
 	"github.com/gatehouse-iot/gatehouse/internal/logs"
+	"github.com/gatehouse-iot/gatehouse/internal/logs/devicelog"
 	"github.com/gatehouse-iot/gatehouse/internal/messagelog"
+	"github.com/gatehouse-iot/gatehouse/internal/observe"
 	"github.com/gatehouse-iot/gatehouse/internal/pki"
 	"github.com/gatehouse-iot/gatehouse/internal/registry"
 )
@@ -46,6 +48,8 @@ type Server struct {
 	attempts    *attempt.Recorder
 	logs        *logs.Store
 	logsAPI     *apilogs.Handlers
+	deviceLog   *devicelog.Log
+	observe     *observe.Hub
 	messages    messagelog.Log
 	broker      *broker.Broker
 	identity    *identity.Service
@@ -163,19 +167,24 @@ func (s *Server) openState(ctx context.Context) (err error) {
 		return explainHome(err, s.dir.path)
 	}
 	s.opened = append(s.opened, s.registry.Close)
+	if s.logs, err = logs.Open(logs.Config{Dir: s.dir.file("logs"), Log: s.cfg.Log}); err != nil {
+		return fmt.Errorf("open the log store: %w", err)
+	}
+	s.opened = append(s.opened, s.logs.Close)
+	if s.deviceLog, err = devicelog.Open(devicelog.Config{Registry: s.registry, Store: s.logs, Machine: s.cfg.Log}); err != nil {
+		return fmt.Errorf("open the devices' log: %w", err)
+	}
+	s.opened = append(s.opened, s.deviceLog.Close)
+	s.observe = observe.New(s.deviceLog)
 	store, err := attempt.OpenStore(ctx, s.dir.file("attempts.db"))
 	if err != nil {
 		return fmt.Errorf("open the attempts: %w", err)
 	}
 	s.attempts = attempt.NewRecorder(attempt.Config{
 		Account: s.cfg.AccountID, Partition: s.registry.Partition(), Region: s.cfg.Region, Endpoint: s.cfg.Endpoint, CAFile: s.ca.RootFile(),
-		Store: store, Log: s.cfg.Log,
+		Store: store, Log: s.cfg.Log, Ended: s.observe.Ended,
 	})
 	s.opened = append(s.opened, s.attempts.Close)
-	if s.logs, err = logs.Open(logs.Config{Dir: s.dir.file("logs"), Log: s.cfg.Log}); err != nil {
-		return fmt.Errorf("open the log store: %w", err)
-	}
-	s.opened = append(s.opened, s.logs.Close)
 	s.logsAPI = apilogs.New(apilogs.Config{
 		Store: s.logs, Account: s.cfg.AccountID, Region: s.cfg.Region, Partition: s.registry.Partition(), Log: s.cfg.Log,
 	})
@@ -225,7 +234,7 @@ func (s *Server) wire() (err error) {
 	s.opened = append(s.opened, func() error { s.broker.Close(); return nil })
 	if s.mqtt, err = mqttconn.New(mqttconn.Config{
 		Broker: s.broker, Authorize: mqttconn.FromIdentity(s.identity), Status: mqttconn.StatusFromIdentity(s.identity),
-		Log: s.cfg.Log, Limits: limits, Refusals: refusals,
+		Log: s.cfg.Log, Observe: s.observe, Limits: limits, Refusals: refusals,
 	}); err != nil {
 		return err
 	}
