@@ -1,0 +1,108 @@
+package broker
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-iot/gatehouse/internal/messagelog"
+)
+
+// heapInUse is what is in use after a collection, in bytes.
+func heapInUse() int64 {
+	runtime.GC()
+	runtime.GC() // what the first one finalized, and the pools' victims
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// A million subscriptions come and go, of a kind each: nothing of them stays.
+func TestSubscriptionsDoNotGrow(t *testing.T) {
+	if raceEnabled || testing.Short() {
+		t.Skip("takes long")
+	}
+	b := New(Config{})
+	c, _, _ := arrive(b, "c", SessionOptions{})
+	other, _, _ := arrive(b, "other", SessionOptions{})
+	cycle := func(from, to int) {
+		for i := from; i < to; i++ {
+			filter := fmt.Sprintf([]string{"a/%d/b", "a/+/%d", "a/%d/#", "$share/g/a/%d/+"}[i%4], i)
+			c.Subscribe(filter, Options{QoS: 1})
+			if i%16 == 0 { // some are of two, and leave one after the other
+				other.Subscribe(filter, Options{})
+				other.Unsubscribe(filter)
+			}
+			c.Unsubscribe(filter)
+		}
+	}
+	cycle(0, 10_000)
+	before := heapInUse()
+	cycle(10_000, 1_010_000)
+	if grown := heapInUse() - before; grown > 256<<10 {
+		t.Errorf("a million subscriptions left %d bytes", grown)
+	}
+	if n := b.Subscriptions(); n != 0 {
+		t.Errorf("%d subscriptions are left", n)
+	}
+	for _, c := range []*Client{c, other} {
+		leave(b, c)
+	}
+	b.Close()
+}
+
+// A hundred thousand sessions come, are left with a message, and expire: memory and the log's files
+// are given back.
+func TestSessionsDoNotGrow(t *testing.T) {
+	if raceEnabled || testing.Short() {
+		t.Skip("takes long")
+	}
+	l, err := messagelog.Open(messagelog.Options{
+		Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler), MinFree: 1, Durability: messagelog.Durability{Interval: 100 * time.Millisecond},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	b := New(Config{Log: l})
+	defer b.Close()
+	payload := make([]byte, 500)
+	most := int64(0)
+	cycle := func(from, to int) {
+		t.Helper()
+		for i := from; i < to; i++ {
+			id := fmt.Sprint("device-", i)
+			c, _, r := arrive(b, id, SessionOptions{Expiry: 20 * time.Millisecond})
+			if r.Err != nil {
+				t.Fatal(r.Err)
+			}
+			c.Subscribe("to/"+id, Options{QoS: 1})
+			leave(b, c)
+			publish(b, nil, "to/"+id, &Message{QoS: 1, Payload: payload})
+			if i%1000 == 0 {
+				most = max(most, l.Usage().DiskBytes)
+			}
+		}
+		for end := time.Now().Add(time.Minute); l.Usage().Sessions > 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%d sessions did not expire", l.Usage().Sessions)
+			}
+		}
+	}
+	cycle(0, 10_000)
+	before := heapInUse()
+	cycle(10_000, 110_000)
+	grown, u := heapInUse()-before, l.Usage()
+	t.Logf("after 100,000 sessions: %d bytes of heap more; the log has %d messages, %d bytes on disk, %d at most", grown, u.Messages, u.DiskBytes, most)
+	if grown > 4<<20 {
+		t.Errorf("100,000 sessions left %d bytes of heap", grown)
+	}
+	if u.Messages+u.References > 0 || b.Subscriptions() > 0 {
+		t.Errorf("left: %d messages, %d references, %d subscriptions", u.Messages, u.References, b.Subscriptions())
+	}
+	if most = max(most, u.DiskBytes); most > 200<<20 {
+		t.Errorf("the log took up to %d bytes", most)
+	}
+}
