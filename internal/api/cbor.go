@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -81,7 +82,7 @@ func (x *exchange) callCBOR(body []byte) (response, *Error) {
 var cborMode = func() cbor.DecMode {
 	mode, err := cbor.DecOptions{
 		DupMapKey: cbor.DupMapKeyEnforcedAPF, MaxNestedLevels: maxFormDepth, MaxArrayElements: 128 << 10, MaxMapPairs: 16 << 10,
-		DefaultMapType: reflect.TypeFor[map[string]any](), TimeTag: cbor.DecTagIgnored, ByteStringToString: cbor.ByteStringToStringForbidden,
+		DefaultMapType: reflect.TypeFor[map[string]any](), ByteStringToString: cbor.ByteStringToStringForbidden,
 	}.DecMode()
 	if err != nil {
 		panic(err) // the options are constant
@@ -151,9 +152,10 @@ func (d *decoder) cbor(v reflect.Value, s *Shape, item any) *Error {
 		return d.cborNumber(v, s, float64(item), item >= -1<<53)
 	case float64:
 		return d.cborNumber(v, s, item, item == math.Trunc(item) && math.Abs(item) <= 1<<53)
-	case cbor.Tag:
-		if s.Kind == Timestamp && item.Number == 1 {
-			return d.cbor(v, s, item.Content)
+	case time.Time: // tag 1; what is no time is the zero one
+		if s.Kind == Timestamp && !item.IsZero() && item.Year() > 0 && item.Year() < 10_000 {
+			v.Set(reflect.ValueOf(Time{item.UTC().Round(time.Millisecond)}))
+			return nil
 		}
 	}
 	return serialization("%s: expected %s, found something else.", d.at(), s.Kind)

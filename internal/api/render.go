@@ -44,8 +44,8 @@ func (t target) render(e *Error, requestID string) response {
 	case styleCBOR:
 		r.contentType = "application/cbor"
 		r.header.Set("Smithy-Protocol", "rpc-v2-cbor")
-		b := appendHead(nil, cborMap, 2)
-		for _, s := range []string{"__type", fullCode, "message", e.Message} {
+		b := appendHead(nil, cborMap, 3)
+		for _, s := range []string{"__type", fullCode, "message", e.Message, "Message", e.Message} { // the Go SDK knows one spelling for each exception
 			b = appendText(b, s)
 		}
 		r.body = b
