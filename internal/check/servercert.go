@@ -8,7 +8,7 @@ var (
 		Code: "tls.server_cert.untrusted_by_client", Stage: StageTLS, Severity: Refusal,
 		Title:  "The device does not trust our server certificate",
 		Passed: "The server's certificate is trusted",
-		Cause:  "<<The server's chain ends at {chain_root}; the trust store holds {trust_store}.||The device ended the handshake with alert {alert} when it saw our certificate: the root CA of this gateway is not in its trust store.||The device ended the handshake when it saw our certificate: the root CA of this gateway is not in its trust store.>> Amazon's roots do not vouch for this gateway, nor does the CA that signs device certificates.",
+		Cause:  "<<The server's chain ends at {chain_root}; the device's trust store holds {trust_store}, which does not lead there.||The device ended the handshake with alert {alert} when it saw our certificate: the root CA of this gateway is not in its trust store. Amazon's roots do not vouch for it, nor does the CA that signs device certificates.||The device ended the handshake when it saw our certificate: the root CA of this gateway is not in its trust store. Amazon's roots do not vouch for it, nor does the CA that signs device certificates.>>",
 		Device: serverCertificateRefused,
 		Advice: "Give the device the root CA {ca_file} (at AWS: Amazon Root CA 1 and 3, with the -ats endpoint).",
 		Fix:    "openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} -verify_return_error -brief </dev/null",
