@@ -14,6 +14,7 @@ import (
 type logsCmd struct {
 	Tail  logsTailCmd  `cmd:"" help:"Print log events as they come."`
 	Query logsQueryCmd `cmd:"" help:"Run a Logs Insights query."`
+	Level logsLevelCmd `cmd:"" help:"Set how much of device traffic is logged."`
 }
 
 // deviceLogs is the log group of device traffic.
