@@ -2,6 +2,7 @@ package logs
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"slices"
@@ -37,6 +38,19 @@ func (s *Store) maintain(ctx context.Context) {
 			s.cfg.Log.LogAttrs(ctx, slog.LevelError, "old log events could not be dropped", slog.String("error", err.Error()))
 		}
 	}
+}
+
+// Pack makes blocks of all events that are in none yet, also of those that are
+// few: it is for measurements. What can't be packed stays in its journal.
+func (s *Store) Pack() error {
+	var errs []error
+	for _, g := range s.all() {
+		g.mu.Lock()
+		g.rotateLocked()
+		g.mu.Unlock()
+		errs = append(errs, s.seal(g))
+	}
+	return errors.Join(errs...)
 }
 
 // expire drops segments and tails all of whose events are past their group's retention.

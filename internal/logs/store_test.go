@@ -46,13 +46,8 @@ func messages(records []Record) []string {
 
 func sealAll(t testing.TB, s *Store) {
 	t.Helper()
-	for _, g := range s.all() {
-		g.mu.Lock()
-		g.rotateLocked()
-		g.mu.Unlock()
-		if err := s.seal(g); err != nil {
-			t.Fatal(err)
-		}
+	if err := s.Pack(); err != nil {
+		t.Fatal(err)
 	}
 }
 

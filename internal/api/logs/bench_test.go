@@ -12,7 +12,7 @@ import (
 )
 
 // fill writes n entries of 2000 devices, as AWS writes them.
-func fill(b *testing.B, n int) *source {
+func fill(b *testing.B, n int) *Source {
 	b.Helper()
 	store, err := logs.Open(logs.Config{Dir: b.TempDir(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -49,7 +49,7 @@ func fill(b *testing.B, n int) *source {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return newSource("123456789012", []*logs.View{v}, logs.NoStart, logs.NoEnd)
+	return NewSource("123456789012", []*logs.View{v}, logs.NoStart, logs.NoEnd)
 }
 
 // BenchmarkQuery reads events from blocks on disk; ns/event is of one run over all of them.

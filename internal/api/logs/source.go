@@ -5,15 +5,17 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/logs"
 )
 
-// source is some log groups as a query reads them.
-type source struct {
+// A Source is some log groups as a query reads them. It implements [insights.Source].
+type Source struct {
 	account  string
 	from, to int64 // epoch ms, both included
 	parts    []insights.Part
 }
 
-func newSource(account string, views []*logs.View, from, to int64) *source {
-	s := &source{account: account, from: from, to: to}
+// NewSource returns the events of views from the times from to to, epoch
+// milliseconds, both included; account is for @log.
+func NewSource(account string, views []*logs.View, from, to int64) *Source {
+	s := &Source{account: account, from: from, to: to}
 	for _, v := range views {
 		for _, p := range v.Parts(from, to) {
 			s.parts = append(s.parts, &part{s, v, p})
@@ -22,12 +24,12 @@ func newSource(account string, views []*logs.View, from, to int64) *source {
 	return s
 }
 
-// Parts implements [insights.Source].
-func (s *source) Parts() []insights.Part { return s.parts }
+// Parts lists what must be read.
+func (s *Source) Parts() []insights.Part { return s.parts }
 
 // part implements [insights.Part].
 type part struct {
-	source *source
+	source *Source
 	view   *logs.View
 	part   *logs.Part
 }

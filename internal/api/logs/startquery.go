@@ -63,7 +63,7 @@ func (h *Handlers) StartQuery(_ context.Context, in *StartQueryRequest) (*StartQ
 	}
 	q := newQuery(in.QueryString, groups)
 	opt := insights.Options{Start: time.UnixMilli(from), End: time.UnixMilli(in.EndTime * 1000), Now: q.created, Limit: int(value(in.Limit)), Workers: queryWorkers()}
-	if err := h.queries.start(q, parsed, newSource(h.cfg.Account, views, from, to), opt); err != nil {
+	if err := h.queries.start(q, parsed, NewSource(h.cfg.Account, views, from, to), opt); err != nil {
 		return nil, err
 	}
 	return &StartQueryResponse{QueryId: &q.id}, nil
