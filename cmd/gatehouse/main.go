@@ -29,7 +29,7 @@ type app struct {
 	Stdin  io.Reader
 	Stdout io.Writer
 	Stderr io.Writer
-	Output string // "text" or "json": the -o flag
+	Output string // "text" or "json", and what one command alone has: the -o flag
 }
 
 // errProblem ends a subcommand with exit code 1: it ran, it reported, and what
@@ -52,7 +52,7 @@ func withHint(err error, format string, args ...any) error {
 
 // commandLine is the whole command line: DESIGN, "The command line (a contract)".
 type commandLine struct {
-	Output string `help:"Output form: text for people, json for programs; of logs query also table and csv." short:"o" enum:"text,json,table,csv" default:"text" env:"GATEHOUSE_OUTPUT"`
+	Output string `help:"Output form: text for people, json for programs; of logs query also table and csv, of diagnose junit." short:"o" enum:"text,json,table,csv,junit" default:"text" env:"GATEHOUSE_OUTPUT"`
 
 	Up         upCmd         `cmd:"" help:"Start everything; the first start makes the data folder, the CA and the API credentials."`
 	Env        envCmd        `cmd:"" help:"Print shell exports so that plain 'aws iot ...' talks to this Gatehouse."`
@@ -62,6 +62,7 @@ type commandLine struct {
 	User       userCmd       `cmd:"" help:"Manage who may sign requests: access keys with IAM policies."`
 	Authorizer authorizerCmd `cmd:"" help:"Sign tokens for custom authorizers, and test them."`
 	Domain     domainCmd     `cmd:"" help:"Server certificates of domain configurations."`
+	Diagnose   diagnoseCmd   `cmd:"" help:"Act as the device, check by check, look into the account, and name what is wrong and what repairs it."`
 	Explain    explainCmd    `cmd:"" help:"Explain what the gateway saw of a device, check by check, or what the device itself printed."`
 	Logs       logsCmd       `cmd:"" help:"Read device logs: live, or with a query of Logs Insights."`
 	Version    versionCmd    `cmd:"" help:"Print version, commit and Go version."`
@@ -75,6 +76,7 @@ Start:
   gatehouse up
   eval "$(gatehouse env)"
   gatehouse device add sensor-1 --out certs/
+  gatehouse diagnose --from certs/ --client-id sensor-1
   gatehouse explain --last
 
 Exit code 0: all is well; 1: a problem was found; 2: the command could not run.`
@@ -133,6 +135,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	if (cli.Output == "table" || cli.Output == "csv") && !strings.HasPrefix(kctx.Command(), "logs query") {
 		fmt.Fprintf(stderr, "gatehouse: --output %s is only for gatehouse logs query\n", cli.Output)
+		return exitFailed
+	}
+	if cli.Output == "junit" && kctx.Command() != "diagnose" {
+		fmt.Fprintln(stderr, "gatehouse: --output junit is only for gatehouse diagnose")
 		return exitFailed
 	}
 	err = kctx.Run(&app{Ctx: ctx, Stdin: stdin, Stdout: stdout, Stderr: stderr, Output: cli.Output})
