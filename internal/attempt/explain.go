@@ -126,8 +126,8 @@ func (r *Recorder) finding(rec Record, s Step) Finding {
 		f.Advice = detector.AdviceWith(v)
 	}
 	// What an authorizer returned is repaired in its function, not by a policy of
-	// the registry.
-	if c.Stage == check.StageAuthorization && rec.Facts.Get("authorizer") != "" && rec.CertificateID == "" {
+	// the registry; beside a certificate that is what it denies.
+	if c.Stage == check.StageAuthorization && rec.Facts.Get("authorizer") != "" && (rec.CertificateID == "" || s.Evidence.Get("source") == "authorizer") {
 		f.Fix, f.Missing = check.AuthorizerPolicy.FixWith(v)
 		f.Advice = check.AuthorizerPolicy.AdviceWith(v)
 	}

@@ -349,7 +349,7 @@ var (
 		Title:  "The documents that the authorizer returned do not allow it",
 		Cause:  "The authorizer {authorizer} authenticated the client as {principal}; the documents that its function {function} returned decide about {action} on {resource}.",
 		Device: closedAfterConnect,
-		Advice: "Let the function return this statement too:<< {fix_statement}||>> Policies in the registry do not count for this client.",
+		Advice: "<<Let the function return this statement too: {fix_statement}||Change the documents that the function returns, so that one allows it and none denies it.>> No policy of the registry makes up for it.",
 		Fix:    "gatehouse authorizer replay {trace}",
 		Source: "custom-auth sheet 1, 18 CA_POLICY; PROBLEMS J-04",
 		Example: with(exampleAuthorizer, "action", "iot:Connect", "resource", iotExample("client/sensor-1"), "principal", "Sensor1",
