@@ -24,6 +24,8 @@ type Options struct {
 	Dial func(ctx context.Context) (net.Conn, error)
 
 	ClientID       string
+	UserName       string       // not sent if empty
+	Password       []byte       // not sent if nil
 	Version        mqtt.Version // default MQTT 3.1.1
 	KeepAlive      uint16       // seconds; default 600
 	Keep           bool         // a session that outlives the connection is resumed, or made
@@ -93,6 +95,7 @@ func (c *Client) hello(o Options) error {
 	if p.KeepAlive == 0 {
 		p.KeepAlive = 600
 	}
+	p.HasUserName, p.UserName, p.HasPassword, p.Password = o.UserName != "", []byte(o.UserName), o.Password != nil, o.Password
 	if c.Version == mqtt.V5 {
 		if o.Keep && o.Expiry == 0 {
 			o.Expiry = 3600
