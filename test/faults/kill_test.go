@@ -23,9 +23,9 @@ import (
 
 const (
 	killsDefault = 10
-	lifeMessages = 60 // that a publisher begins in one life of the server
-	window       = 20 // that it leaves unacknowledged
-	mostBehind   = 120
+	lifeMessages = 200 // that a publisher begins in one life of the server
+	window       = 20  // that it leaves unacknowledged
+	mostBehind   = 400
 	stalled      = 60 * time.Second
 )
 
@@ -155,24 +155,19 @@ func (k *killTest) live(gw *gatehouseproc.Process, life int, last bool) {
 		running.Go(func() { s.run(sync.OnceFunc(ready.Done)) })
 	}
 	ready.Wait() // all have subscribed
-	atStart := k.acked.Load()
+	enough := k.acked.Load() + rand.Int64N(int64(len(k.publishers)*lifeMessages*9/10))
 	for _, p := range k.publishers {
 		running.Go(func() { p.run(k) })
 	}
 	if last {
 		k.awaitAll()
 	} else {
-		k.await("enough PUBACKs", k.acked.Load, func() bool { return k.acked.Load() >= atStart+k.target() })
+		k.await("enough PUBACKs", k.acked.Load, func() bool { return k.acked.Load() >= enough })
 	}
 	k.dead.Store(true)
 	gw.Kill()
 	cancel()
 	running.Wait()
-}
-
-// target is after how many PUBACKs of this life the server dies.
-func (k *killTest) target() int64 {
-	return rand.Int64N(int64(len(k.publishers) * lifeMessages * 9 / 10))
 }
 
 // await waits for done, and fails when counter rests too long.

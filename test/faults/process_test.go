@@ -6,26 +6,22 @@
 package faults
 
 import (
-	"bufio"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-iot/gatehouse/test/gatehouseproc"
 )
 
-// usage is what a process holds at one moment.
+// usage is [gatehouseproc.Usage] in the unit that a test speaks of.
 type usage struct {
 	rss         int // MiB
-	descriptors int // but those of database files: the pools keep them, and open more as they need them
+	descriptors int
 	threads     int
 }
 
@@ -33,31 +29,9 @@ func (u usage) String() string {
 	return fmt.Sprintf("%d MiB, %d descriptors, %d threads", u.rss, u.descriptors, u.threads)
 }
 
-// usageOf reads /proc; zero when the process is gone.
-func usageOf(pid int) (u usage) {
-	dir := filepath.Join("/proc", strconv.Itoa(pid))
-	fds, _ := os.ReadDir(filepath.Join(dir, "fd"))
-	for _, fd := range fds {
-		if file, _ := os.Readlink(filepath.Join(dir, "fd", fd.Name())); !strings.Contains(filepath.Base(file), ".db") {
-			u.descriptors++
-		}
-	}
-	f, err := os.Open(filepath.Join(dir, "status"))
-	if err != nil {
-		return usage{}
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		name, value, _ := strings.Cut(lines.Text(), ":")
-		n, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))
-		switch name {
-		case "VmRSS":
-			u.rss = n >> 10
-		case "Threads":
-			u.threads = n
-		}
-	}
-	return u
+func usageOf(pid int) usage {
+	u := gatehouseproc.UsageOf(pid)
+	return usage{int(u.Resident >> 20), u.Descriptors, u.Threads}
 }
 
 // A device is how one connects.

@@ -57,9 +57,24 @@ func Start(t testing.TB, flags ...string) *Process {
 // StartIn is Start on a data folder that may have been used before.
 func StartIn(t testing.TB, dataDir string, flags ...string) *Process {
 	t.Helper()
-	bin, err := Build()
+	p, err := Launch(dataDir, flags...)
 	if err != nil {
 		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.Stop()
+		if t.Failed() {
+			t.Logf("gatehouse printed:\n%s", p.Output())
+		}
+	})
+	return p
+}
+
+// Launch is [StartIn] for programs that are no tests: the caller stops the process.
+func Launch(dataDir string, flags ...string) (*Process, error) {
+	bin, err := Build()
+	if err != nil {
+		return nil, err
 	}
 	p := &Process{Bin: bin, DataDir: dataDir, output: &syncBuffer{}, exited: make(chan struct{})}
 	args := append([]string{
@@ -69,28 +84,23 @@ func StartIn(t testing.TB, dataDir string, flags ...string) *Process {
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	p.cmd.SysProcAttr = dieWithParent()
 	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	go func() { _ = p.cmd.Wait(); close(p.exited) }()
-	t.Cleanup(func() {
-		p.Stop()
-		if t.Failed() {
-			t.Logf("gatehouse printed:\n%s", p.Output())
-		}
-	})
 	deadline := time.Now().Add(30 * time.Second)
 	for {
 		if rf, err := server.ReadRunFile(dataDir); err == nil && rf.PID == p.cmd.Process.Pid {
 			p.RunFile = rf
-			return p
+			return p, nil
 		}
 		select {
 		case <-p.exited:
-			t.Fatalf("gatehouse up ended before it was ready:\n%s", p.Output())
+			return nil, fmt.Errorf("gatehouse up ended before it was ready:\n%s", p.Output())
 		case <-time.After(5 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("gatehouse up is not ready after 30 s:\n%s", p.Output())
+			p.Kill()
+			return nil, fmt.Errorf("gatehouse up is not ready after 30 s:\n%s", p.Output())
 		}
 	}
 }
