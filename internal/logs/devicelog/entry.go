@@ -14,11 +14,14 @@ import (
 // timeForm is how entries write a time, in UTC. Source: logs sheet 3.1.
 const timeForm = "2006-01-02 15:04:05.000"
 
+// home is whose log it is.
+type home struct{ account, region string }
+
 // An entry is one line of JSON in the making. Members without a value are left out.
 type entry struct{ json []byte }
 
 // write makes the entry of e, with AWS's members in AWS's order. Source: logs sheet 3.
-func (b *entry) write(account string, at time.Time, w observe.Who, e *observe.Event) {
+func (b *entry) write(h home, at time.Time, w observe.Who, e *observe.Event) {
 	b.json = append(b.json[:0], '{')
 	b.time("timestamp", at)
 	b.name("logLevel", levelNames[importance(e.Kind, e.Outcome)])
@@ -26,7 +29,7 @@ func (b *entry) write(account string, at time.Time, w observe.Who, e *observe.Ev
 		w.TraceID = e.TraceID
 	}
 	b.text("traceId", w.TraceID)
-	b.name("accountId", account)
+	b.name("accountId", h.account)
 	status := "Success"
 	if e.Outcome != observe.Success {
 		status = "Failure"
@@ -39,8 +42,8 @@ func (b *entry) write(account string, at time.Time, w observe.Who, e *observe.Ev
 		b.name("protocol", w.Protocol.String())
 		b.name("eventType", kind)
 		b.name("status", status)
-		b.failure(w, e)
-		b.end(w, e)
+		b.failure(h, w, e)
+		b.end(h, w, e)
 		return
 	}
 	b.name("status", status)
@@ -48,8 +51,8 @@ func (b *entry) write(account string, at time.Time, w observe.Who, e *observe.Ev
 	b.name("protocol", w.Protocol.String())
 	switch e.Kind {
 	case observe.AuthNError, observe.HandshakeRefused:
-		b.refused(w, e)
-		b.end(w, e)
+		b.refused(h, w, e)
+		b.end(h, w, e)
 		return
 	case observe.Ping:
 		if e.Outcome == observe.Success {
@@ -86,27 +89,27 @@ func (b *entry) write(account string, at time.Time, w observe.Who, e *observe.Ev
 	if e.MaxResults > 0 {
 		b.number("maxResults", e.MaxResults)
 	}
-	b.failure(w, e)
+	b.failure(h, w, e)
 	b.text("disconnectReason", e.DisconnectReason)
 	if e.Confirmation {
 		b.number("timeout", e.Timeout)
 	}
-	b.end(w, e)
+	b.end(h, w, e)
 }
 
 // failure writes why an event failed.
-func (b *entry) failure(w observe.Who, e *observe.Event) {
+func (b *entry) failure(h home, w observe.Who, e *observe.Event) {
 	if e.Outcome == observe.Success {
 		return
 	}
-	reason, details := explain(w, e)
+	reason, details := explain(h, w, e)
 	b.text("reason", reason)
 	b.text("details", details)
 }
 
 // refused writes the members of a connection that was refused before its CONNECT
 // was authorized. Source: logs sheet 3.2, 3.3.
-func (b *entry) refused(w observe.Who, e *observe.Event) {
+func (b *entry) refused(h home, w observe.Who, e *observe.Event) {
 	if e.Kind == observe.AuthNError {
 		b.name("authenticationType", authenticationType(e))
 	}
@@ -117,12 +120,12 @@ func (b *entry) refused(w observe.Who, e *observe.Event) {
 		b.address("targetIp", "targetPort", e.Attempt.Local)
 		b.text("serverNameIndication", e.Attempt.SNI)
 	}
-	b.failure(w, e)
+	b.failure(h, w, e)
 }
 
 // end adds Gatehouse's own finding, one object that AWS's queries do not see.
 // Source: logs sheet 3.5.
-func (b *entry) end(w observe.Who, e *observe.Event) {
+func (b *entry) end(h home, w observe.Who, e *observe.Event) {
 	if c := e.Check; c != nil {
 		b.member("gatehouse")
 		b.json = append(b.json, '{')
@@ -130,14 +133,14 @@ func (b *entry) end(w observe.Who, e *observe.Event) {
 		b.name("stage", c.Stage.String())
 		b.text("expected", field(e.Evidence, "required"))
 		b.text("actual", field(e.Evidence, "offered"))
-		b.text("cause", c.CauseWith(values(w, e)))
+		b.text("cause", c.CauseWith(values(h, w, e)))
 		b.json = append(b.json, '}')
 	}
 	b.json = append(b.json, '}')
 }
 
 // values are the evidence of the check, and what is known of the attempt.
-func values(w observe.Who, e *observe.Event) check.Values {
+func values(h home, w observe.Who, e *observe.Event) check.Values {
 	return func(name string) (string, bool) {
 		v := field(e.Evidence, name)
 		if v == "" && e.Attempt != nil {
@@ -147,8 +150,18 @@ func values(w observe.Who, e *observe.Event) check.Values {
 			switch name {
 			case "client_id":
 				v = w.ClientID
-			case "principal", "certificate":
+			case "principal", "certificate", "certificate_id":
 				v = w.PrincipalID
+			case "account":
+				v = h.account
+			case "region":
+				v = h.region
+			case "sni":
+				if e.Attempt != nil {
+					v = e.Attempt.SNI
+				}
+			case "trace":
+				v = w.TraceID
 			case "source_ip":
 				v = w.Source.Addr().String()
 			case "topic":

@@ -26,6 +26,7 @@ const retentionDays = 30
 // settings is the part of the registry that decides about log entries.
 type settings interface {
 	AccountID() string
+	Region() string
 	Logging(ctx context.Context) (registry.Logging, error)
 	ThingsOfGroups(ctx context.Context, levels map[string]registry.LogLevel, pick func(a, b registry.LogLevel) registry.LogLevel) (map[string]registry.LogLevel, error)
 	Watch(fn func(registry.Change)) (stop func())
@@ -51,9 +52,9 @@ type Config struct {
 // A Log is the [observe.Logger] of an account. It follows the registry: a changed
 // level counts for every event after the change, on live connections too.
 type Log struct {
-	cfg     Config
-	account string
-	levels  atomic.Pointer[snapshot]
+	cfg    Config
+	home   home
+	levels atomic.Pointer[snapshot]
 
 	mu         sync.Mutex        // guards what follows
 	outputs    map[string]output // by log group
@@ -76,11 +77,11 @@ func Open(cfg Config) (*Log, error) {
 	}
 	cfg.Machine = cmp.Or(cfg.Machine, slog.New(slog.DiscardHandler))
 	l := &Log{
-		cfg: cfg, account: cfg.Registry.AccountID(), outputs: map[string]output{},
+		cfg: cfg, home: home{cfg.Registry.AccountID(), cfg.Registry.Region()}, outputs: map[string]output{},
 		kick: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	if cfg.Output == nil {
-		stream := fmt.Sprintf("%s_%s_0", uuid.NewString(), l.account)
+		stream := fmt.Sprintf("%s_%s_0", uuid.NewString(), l.home.account)
 		l.cfg.Output = func(group string) (output, error) { return cfg.Store.NewWriter(group, stream, retentionDays) }
 	}
 	next, err := l.load()
@@ -131,7 +132,7 @@ func (l *Log) Log(by observe.Source, e *observe.Event) {
 		at = time.Now()
 	}
 	b := buffers.Get().(*entry)
-	b.write(l.account, at, by.Who(), e)
+	b.write(l.home, at, by.Who(), e)
 	out.Append(at.UnixMilli(), b.json)
 	buffers.Put(b)
 }

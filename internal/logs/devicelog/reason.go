@@ -65,7 +65,7 @@ var authNReasons = map[*check.Check]string{
 }
 
 // explain returns reason and details of a failure. Source: logs sheet 3.3.
-func explain(w observe.Who, e *observe.Event) (reason, details string) {
+func explain(h home, w observe.Who, e *observe.Event) (reason, details string) {
 	switch {
 	case e.Kind == observe.AuthNError:
 		if reason = authNReasons[e.Check]; reason == "" {
@@ -92,7 +92,7 @@ func explain(w observe.Who, e *observe.Event) (reason, details string) {
 		reason = "CLIENT_ERROR"
 	}
 	if e.Check != nil {
-		return reason, e.Check.CauseWith(values(w, e))
+		return reason, e.Check.CauseWith(values(h, w, e))
 	}
 	return reason, e.Details
 }

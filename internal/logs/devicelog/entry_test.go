@@ -1,0 +1,140 @@
+package devicelog
+
+import (
+	"encoding/json"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gatehouse-iot/gatehouse/internal/attempt"
+	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/internal/observe"
+)
+
+var (
+	at   = time.Date(2026, 5, 11, 8, 14, 2, 117e6, time.UTC)
+	here = home{"111122223333", "eu-central-1"}
+)
+
+// TestEntries: of each event type the entry, with its members in AWS's order. Source: logs sheet 3.2, 3.4.
+func TestEntries(t *testing.T) {
+	const (
+		head   = `{"timestamp":"2026-05-11 08:14:02.117","logLevel":"INFO","traceId":"5c0d7a41-93be-2f18-7d60-1e9b44a0c3f2","accountId":"111122223333","status":"Success","eventType":`
+		failed = `{"timestamp":"2026-05-11 08:14:02.117","logLevel":"ERROR","traceId":"5c0d7a41-93be-2f18-7d60-1e9b44a0c3f2","accountId":"111122223333","status":"Failure","eventType":`
+		device = `"clientId":"boiler-12","principalId":"7be1c0ffee","sourceIp":"192.0.2.31","sourcePort":52044`
+	)
+	http := who
+	http.Protocol = observe.HTTP
+	rec := &attempt.Record{Local: netip.MustParseAddrPort("203.0.113.80:8883"), SNI: "abc123-ats.iot.eu-central-1.example.net", CertificateID: "7be1c0ffee"}
+	for name, tt := range map[string]struct {
+		who  observe.Who
+		e    observe.Event
+		want string
+	}{
+		"Connect": {who, observe.Event{Kind: observe.Connect}, head + `"Connect","protocol":"MQTT",` + device + `}`},
+		"Connect denied": {who, observe.Event{Kind: observe.Connect, Outcome: observe.AuthError}, failed + `"Connect","protocol":"MQTT",` + device +
+			`,"reason":"AUTHORIZATION_FAILURE","details":"Authorization Failure"}`},
+		"Connect throttled": {
+			who, observe.Event{Kind: observe.Connect, Outcome: observe.ClientIDThrottle, Check: check.LimitConnectRateClientID, Evidence: []attempt.Field{attempt.F("offered", "boiler-12"), attempt.F("required", "1 a second")}},
+			failed + `"Connect","protocol":"MQTT",` + device + `,"reason":"THROTTLED","details":"The client ID boiler-12 connected again too soon; the limit is 1 a second.",` +
+				`"gatehouse":{"check":"limit.connect_rate.client_id","stage":"session","expected":"1 a second","actual":"boiler-12","cause":"The client ID boiler-12 connected again too soon; the limit is 1 a second."}}`,
+		},
+		"Disconnect":   {who, observe.Event{Kind: observe.Disconnect, DisconnectReason: "CLIENT_INITIATED_DISCONNECT"}, head + `"Disconnect","protocol":"MQTT",` + device + `,"disconnectReason":"CLIENT_INITIATED_DISCONNECT"}`},
+		"Disconnected": {who, observe.Event{Kind: observe.Disconnect, Outcome: observe.ClientError, DisconnectReason: "DUPLICATE_CLIENTID"}, failed + `"Disconnect","protocol":"MQTT",` + device + `,"reason":"DUPLICATE_CLIENT_ID","details":"A new connection was established with the same client ID","disconnectReason":"DUPLICATE_CLIENTID"}`},
+		"Ping":         {who, observe.Event{Kind: observe.Ping, Requested: at.Add(-6 * time.Millisecond)}, strings.Replace(head, "INFO", "DEBUG", 1) + `"Ping","protocol":"MQTT","latency":6,"requestTimestamp":"2026-05-11 08:14:02.111","responseTimestamp":"2026-05-11 08:14:02.117",` + device + `}`},
+		"Connection.AuthNError": {
+			observe.Who{TraceID: who.TraceID, PrincipalID: who.PrincipalID, Source: who.Source}, observe.Event{Kind: observe.AuthNError, Outcome: observe.AuthError, Check: check.CertInactive, Attempt: rec, Evidence: []attempt.Field{attempt.F("certificate", "7be1c0ffee"), attempt.F("status", "INACTIVE")}},
+			failed + `"Connection.AuthNError","protocol":"MQTT","authenticationType":"AWS_X509","principalId":"7be1c0ffee","sourceIp":"192.0.2.31","sourcePort":52044,"targetIp":"203.0.113.80","targetPort":8883,` +
+				`"serverNameIndication":"abc123-ats.iot.eu-central-1.example.net","reason":"DEVICE_CERTIFICATE_INACTIVE","details":"Device certificate is not active",` +
+				`"gatehouse":{"check":"cert.inactive","stage":"certificate","cause":"Certificate 7be1c0ffee has status INACTIVE; only ACTIVE certificates may connect."}}`,
+		},
+		"Publish-In":  {who, observe.Event{Kind: observe.PublishIn, Topic: "boiler/12/state", Retain: true}, head + `"Publish-In","protocol":"MQTT","topicName":"boiler/12/state",` + device + `,"retain":"True"}`},
+		"Publish-Out": {who, observe.Event{Kind: observe.PublishOut, Topic: "boiler/12/state", TraceID: "e3c4"}, strings.Replace(head, who.TraceID, "e3c4", 1) + `"Publish-Out","protocol":"MQTT","topicName":"boiler/12/state",` + device + `}`},
+		"Publish over HTTPS": {
+			observe.Who{Protocol: observe.HTTP, TraceID: who.TraceID, PrincipalID: "AIDAEXAMPLE1", Source: who.Source}, observe.Event{Kind: observe.PublishIn, Topic: "a"},
+			head + `"Publish-In","protocol":"HTTP","topicName":"a","principalId":"AIDAEXAMPLE1","sourceIp":"192.0.2.31","sourcePort":52044}`,
+		},
+		"Queued": {
+			observe.Who{TraceID: who.TraceID, ClientID: "boiler-14", PrincipalID: "x"}, observe.Event{Kind: observe.Queued, Topic: "boiler/14/cmd", QoS: 1},
+			`{"timestamp":"2026-05-11 08:14:02.117","logLevel":"INFO","traceId":"5c0d7a41-93be-2f18-7d60-1e9b44a0c3f2","accountId":"111122223333","topicName":"boiler/14/cmd","clientId":"boiler-14","qos":"1","protocol":"MQTT","eventType":"Queued","status":"Success"}`,
+		},
+		"Queued throttled": {
+			observe.Who{ClientID: "boiler-14"}, observe.Event{Kind: observe.Queued, Outcome: observe.ServerError, Topic: "t"},
+			`{"timestamp":"2026-05-11 08:14:02.117","logLevel":"ERROR","accountId":"111122223333","topicName":"t","clientId":"boiler-14","qos":"1","protocol":"MQTT","eventType":"Queued","status":"Failure","details":"Server Error"}`,
+		},
+		"Subscribe": {who, observe.Event{Kind: observe.Subscribe, Topic: "boiler/12/#"}, head + `"Subscribe","protocol":"MQTT","topicName":"boiler/12/#",` + device + `}`},
+		"Subscribe, MQTT 5": {
+			who, observe.Event{Kind: observe.Subscribe, V5: true, Topic: "site/+/alarm,$nope/x", Filters: []observe.Filter{{Topic: "site/+/alarm", Code: 1}, {Topic: "$nope/x", Code: 143}}},
+			head + `"Subscribe","protocol":"MQTT","topicName":"site/+/alarm,$nope/x","subscriptions":[{"topicName":"site/+/alarm","reasonCode":1},{"topicName":"$nope/x","reasonCode":143}],` + device + `}`,
+		},
+		"Unsubscribe":         {who, observe.Event{Kind: observe.Unsubscribe}, head + `"Unsubscribe","protocol":"MQTT",` + device + `}`},
+		"GetRetainedMessage":  {http, observe.Event{Kind: observe.GetRetainedMessage, Topic: "boiler/12/state", QoS: 1, LastModified: at.Add(8 * time.Second)}, head + `"GetRetainedMessage","protocol":"HTTP","topicName":"boiler/12/state","qos":"1","lastModifiedDate":"2026-05-11 08:14:10.117"}`},
+		"ListRetainedMessage": {http, observe.Event{Kind: observe.ListRetainedMessages}, head + `"ListRetainedMessage","protocol":"HTTP"}`},
+		"DeleteConnection":    {http, observe.Event{Kind: observe.DeleteConnection}, head + `"DeleteConnection","protocol":"HTTP",` + device + `}`},
+		"GetConnection":       {http, observe.Event{Kind: observe.GetConnection}, head + `"GetConnection","protocol":"HTTP",` + device + `}`},
+		"ListSubscriptions":   {http, observe.Event{Kind: observe.ListSubscriptions, MaxResults: 100}, head + `"ListSubscriptions","protocol":"HTTP",` + device + `,"maxResults":100}`},
+		"SendDirectMessage": {
+			http, observe.Event{Kind: observe.SendDirectMessage, Outcome: observe.ClientError, Topic: "cmd/restart", Confirmation: true, Timeout: 5, Reason: "TARGET_CLIENT_NOT_CONNECTED", Details: "The target client ID is not connected"},
+			failed + `"SendDirectMessage","protocol":"HTTP","topicName":"cmd/restart","clientId":"boiler-12","principalId":"7be1c0ffee","confirmation":true,"sourceIp":"192.0.2.31","sourcePort":52044,` +
+				`"reason":"TARGET_CLIENT_NOT_CONNECTED","details":"The target client ID is not connected","timeout":5}`,
+		},
+		"Gatehouse.ConnectionRefused": {
+			observe.Who{TraceID: who.TraceID, Source: who.Source}, observe.Event{Kind: observe.HandshakeRefused, Outcome: observe.ClientError, Check: check.TLSSNIUnknown, Attempt: &attempt.Record{Local: rec.Local, SNI: "x"}, Evidence: []attempt.Field{attempt.F("offered", "x"), attempt.F("required", "localhost")}},
+			failed + `"Gatehouse.ConnectionRefused","protocol":"MQTT","sourceIp":"192.0.2.31","sourcePort":52044,"targetIp":"203.0.113.80","targetPort":8883,"serverNameIndication":"x","reason":"CLIENT_ERROR","details":"The device asked for x; this gateway answers to localhost.",` +
+				`"gatehouse":{"check":"tls.sni.unknown","stage":"tls","expected":"localhost","actual":"x","cause":"The device asked for x; this gateway answers to localhost."}}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b entry
+			b.write(here, at, tt.who, &tt.e)
+			if got := string(b.json); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+			if !json.Valid(b.json) {
+				t.Error("it is no JSON")
+			}
+		})
+	}
+}
+
+// TestReasons: every refusal in authentication gets one of AWS's reasons, with AWS's sentence. Source: custom-auth sheet 10.1.
+func TestReasons(t *testing.T) {
+	for _, c := range check.All() {
+		if kind, told := observe.AtEnd(c); !told || kind != observe.AuthNError {
+			continue
+		}
+		reason, details := explain(here, who, &observe.Event{Kind: observe.AuthNError, Outcome: observe.AuthError, Check: c})
+		if details == "" || reasonDetails[reason] != details {
+			t.Errorf("%s: reason %q, details %q", c, reason, details)
+		}
+	}
+	for name, c := range map[string]*check.Check{
+		"AWS_X509": check.CertInactive, "AWS_SIGV4": check.SigV4Signature, "CUSTOM_AUTH": check.AuthorizerRejected,
+	} {
+		if got := authenticationType(&observe.Event{Check: c}); got != name {
+			t.Errorf("%s: authentication type %s, want %s", c, got, name)
+		}
+	}
+	if got := authenticationType(&observe.Event{Check: check.AuthorizerRejected, Attempt: &attempt.Record{CertificateID: "x"}}); got != "CUSTOM_AUTH_X509" {
+		t.Errorf("an authorizer beside a certificate: %s", got)
+	}
+}
+
+// FuzzEntry: whatever a device calls itself, its entry is one line of JSON that says so.
+func FuzzEntry(f *testing.F) {
+	f.Add("boiler-12", "a/b")
+	f.Add("\"\\\n\x00\x7f", "\xff\xfe caf\u00e9 \u2028")
+	f.Fuzz(func(t *testing.T, clientID, topic string) {
+		var b entry
+		b.write(here, at, observe.Who{ClientID: clientID}, &observe.Event{Kind: observe.PublishIn, Topic: topic})
+		var back struct{ ClientID, TopicName string }
+		if err := json.Unmarshal(b.json, &back); err != nil || strings.ContainsAny(string(b.json), "\n\r") || !utf8.Valid(b.json) {
+			t.Fatalf("%v: %q", err, b.json)
+		}
+		if want := strings.ToValidUTF8(clientID, ""); len(clientID) < maxText && want == clientID && back.ClientID != clientID {
+			t.Errorf("client ID %q became %q", clientID, back.ClientID)
+		}
+	})
+}
