@@ -57,8 +57,9 @@ type output struct {
 	promised bool // somebody will call flush
 	closed   bool // nothing is accepted any more
 	err      error
-	sent     int64 // bytes written since the connection began
-	given    int64 // when somebody else last gave something, in Unix nanoseconds
+	sent     int64       // bytes written since the connection began
+	given    int64       // when somebody else last gave something, in Unix nanoseconds
+	later    *time.Timer // writes what was gathered; nil before the first time
 }
 
 // A refiller adds to the output when there is room again. It is called with the lock held.
@@ -162,23 +163,44 @@ func (o *output) flush(w writer) {
 	}
 }
 
-// busyPeriod is how soon after the last delivery another one tells that a client is busy.
-const busyPeriod = 500 * time.Microsecond
+const (
+	// busyPeriod is how soon after the last delivery another one tells that a client is busy.
+	busyPeriod = 500 * time.Microsecond
+	// stormPeriod is the same for a client that gets more than a goroutine can write one by one.
+	stormPeriod = 50 * time.Microsecond
+	// gatherTime is how long what a busy client gets waits for more of it.
+	gatherTime = time.Millisecond
+)
 
 // deliver makes sure that somebody writes what another connection gave at now. Writing it at once
 // is the cheapest for a client that gets something now and then: nobody has to be woken. One that
 // gets much is better served by a goroutine, which takes along what comes until it runs: one TLS
-// record and one system call for many messages.
+// record and one system call for many messages. Between the two a goroutine would be woken for
+// every message, so that it is told to come a little later.
 func (o *output) deliver(now int64) {
 	o.mu.Lock()
-	busy := now-o.given < int64(busyPeriod)
+	gap := now - o.given
 	o.given = now
-	o.mu.Unlock()
-	if busy {
-		o.flush(byItself)
-	} else {
+	switch {
+	case gap >= int64(busyPeriod):
+		o.mu.Unlock()
 		o.flush(byOther)
+		return
+	case gap < int64(stormPeriod):
+		o.mu.Unlock()
+		o.flush(byItself)
+		return
 	}
+	o.promised = false
+	if !o.writing && len(o.list) > 0 {
+		o.writing = true
+		if o.later == nil {
+			o.later = time.AfterFunc(gatherTime, func() { o.write(byItself) })
+		} else {
+			o.later.Reset(gatherTime)
+		}
+	}
+	o.mu.Unlock()
 }
 
 func (o *output) mayWrite(w writer) bool {

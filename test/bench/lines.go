@@ -34,9 +34,9 @@ func (b *bench) lines() []line {
 		b.flowLine("open loop 500 pairs, QoS 1, 5,000/s", flow{shape: pairs, n: 500, qos: 1, size: 256, perPub: 50, every: 100 * time.Millisecond}),
 		b.flowLine("open loop 100 pairs, QoS 0, 5,000/s", flow{shape: pairs, n: 100, size: 256, perPub: 250, every: 20 * time.Millisecond}),
 		b.flowLine("open loop fan-out to 1,000, QoS 0, 10/s", flow{shape: fanOut, n: 1000, size: 256, perPub: 50, every: 100 * time.Millisecond}),
+		b.offlineLine("offline queue: memory for one", offlineMemory), // first: what a peer frees, it keeps for the next
 		b.offlineLine("offline queue: write one", offlineWrite),
 		b.offlineLine("offline queue: drain one", offlineDrain),
-		b.offlineLine("offline queue: memory for one", offlineMemory),
 		b.idleLine("idle connection, of 10,000", 10_000),
 		b.filterMemoryLine("memory for a subscription, of 100,000", 100_000),
 		b.filterFlowLine("100 pairs among 100,000 filters, QoS 0", 100_000),
