@@ -237,14 +237,15 @@ func (p *percentile) result() value {
 
 // aggregation is a compiled stats.
 type aggregation struct {
-	keys  []eval
-	calls []aggregateCall
-	width int // slots of its own: keys, calls, columns
-	slots int // of its rows, with those of the steps that follow
-	after []*step
-	bin   int // index of the key that is a bin, for fillmissing; -1: none
-	every period
-	shift float64
+	keys   []eval
+	direct []directKey // the same, if all of them can be read so
+	calls  []aggregateCall
+	width  int // slots of its own: keys, calls, columns
+	slots  int // of its rows, with those of the steps that follow
+	after  []*step
+	bin    int // index of the key that is a bin, for fillmissing; -1: none
+	every  period
+	shift  float64
 }
 
 type aggregateCall struct {
@@ -277,10 +278,18 @@ func (c *compiler) aggregate(cmd *command) error {
 			}
 		}
 		a.keys = append(a.keys, e)
+		if k, ok := c.directly(it, cmd.offset); ok && i < maxDirect {
+			a.direct = append(a.direct, k)
+		}
 		next[it.name] = i
 		shown = append(shown, column{it.name, i})
 	}
 	c.bins = nil
+	if len(a.direct) < len(a.keys) || len(c.plan.nodes) > 0 || c.closed {
+		a.direct = nil
+	} else if a.direct == nil {
+		a.direct = []directKey{} // one group
+	}
 	inner := &compiler{p: c.p, names: next, closed: true}
 	inner.width = len(cmd.by)
 	for _, it := range cmd.items {
@@ -402,6 +411,15 @@ func newTable(a *aggregation) *table {
 const groupBytes = 200
 
 func (t *table) add(r *row) {
+	g := t.groupOf(r)
+	if r.id.after(g.newest) {
+		g.newest = r.id
+	}
+	t.count(g, r)
+}
+
+// groupOf returns the group of a row, a new one if it has none.
+func (t *table) groupOf(r *row) *group {
 	t.buf = t.buf[:0]
 	for i, k := range t.a.keys {
 		v := k(r)
@@ -423,9 +441,12 @@ func (t *table) add(r *row) {
 	g := t.groups[string(t.buf)]
 	if g == nil {
 		g = t.newGroup(string(t.buf), slices.Clone(t.values), r.id)
-	} else if r.id.after(g.newest) {
-		g.newest = r.id
 	}
+	return g
+}
+
+// count adds a row to its group.
+func (t *table) count(g *group, r *row) {
 	for i := range t.a.calls {
 		c := &t.a.calls[i]
 		if c.arg == nil {

@@ -179,6 +179,8 @@ type collector struct {
 	rows  []*row
 	order func(a, b *row) int
 	bytes int64 // that this collector told run.memory
+
+	matched int64 // rows that progress does not know of yet
 }
 
 // rowSize is roughly what a row takes.
@@ -194,7 +196,7 @@ func rowSize(r *row) int64 {
 }
 
 func (c *collector) add(r *row) error {
-	c.run.progress.Matched.Add(1)
+	c.matched++
 	if c.table != nil {
 		before := c.table.bytes
 		c.table.add(r)
@@ -214,6 +216,9 @@ func (c *collector) add(r *row) error {
 }
 
 func (c *collector) charge(n int64) error {
+	if n == 0 {
+		return nil
+	}
 	c.bytes += n
 	if c.run.memory.Add(n) > c.run.opt.Memory {
 		return ErrMemory

@@ -182,7 +182,12 @@ func (o *opened) emit(ctx context.Context, at []int32, number int32, c *collecto
 	}
 	c.mu.Lock() // the columns are there: what follows waits for nothing
 	defer c.mu.Unlock()
+	defer func() { o.run.progress.Matched.Add(c.matched); c.matched = 0 }()
 	steps := pl.nodes[:o.run.parallel]
+	if c.table != nil && c.table.a.direct != nil && len(steps) == 0 {
+		c.matched += int64(len(at))
+		return o.grouped(at, number, c)
+	}
 	reuse := c.table != nil && !slices.ContainsFunc(steps, func(n node) bool { return n.step.many != nil })
 	var r *row
 	for i, k := range at {

@@ -108,6 +108,16 @@ func (b *Batch) Streams() (*Column, error) {
 		return c, nil
 	}
 	parts := b.part.block.streams
+	codes := make([]uint32, len(parts))
+	for k, p := range parts {
+		codes[k] = of(p.stream)
+	}
+	if len(parts) == 1 {
+		for i := range c.Codes {
+			c.Codes[i] = codes[0]
+		}
+		return c, nil
+	}
 	index, err := b.numbers(columnStream)
 	if err != nil {
 		return nil, err
@@ -116,7 +126,7 @@ func (b *Batch) Streams() (*Column, error) {
 		if k < 0 || k >= int64(len(parts)) {
 			return nil, errCorrupt
 		}
-		c.Codes[i] = of(parts[k].stream)
+		c.Codes[i] = codes[k]
 	}
 	return c, nil
 }

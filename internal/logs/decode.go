@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"hash/crc32"
@@ -39,14 +40,23 @@ func payload(f io.ReaderAt, off int64, h *header, c *columnInfo) ([]byte, error)
 
 // decodeNumbers reads what numbers wrote.
 func decodeNumbers(b []byte, n int) ([]int64, error) {
-	r := reader{b: b}
 	out := make([]int64, n)
 	last := int64(0)
 	for i := range out {
-		last += r.varint()
+		if len(b) > 0 && b[0] < 0x80 { // most are: one byte, zigzag
+			last += int64(b[0]>>1) ^ -int64(b[0]&1)
+			b = b[1:]
+		} else {
+			v, size := binary.Varint(b)
+			if size <= 0 {
+				return nil, errCorrupt
+			}
+			last += v
+			b = b[size:]
+		}
 		out[i] = last
 	}
-	if r.bad || len(r.b) > 0 {
+	if len(b) > 0 {
 		return nil, errCorrupt
 	}
 	return out, nil
@@ -129,20 +139,24 @@ func (r *reader) values(n int, form byte) []string {
 		}
 		return out
 	case formUUID:
-		var text [38]byte
-		text[0], text[37] = '"', '"'
-		for range n {
-			b := r.bytes(16)
-			if b == nil {
-				return out
-			}
+		const size = 38 // with quotes and dashes
+		raw := r.bytes(16 * n)
+		if raw == nil {
+			return out
+		}
+		texts := make([]byte, size*n)
+		for i := range n {
+			text, b := texts[size*i:][:size], raw[16*i:][:16]
 			hex.Encode(text[1:9], b[:4])
 			hex.Encode(text[10:14], b[4:6])
 			hex.Encode(text[15:19], b[6:8])
 			hex.Encode(text[20:24], b[8:10])
 			hex.Encode(text[25:37], b[10:])
-			text[9], text[14], text[19], text[24] = '-', '-', '-', '-'
-			out = append(out, string(text[:]))
+			text[0], text[9], text[14], text[19], text[24], text[37] = '"', '-', '-', '-', '-', '"'
+		}
+		all := string(texts)
+		for i := range n {
+			out = append(out, all[size*i:][:size])
 		}
 		return out
 	}
