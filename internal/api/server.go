@@ -44,6 +44,11 @@ type Config struct {
 	Now         func() time.Time // default time.Now
 	Log         *slog.Logger     // default slog.Default
 
+	// Answered is told of every answered request of an AWS API: its operation, such
+	// as iot:ListThings, "" if it named none that is known; the HTTP status and the
+	// time that it took. Default: nobody is told.
+	Answered func(operation string, status int, took time.Duration)
+
 	// OnUnmodelled is told of errors that a handler returned though the model
 	// of its operation does not list them; for tests.
 	OnUnmodelled func(service, operation string, err *Error)
@@ -108,6 +113,7 @@ type exchange struct {
 // ServeHTTP answers one request: request id, service, signature, size, route,
 // decode, validate, handler, encode. Source: api sheet 11.2.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	begun := time.Now()
 	h := w.Header()
 	h.Set("Date", s.cfg.Now().UTC().Format(http.TimeFormat)) // clients correct their clock by it
 	x := s.exchange(r)
@@ -138,6 +144,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		resp = x.to.render(err, x.requestID)
 	}
 	resp.write(w, r.Method)
+	if s.cfg.Answered != nil {
+		s.cfg.Answered(x.operation, resp.status, time.Since(begun))
+	}
 }
 
 // preflight allows what browser clients of the AWS SDK send.

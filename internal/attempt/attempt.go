@@ -209,6 +209,9 @@ func (a *Attempt) add(c *check.Check, outcome Outcome, ev []Field) {
 	}
 	a.record.Last = a.began.Add(now)
 	a.recorder.metrics.count(c, outcome)
+	if c == check.SessionOpened && outcome == Passed {
+		a.recorder.metrics.opened(now)
+	}
 	a.addLocked(c, outcome, ev, now)
 	if c == check.SessionTakeover && outcome == Failed {
 		if loop, loopEv := a.recorder.takeovers.note(a.record, ev); loop != nil {

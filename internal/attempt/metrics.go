@@ -2,6 +2,7 @@ package attempt
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 )
@@ -13,6 +14,15 @@ type Metrics struct {
 	dropped               atomic.Uint64
 	storeErrors           atomic.Uint64
 	checks                map[*check.Check]*checkCounters // complete from the start
+
+	openedIn    [len(OpenedBounds) + 1]atomic.Uint64 // sessions, by the bound that their time is within
+	openedTotal atomic.Int64                         // nanoseconds
+}
+
+// OpenedBounds are the upper bounds of [Counts].OpenedIn.
+var OpenedBounds = [...]time.Duration{
+	5 * time.Millisecond, 10 * time.Millisecond, 25 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond,
+	500 * time.Millisecond, time.Second, 2500 * time.Millisecond, 5 * time.Second, 10 * time.Second,
 }
 
 type checkCounters struct{ passed, failed, warned, also atomic.Uint64 }
@@ -43,6 +53,16 @@ func (m *Metrics) count(c *check.Check, outcome Outcome) {
 	}
 }
 
+// opened counts a session that was opened so long after the TCP accept.
+func (m *Metrics) opened(after time.Duration) {
+	i := 0
+	for i < len(OpenedBounds) && after > OpenedBounds[i] {
+		i++
+	}
+	m.openedIn[i].Add(1)
+	m.openedTotal.Add(int64(after))
+}
+
 func (m *Metrics) ended(outcome Outcome) {
 	if outcome == Failed {
 		m.failed.Add(1)
@@ -59,6 +79,9 @@ type Counts struct {
 	Dropped               uint64 // ended attempts that no record was kept of
 	StoreErrors           uint64
 	Checks                map[string]CheckCounts // by code; only those that were recorded
+
+	OpenedIn    [len(OpenedBounds) + 1]uint64 // sessions that took no longer than each bound from the TCP accept to the CONNACK, and above the bound before; the last: longer than all
+	OpenedTotal time.Duration                 // of all sessions
 }
 
 // CheckCounts says how often a check came out how.
@@ -72,6 +95,10 @@ func (m *Metrics) Counts() Counts {
 	}
 	c.Begun = m.begun.Load() // after the ended ones, so that Live can't be negative
 	c.Live = c.Begun - c.Passed - c.Failed
+	for i := range m.openedIn {
+		c.OpenedIn[i] = m.openedIn[i].Load()
+	}
+	c.OpenedTotal = time.Duration(m.openedTotal.Load())
 	for entry, n := range m.checks {
 		counts := CheckCounts{Passed: n.passed.Load(), Failed: n.failed.Load(), Warned: n.warned.Load(), Also: n.also.Load()}
 		if counts != (CheckCounts{}) {

@@ -178,6 +178,7 @@ type Usage struct {
 	DiskBytes  int64 // all files, some of which are empty and wait to be written over
 	Sessions   int
 	Retained   int
+	Err        error // why nothing is added: wraps ErrBroken or ErrFull; nil while all is well
 }
 
 // ErrClosed is the answer of a log that was closed.

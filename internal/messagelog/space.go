@@ -91,7 +91,10 @@ func (s *store) checkSpace() {
 func (s *store) Usage() Usage {
 	s.mu.Lock()
 	ix, e := s.ix, s.e
-	u := Usage{Messages: ix.messages, References: ix.references, Bytes: ix.bytes, Sessions: len(ix.sessions), Retained: len(ix.retained)}
+	u := Usage{Messages: ix.messages, References: ix.references, Bytes: ix.bytes, Sessions: len(ix.sessions), Retained: len(ix.retained), Err: s.broken}
+	if u.Err == nil {
+		u.Err = s.full
+	}
 	s.mu.Unlock()
 	if e != nil {
 		e.use.RLock()

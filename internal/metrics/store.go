@@ -113,13 +113,13 @@ func (s *Store) Close() error {
 	return errors.Join(s.Flush(), s.journal.close())
 }
 
-// Add adds samples to a metric now. They are on disk within a minute. Samples of
-// a new metric are dropped, and counted, when there is no room for it.
-func (s *Store) Add(id ID, unit string, p Point) {
-	at := s.cfg.Now().Unix() / 60
+// Add adds samples to a metric, at a time of the last minutes. They are on disk
+// within a minute. Samples of a new metric are dropped, and counted, when there is
+// no room for it.
+func (s *Store) Add(id ID, unit string, at time.Time, p Point) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.addLocked(id, unit, at, &p)
+	s.addLocked(id, unit, at.Unix()/60, &p)
 }
 
 func (s *Store) addLocked(id ID, unit string, at int64, p *Point) {

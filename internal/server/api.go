@@ -14,8 +14,10 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/api/iot"
 	"github.com/gatehouse-iot/gatehouse/internal/api/iotdata"
 	"github.com/gatehouse-iot/gatehouse/internal/api/lambda"
+	"github.com/gatehouse-iot/gatehouse/internal/api/monitoring"
 	"github.com/gatehouse-iot/gatehouse/internal/api/sts"
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
+	"github.com/gatehouse-iot/gatehouse/internal/metrics"
 )
 
 // About is the answer of GET /gatehouse/v1/server: what a client elsewhere needs
@@ -55,8 +57,10 @@ func newAPIServer(s *Server) (*apiServer, error) {
 			sts.New(),
 			s.logsAPI.Service(),
 			lambda.New(lambda.Handlers{Functions: s.functions}),
+			monitoring.New(monitoring.Handlers{Store: s.metrics, Now: time.Now}),
 		},
 		Credentials: credentials{s.registry}, Authorize: s.authorizeCaller, Attempts: s.attempts, Region: s.cfg.Region, Extra: extra, Log: s.cfg.Log,
+		Answered:    metrics.NewRequests(s.prometheus).Answered,
 		TokenSecret: []byte(s.info.SecretAccessKey), // so that page tokens outlive a restart
 	})
 	if err != nil {
@@ -66,7 +70,8 @@ func newAPIServer(s *Server) (*apiServer, error) {
 		Endpoint: s.info.Endpoint, AccountID: s.info.AccountID, Region: s.info.Region, Ports: s.info.Ports, CAPEM: string(s.ca.RootPEM()),
 	}
 	extra["/healthz"] = http.HandlerFunc(healthy)
-	extra["/readyz"] = http.HandlerFunc(healthy) // the port opens when everything behind it is ready
+	extra["/readyz"] = http.HandlerFunc(s.ready)
+	extra[MetricsPath] = s.metricsHandler(aws)
 	extra["/gatehouse/v1/server"] = aws.Authenticated(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(about) // a client that went away needs no answer
@@ -90,11 +95,6 @@ func newAPIServer(s *Server) (*apiServer, error) {
 		a.tls = &tls.Config{GetCertificate: s.ca.ServerCertificate, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
 	}
 	return a, nil
-}
-
-func healthy(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write([]byte("{\"status\":\"ok\"}\n"))
 }
 
 // run serves ln until ctx ends, then lets requests under way finish.

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gatehouse-iot/gatehouse/internal/api"
@@ -28,6 +29,7 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/logs"
 	"github.com/gatehouse-iot/gatehouse/internal/logs/devicelog"
 	"github.com/gatehouse-iot/gatehouse/internal/messagelog"
+	"github.com/gatehouse-iot/gatehouse/internal/metrics"
 	"github.com/gatehouse-iot/gatehouse/internal/observe"
 	"github.com/gatehouse-iot/gatehouse/internal/pki"
 	"github.com/gatehouse-iot/gatehouse/internal/registry"
@@ -50,6 +52,8 @@ type Server struct {
 	logsAPI     *apilogs.Handlers
 	deviceLog   *devicelog.Log
 	observe     *observe.Hub
+	metrics     *metrics.Store
+	prometheus  *prometheus.Registry
 	messages    messagelog.Log
 	broker      *broker.Broker
 	identity    *identity.Service
@@ -102,6 +106,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if s.info, err = s.describe(ctx); err != nil {
 		return nil, err
 	}
+	s.exposeMetrics()
 	if s.api, err = newAPIServer(s); err != nil {
 		return nil, err
 	}
@@ -176,6 +181,9 @@ func (s *Server) openState(ctx context.Context) (err error) {
 	}
 	s.opened = append(s.opened, s.deviceLog.Close)
 	s.observe = observe.New(s.deviceLog)
+	if err := s.openMetrics(); err != nil {
+		return err
+	}
 	store, err := attempt.OpenStore(ctx, s.dir.file("attempts.db"))
 	if err != nil {
 		return fmt.Errorf("open the attempts: %w", err)
@@ -194,7 +202,8 @@ func (s *Server) openState(ctx context.Context) (err error) {
 	}
 	s.opened = append(s.opened, s.messages.Close)
 	if s.functions, err = function.Open(ctx, function.Config{
-		DataDir: s.dir.path, AccountID: s.cfg.AccountID, Partition: s.registry.Partition(), Region: s.cfg.Region, Logs: functionLog{s.logs, s.cfg.Log}, Slog: s.cfg.Log,
+		DataDir: s.dir.path, AccountID: s.cfg.AccountID, Partition: s.registry.Partition(), Region: s.cfg.Region, Logs: functionLog{s.logs, s.cfg.Log},
+		Meter: metrics.NewFunctions(s.metrics, s.prometheus), Slog: s.cfg.Log,
 	}); err != nil {
 		return fmt.Errorf("open the functions: %w", err)
 	}

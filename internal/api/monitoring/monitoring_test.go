@@ -102,7 +102,7 @@ func TestSDK(t *testing.T) {
 	ctx := t.Context()
 	first := w.put(t, "Latency", 3, 10, 20, 30, 40)
 	second := w.put(t, "Latency", 1, 7)
-	w.store.Add(metrics.ID{Namespace: "AWS/IoT", Name: "Connect.Success", Dimensions: []metrics.Dimension{{Name: "Protocol", Value: "MQTT"}}}, "Count", metrics.Sample(1, 3))
+	w.store.Add(metrics.ID{Namespace: "AWS/IoT", Name: "Connect.Success", Dimensions: []metrics.Dimension{{Name: "Protocol", Value: "MQTT"}}}, "Count", time.Now(), metrics.Sample(1, 3))
 
 	list, err := w.client.ListMetrics(ctx, &sdk.ListMetricsInput{Namespace: aws.String("AWS/IoT"), Dimensions: []types.DimensionFilter{{Name: aws.String("Protocol")}}})
 	if err != nil {
@@ -237,7 +237,7 @@ func TestListMetricsPages(t *testing.T) {
 	for i := range 1001 {
 		name := fmt.Sprintf("m%d", i)
 		want[name] = true
-		w.store.Add(metrics.ID{Namespace: "Test", Name: name}, "None", metrics.Sample(1, 1))
+		w.store.Add(metrics.ID{Namespace: "Test", Name: name}, "None", time.Now(), metrics.Sample(1, 1))
 	}
 	pages := sdk.NewListMetricsPaginator(w.client, &sdk.ListMetricsInput{RecentlyActive: types.RecentlyActivePt3h})
 	n := 0
@@ -478,7 +478,7 @@ func TestJSON(t *testing.T) {
 // TestCBOR sends what clients write, byte by byte. Source: metrics sheet 3.2.
 func TestCBOR(t *testing.T) {
 	w := newWorld(t)
-	w.store.Add(metrics.ID{Namespace: "AWS/IoT", Name: "Ping.Success", Dimensions: []metrics.Dimension{{Name: "Protocol", Value: "MQTT"}}}, "Count", metrics.Sample(1, 1))
+	w.store.Add(metrics.ID{Namespace: "AWS/IoT", Name: "Ping.Success", Dimensions: []metrics.Dimension{{Name: "Protocol", Value: "MQTT"}}}, "Count", time.Now(), metrics.Sample(1, 1))
 	const path = "/service/GraniteServiceVersion20100801/operation/"
 	definite := "\xa2\x69Namespace\x67AWS/IoT\x6aDimensions\x81\xa2\x64Name\x68Protocol\x65Value\x64MQTT"
 	for name, tt := range map[string]struct {
