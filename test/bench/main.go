@@ -30,6 +30,7 @@ func main() {
 	flag.StringVar(&b.binary, "gatehouse", "", "binary to measure, in place of building this tree")
 	flag.StringVar(&b.peerNames, "peers", "mosquitto,mochi", "peers to measure too")
 	start := flag.Int("start", 0, "measure this many first and later starts and the idle memory, and nothing else")
+	authorizers := flag.Bool("authorizers", false, "measure connects by custom authorizers, and nothing else")
 	only := flag.String("only", "", "regular expression of the lines to measure, by their names")
 	flag.Parse()
 	var err error
@@ -42,6 +43,8 @@ func main() {
 		err = serveBare(*bare)
 	case *start > 0:
 		err = b.runStart(os.Stdout, *start)
+	case *authorizers:
+		err = b.runAuthorizers(os.Stdout)
 	default:
 		err = b.run(os.Stdout)
 	}
