@@ -235,7 +235,7 @@ func TestMessagesOnFullDisk(t *testing.T) {
 				t.Fatalf("%s: the receiver got %+v, %v, want a message at QoS %d", when, p, err, qos)
 			}
 			if qos == 1 {
-				receiver.Ack(m.PacketID)
+				_ = receiver.Ack(m.PacketID)
 			}
 		}
 	}
@@ -260,7 +260,7 @@ func TestMessagesOnFullDisk(t *testing.T) {
 	goesOn("no room")
 	newcomer := connectTo(t, gw, d, thinmqtt.Options{ClientID: "newcomer", Keep: true})
 	alive(t, newcomer)
-	newcomer.Leave()
+	_ = newcomer.Leave()
 
 	leave(t, filler, 0)
 	goesOn("a full disk")

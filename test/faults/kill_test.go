@@ -261,7 +261,7 @@ func (k *killTest) checkRetained() {
 		} else if n := numberOf(got.Payload); n < acked || n > p.sent || !got.Retain {
 			k.t.Errorf("life %d: retained on %s: %d (RETAIN %v), acknowledged up to %d, sent up to %d", k.life, p.topic, n, got.Retain, acked, p.sent)
 		}
-		c.Leave()
+		_ = c.Leave()
 	}
 }
 

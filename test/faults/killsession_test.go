@@ -77,7 +77,7 @@ func (s *killSession) run(ready func()) {
 		}
 		ready()
 		if s.conduct == rests && s.conn == 1 {
-			c.Leave()
+			_ = c.Leave()
 			return
 		}
 		if !s.receive(c) {

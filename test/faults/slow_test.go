@@ -266,7 +266,7 @@ func TestByteASecond(t *testing.T) {
 			}
 			defer c.Vanish()
 			message := packet(0x30, append(text("drip"), make([]byte, 128<<10)...))
-			for n := 0; n < len(message); n++ {
+			for n := range message {
 				if _, err := c.Write(message[n : n+1]); err != nil {
 					if ctx.Err() == nil {
 						t.Errorf("inside a message: %v", err)
@@ -338,7 +338,7 @@ func TestFastPublisherSlowSession(t *testing.T) {
 				t.Errorf("the fast session got %+v, %v, want message %d", got, err, want)
 				return
 			}
-			fast.Ack(m.PacketID)
+			_ = fast.Ack(m.PacketID)
 		}
 	})
 	load := &source{Client: connectTo(t, gw, d, thinmqtt.Options{ClientID: "load", Version: mqtt.V5}), topic: "queue", size: size}

@@ -404,7 +404,7 @@ func (l *load) dialWebSocket(ctx context.Context) (net.Conn, error) {
 		return nil, err
 	}
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: l.config.RootCAs, ServerName: "localhost"}}}
-	ws, _, err := websocket.Dial(ctx, strings.Replace(signed, "https:", "wss:", 1), &websocket.DialOptions{HTTPClient: client, Subprotocols: []string{"mqtt"}})
+	ws, _, err := websocket.Dial(ctx, strings.Replace(signed, "https:", "wss:", 1), &websocket.DialOptions{HTTPClient: client, Subprotocols: []string{"mqtt"}}) //nolint:bodyclose // the connection has it
 	if err != nil {
 		return nil, err
 	}
