@@ -57,13 +57,14 @@ var (
 	// AccountLoggingOff is an account that keeps no log of its devices.
 	AccountLoggingOff = register(Check{
 		Code: "account.logging_off", Stage: StageDelivery, Severity: Note,
-		Title:  "The account does not log what devices do",
-		Passed: "The account logs what devices do",
-		Cause:  "AWS IoT logging is {status}: refusals leave no trace in CloudWatch Logs.",
-		Device: works,
-		Advice: "Turn it on with a role that may write logs, at least at the level ERROR.",
-		Fix:    "aws iot set-v2-logging-options --default-log-level ERROR --role-arn ROLE_ARN",
-		Source: "logs sheet; connect sheet 6", Example: ev("status", "DISABLED"),
+		Title:    "The account does not log what devices do",
+		Passed:   "The account logs what devices do",
+		Cause:    "AWS IoT logging is {status}: refusals leave no trace in CloudWatch Logs.",
+		Device:   works,
+		Advice:   "Turn it on with a role that may write logs, at least at the level ERROR.",
+		Fix:      "aws iot set-v2-logging-options --default-log-level ERROR --role-arn ROLE_ARN",
+		HiddenBy: []*Check{AccountLoggedFailure},
+		Source:   "logs sheet; connect sheet 6", Example: ev("status", "DISABLED"),
 	})
 
 	// AccountLoggedFailure is what the account's own log says of the device.

@@ -120,7 +120,7 @@ var (
 		Advice: "The command registers what the device presented. Make sure first that it is your device.",
 		Fix: `aws iot register-certificate-without-ca --status ACTIVE --certificate-pem "$(gatehouse explain --trace {trace} --certificate)"` +
 			"<<\naws iot attach-policy --policy-name {twin_policies} --target {principal_arn}>>",
-		HiddenBy: []*Check{CertRegisteredCAPresented},
+		HiddenBy: []*Check{CertRegisteredCAPresented, CertRegisteredElsewhere},
 		Source:   "connect sheet 5.1 row 11; PROBLEMS D-23",
 		Example: ev("subject", "CN=sensor-1", "twin", "9b1c2d3e4f5061728394a5b6c7d8e9f00112233445566778899aabbccddeeff0",
 			"twin_policies", "sensor-policy"),

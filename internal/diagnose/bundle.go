@@ -46,12 +46,19 @@ type manifestFile struct {
 // out of everything in it, whatever way they came there.
 func bundle(w io.Writer, r Report, device probe.Report, account *inspect.Report, secrets []string) error {
 	clean := scrubber(secrets)
-	var text bytes.Buffer
-	if err := r.Text(&text, attempt.Paint{}); err != nil {
-		return err
-	}
 	report, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
+		return err
+	}
+	report = clean(report)
+	// The text breaks its lines, and a secret in two halves is not found: it is made
+	// of what is clean already.
+	var cleaned Report
+	if err := json.Unmarshal(report, &cleaned); err != nil {
+		return fmt.Errorf("report without secrets: %w", err)
+	}
+	var text bytes.Buffer
+	if err := cleaned.Text(&text, attempt.Paint{}); err != nil {
 		return err
 	}
 	type file struct {
@@ -125,7 +132,7 @@ const removed = "[removed]"
 
 var (
 	privateKey = regexp.MustCompile(`(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\z)`)
-	accessKey  = regexp.MustCompile(`\b(AKIA|ASIA)[A-Z0-9]{16}\b`)
+	accessKey  = regexp.MustCompile(`(AKIA|ASIA)[A-Z0-9]{16}`)
 )
 
 // scrubber takes secrets out of a text: as they are, and as JSON writes them.

@@ -77,7 +77,11 @@ func (j *joiner) take(side Side, r probe.Result) {
 // TCP to the messages. The probe's other connections fail on purpose.
 func (j *joiner) takeAttempts() {
 	for _, d := range j.ownAttempts() {
-		for _, list := range [][]attempt.Finding{d.Report.Findings, d.Report.Warnings} {
+		lists := [][]attempt.Finding{d.Report.Findings}
+		if j.acts(d) { // warnings of a record that counts several connections may be of another one
+			lists = append(lists, d.Report.Warnings)
+		}
+		for _, list := range lists {
 			for _, f := range list {
 				c, ok := check.Lookup(f.Code)
 				if !ok {
@@ -99,16 +103,23 @@ func (j *joiner) takeAttempts() {
 	}
 }
 
-// ownAttempts are the attempts of the connection that acts as the device.
+// ownAttempts are the attempts of the connection that acts as the device. A record
+// that counts several identical refusals has the port of the last one, which may
+// be another of the probe's.
 func (j *joiner) ownAttempts() []attempt.Detail {
 	var own []attempt.Detail
 	for _, d := range j.account.Attempts {
-		i := slices.IndexFunc(j.device.Facts.Connections, func(c probe.Connection) bool { return c.Local.Port() == d.Attempt.Source.Port() })
-		if i < 0 || j.device.Facts.Connections[i].AsDevice() {
+		others := slices.ContainsFunc(j.device.Facts.Connections, func(c probe.Connection) bool { return c.Local.Port() == d.Attempt.Source.Port() && !c.AsDevice() })
+		if !others || d.Attempt.Count > 1 {
 			own = append(own, d)
 		}
 	}
 	return own
+}
+
+// acts says whether an attempt is that of the connection which acts as the device.
+func (j *joiner) acts(d attempt.Detail) bool {
+	return slices.ContainsFunc(j.device.Facts.Connections, func(c probe.Connection) bool { return c.Local.Port() == d.Attempt.Source.Port() && c.AsDevice() })
 }
 
 func (j *joiner) add(s sighting, causes []*check.Check, words *attempt.Finding) {
@@ -148,9 +159,24 @@ func (j *joiner) explain() {
 	}
 }
 
-// explains says whether f is a consequence of cause.
+// explains says whether f is a consequence of cause. A refusal that one version
+// of MQTT words and the other does not is one.
 func explains(cause, f *finding) bool {
-	return slices.Contains(f.check.HiddenBy, cause.check) || slices.Contains(f.causes, cause.check)
+	return cause.check == check.ConnectRefused && f.check == check.ConnectClosed ||
+		slices.Contains(f.check.HiddenBy, cause.check) || slices.Contains(f.causes, cause.check) || cause.isBehind(f)
+}
+
+// isBehind says whether the account or the gateway refuses just what the device's
+// side saw refused, and did not see why.
+func (f *finding) isBehind(other *finding) bool {
+	i := slices.IndexFunc(symptoms, func(s symptom) bool { return s.seen == other.check })
+	if i < 0 || !f.sees(SideAccount, SideGateway) {
+		return false
+	}
+	if symptoms[i].action == "" {
+		return f.check.Stage == check.StageCertificate
+	}
+	return f.seen[0].fields.Get("action") == string(symptoms[i].action)
 }
 
 // weight orders explanations: what the gateway recorded, then what names a cause
@@ -199,15 +225,20 @@ var proofs = map[string]*check.Check{
 	string(policy.Connect): check.ConnectRefused, string(policy.Publish): check.PublishRefused, string(policy.Subscribe): check.SubscribeRefused, string(policy.Receive): check.MessageNotReceived,
 }
 
-// symptoms are what the account's side denies by having passed: the device's
-// side saw the first although the account says the second.
-var symptoms = []struct{ seen, passed *check.Check }{
-	{check.CertRefused, check.CertActive},
-	{check.ConnectClosed, check.AuthzConnect},
-	{check.ConnectRefused, check.AuthzConnect},
-	{check.SubscribeRefused, check.AuthzSubscribe},
-	{check.PublishRefused, check.AuthzPublish},
-	{check.MessageNotReceived, check.AuthzReceive},
+// A symptom is what the device's side sees of a refusal without its cause.
+type symptom struct {
+	seen   *check.Check
+	passed *check.Check  // by which the account says that it would not refuse it
+	action policy.Action // that the policies refuse; "" for the certificate
+}
+
+var symptoms = []symptom{
+	{check.CertRefused, check.CertActive, ""},
+	{check.ConnectClosed, check.AuthzConnect, policy.Connect},
+	{check.ConnectRefused, check.AuthzConnect, policy.Connect},
+	{check.SubscribeRefused, check.AuthzSubscribe, policy.Subscribe},
+	{check.PublishRefused, check.AuthzPublish, policy.Publish},
+	{check.MessageNotReceived, check.AuthzReceive, policy.Receive},
 }
 
 // refute notes where the sides disagree.
@@ -420,7 +451,7 @@ func (j *joiner) checks(r *Report, side Side, results []probe.Result) {
 			text = c.Check.Title
 		}
 		r.Checks = append(r.Checks, Check{Side: side, Stage: c.Stage, Code: c.Check.Code, Outcome: c.Outcome, Text: text, Fields: c.Evidence, TookMs: float64(c.Took.Microseconds()) / 1000})
-		if c.Outcome == probe.Unknown {
+		if c.Outcome == probe.Unknown && side == SideAccount { // the device's side says it in its place
 			r.NotSeen = append(r.NotSeen, strings.TrimRight(c.Check.CauseWith(j.with(c.Evidence)), "."))
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/internal/diagnose/inspect"
 	"github.com/gatehouse-iot/gatehouse/internal/diagnose/probe"
 )
 
@@ -38,7 +39,12 @@ func (r Report) Text(w io.Writer, paint attempt.Paint) error {
 		t.cause("CONTRADICTION: ", c, paint.Doubt)
 	}
 	for _, c := range r.Doubts {
-		t.cause("NOTE: ", c, paint.Doubt)
+		if known, ok := check.Lookup(c.Code); ok && known.Severity == check.Note { // good to know, and nothing to do
+			c.Evidence, c.Advice, c.Fix = nil, "", ""
+			t.cause("NOTE: ", c, paint.Strong)
+			continue
+		}
+		t.cause("WARNING: ", c, paint.Doubt)
 	}
 	t.checks(r.Checks)
 	if len(r.NotSeen) > 0 {
@@ -145,6 +151,12 @@ func (t *textWriter) fix(c Cause) {
 // marks are the outcomes as a column.
 var marks = map[probe.Outcome]string{probe.Pass: "ok", probe.Warn: "warn", probe.Fail: "FAIL", probe.Skipped: "skip", probe.Unknown: "?"}
 
+// titles are the stages for people.
+var titles = map[string]string{
+	probe.StageFiles: "Files", probe.StageEndpoint: "Endpoint", probe.StageDNS: "DNS", probe.StageTCP: "TCP", probe.StageTLS: "TLS",
+	probe.StageConnect: "CONNECT", probe.StageMessages: "Messages", inspect.Stage: "Account",
+}
+
 // checks lists what was made, a line each.
 func (t *textWriter) checks(list []Check) {
 	stage := ""
@@ -160,7 +172,7 @@ func (t *textWriter) checks(list []Check) {
 		said[c.Stage+line] = true
 		if c.Stage != stage {
 			stage = c.Stage
-			t.b.WriteString("\n" + use(t.paint.Strong, strings.ToUpper(stage[:1])+stage[1:]) + "\n")
+			t.b.WriteString("\n" + use(t.paint.Strong, titles[stage]) + "\n")
 		}
 		colour := map[probe.Outcome]func(string) string{probe.Pass: t.paint.Good, probe.Warn: t.paint.Doubt, probe.Fail: t.paint.Bad}[c.Outcome]
 		if colour == nil {
