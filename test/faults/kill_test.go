@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	killsDefault = 10
+	killsDefault = 6
 	lifeMessages = 200 // that a publisher begins in one life of the server
 	window       = 20  // that it leaves unacknowledged
 	mostBehind   = 400
@@ -34,7 +34,7 @@ const (
 // published; a message comes twice only if it was published twice, or came on an earlier connection;
 // and a retained message is the last one that was acknowledged, or one published after it.
 //
-// GATEHOUSE_KILLS=50 kills so many times; the default is 10.
+// GATEHOUSE_KILLS=50 kills so many times; the default is 6.
 func TestKillUnderLoad(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes ten seconds")
