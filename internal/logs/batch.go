@@ -196,16 +196,22 @@ func (b *Batch) Column(name string) (*Column, error) {
 		return out, b.stamps(t, out)
 	}
 	code := make([]uint32, len(t.values)+1) // of each token
+	values := make([]string, 0, len(t.values))
 	for k, token := range t.values {
 		value, present := leaf(token, rest, nested)
 		if present {
-			out.Values = append(out.Values, value)
-			code[k+1] = uint32(len(out.Values))
+			values = append(values, value)
+			code[k+1] = uint32(len(values))
 		}
 	}
+	if len(values) == len(t.values) && len(out.Values) == 0 { // as nearly always: each token is a value
+		return &Column{Codes: t.codes, Values: values}, nil
+	}
+	loose := uint32(len(out.Values))
+	out.Values = append(out.Values, values...)
 	for row, k := range t.codes {
-		if k != 0 {
-			out.Codes[row] = code[k]
+		if k != 0 && code[k] != 0 {
+			out.Codes[row] = code[k] + loose
 		}
 	}
 	return out, nil

@@ -4,13 +4,19 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"strconv"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childDir); dir != "" {
+		ingestForever(dir)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // open opens a store that is closed with the test.
 func open(t testing.TB, dir string) *Store {

@@ -41,6 +41,7 @@ type Store struct {
 
 	watchers watchers
 	unsealed atomic.Int64 // bytes of messages in tails, roughly
+	dropped  atomic.Uint64
 	wake     chan struct{}
 	stop     context.CancelFunc
 	closed   atomic.Bool

@@ -115,6 +115,7 @@ func (w *Writer) run() {
 		w.mu.Unlock()
 		events = w.flush(text, rows, events[:0])
 		if n := w.dropped.Load(); n > reported {
+			w.store.dropped.Add(n - reported)
 			w.store.cfg.Log.Warn("device log events were dropped: the log store could not keep up", "log_group", w.group, "dropped", n-reported)
 			reported = n
 		}
