@@ -43,6 +43,10 @@ func New(ctx context.Context, runDir string, hide ...string) (*Sandbox, error) {
 		}
 	}
 	s.Close()
+	if s.Report.OwnUser { // never as root instead
+		return nil, fmt.Errorf("start a restricted process: %w; Gatehouse runs as root and gives functions users of their own, which takes CAP_SETUID, CAP_SETGID"+
+			" and the user IDs %d to %d: where there are none, as in a container with one user, start it as another user", failed, firstID, lastID)
+	}
 	return nil, fmt.Errorf("start a restricted process: %w", failed)
 }
 
