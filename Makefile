@@ -23,7 +23,7 @@ test: test-deps ## install what the tests need (Debian), then vet, unit, race an
 	$(GO) test -timeout 15m -p 1 ./test/... # one after the other: they start processes and measure
 	$(GO) test -timeout 15m -race $$($(GO) list ./... | grep -v -e /test/ -e /apigen)
 
-test-deps: ## install mosquitto-clients, openssl, the AWS CLI and the locked npm packages where missing
+test-deps: ## install mosquitto-clients, openssl, the AWS CLI, Paho for C and the locked npm packages where missing
 	scripts/install-test-clients
 
 unit: ## go test without the real clients' end-to-end tests: needs Go only
