@@ -24,6 +24,7 @@ type row struct {
 	outcomes []observe.Outcome // that CloudWatch has a metric of
 	whole    bool              // CloudWatch has one metric for all outcomes
 	mqttOnly bool
+	httpOnly bool
 	notHTTP  []observe.Outcome // of outcomes, those that are not reported for HTTP
 
 	name, help string
@@ -44,7 +45,7 @@ var rows = map[observe.Kind]row{
 	observe.HandshakeRefused: {
 		name: "tls_rejected_total", help: "Connections refused where AWS keeps silent, such as an unknown SNI; gatehouse_checks_total says why.", plain: true,
 	},
-	observe.Disconnect: {name: "disconnects_total", help: "Ends of sessions' connections: success, or what went wrong."},
+	observe.Disconnect: {mqttOnly: true, name: "disconnects_total", help: "Ends of sessions' connections: success, or what went wrong."},
 	observe.Ping: {
 		aws: "Ping", outcomes: []observe.Outcome{observe.Success}, mqttOnly: true,
 		name: "pings_total", help: "PINGREQs.",
@@ -87,7 +88,7 @@ var rows = map[observe.Kind]row{
 }
 
 func dataPlane(operation string) row {
-	return row{name: "data_plane_requests_total", help: "Requests of the data plane's API, by operation.", labels: prometheus.Labels{"operation": operation}}
+	return row{httpOnly: true, name: "data_plane_requests_total", help: "Requests of the data plane's API, by operation.", labels: prometheus.Labels{"operation": operation}}
 }
 
 // FollowHub makes the metrics of AWS/IoT, and counters of reg, of what hub counts.
@@ -95,7 +96,7 @@ func dataPlane(operation string) row {
 func (s *Store) FollowHub(hub *observe.Hub, reg prometheus.Registerer) {
 	for kind, r := range rows {
 		for p := range observe.Protocols {
-			if r.mqttOnly && p != observe.MQTT {
+			if r.mqttOnly && p != observe.MQTT || r.httpOnly && p != observe.HTTP {
 				continue
 			}
 			s.followKind(hub, kind, p, &r)
@@ -129,6 +130,9 @@ func exposeKind(hub *observe.Hub, reg prometheus.Registerer, kind observe.Kind, 
 		return
 	}
 	for o := range observe.Outcomes {
+		if o == observe.ClientIDThrottle && kind != observe.Connect {
+			continue
+		}
 		one := prometheus.Labels{"result": results[o].label}
 		for k, v := range labels {
 			one[k] = v

@@ -31,6 +31,7 @@ func (s *Server) openMetrics() (err error) {
 	}
 	s.opened = append(s.opened, s.metrics.Close)
 	s.prometheus = metrics.NewRegistry()
+	s.functionMeter = metrics.NewFunctions(s.metrics, s.prometheus)
 	return nil
 }
 

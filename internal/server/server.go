@@ -43,25 +43,27 @@ type Server struct {
 	cfg  Config
 	info RunFile
 
-	dir         *dataDir
-	doors       *doors
-	ca          *pki.Authority
-	registry    *registry.Registry
-	attempts    *attempt.Recorder
-	logs        *logs.Store
-	logsAPI     *apilogs.Handlers
-	deviceLog   *devicelog.Log
-	observe     *observe.Hub
-	metrics     *metrics.Store
-	prometheus  *prometheus.Registry
-	messages    messagelog.Log
-	broker      *broker.Broker
-	identity    *identity.Service
-	functions   *function.Service
-	authorizers *identity.Authorizers
-	mqtt        *mqttconn.Server
-	gateway     *gateway.Server
-	api         *apiServer
+	dir        *dataDir
+	doors      *doors
+	ca         *pki.Authority
+	registry   *registry.Registry
+	attempts   *attempt.Recorder
+	logs       *logs.Store
+	logsAPI    *apilogs.Handlers
+	deviceLog  *devicelog.Log
+	observe    *observe.Hub
+	metrics    *metrics.Store
+	prometheus *prometheus.Registry
+
+	functionMeter *metrics.Functions
+	messages      messagelog.Log
+	broker        *broker.Broker
+	identity      *identity.Service
+	functions     *function.Service
+	authorizers   *identity.Authorizers
+	mqtt          *mqttconn.Server
+	gateway       *gateway.Server
+	api           *apiServer
 
 	opened  []func() error // gives back what was opened, in the order of opening
 	stop    context.CancelFunc
@@ -203,7 +205,7 @@ func (s *Server) openState(ctx context.Context) (err error) {
 	s.opened = append(s.opened, s.messages.Close)
 	if s.functions, err = function.Open(ctx, function.Config{
 		DataDir: s.dir.path, AccountID: s.cfg.AccountID, Partition: s.registry.Partition(), Region: s.cfg.Region, Logs: functionLog{s.logs, s.cfg.Log},
-		Meter: metrics.NewFunctions(s.metrics, s.prometheus), Slog: s.cfg.Log,
+		Meter: s.functionMeter, Slog: s.cfg.Log,
 	}); err != nil {
 		return fmt.Errorf("open the functions: %w", err)
 	}
