@@ -269,5 +269,8 @@ func zipped(name, text string) ([]byte, error) {
 	if _, err := io.WriteString(w, text); err != nil {
 		return nil, err
 	}
-	return out.Bytes(), z.Close()
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
 }
