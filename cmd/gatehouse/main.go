@@ -63,6 +63,7 @@ type commandLine struct {
 	Authorizer authorizerCmd `cmd:"" help:"Sign tokens for custom authorizers, and test them."`
 	Domain     domainCmd     `cmd:"" help:"Server certificates of domain configurations."`
 	Diagnose   diagnoseCmd   `cmd:"" help:"Act as the device, check by check, look into the account, and name what is wrong and what repairs it."`
+	Faults     faultsCmd     `cmd:"" help:"A server that misbehaves on demand, to try devices and clients."`
 	Explain    explainCmd    `cmd:"" help:"Explain what the gateway saw of a device, check by check, or what the device itself printed."`
 	Logs       logsCmd       `cmd:"" help:"Read device logs: live, or with a query of Logs Insights."`
 	Version    versionCmd    `cmd:"" help:"Print version, commit and Go version."`

@@ -1,7 +1,11 @@
 package faultserver
 
 import (
+	"bytes"
 	"crypto/tls"
+	"fmt"
+	"net/http"
+	"time"
 
 	"github.com/gatehouse-iot/gatehouse/mqtt"
 )
@@ -28,6 +32,9 @@ func (s *Server) mqtt(tc *tls.Conn, c *conn, does behaviour) {
 	first, err := r.ReadPacket()
 	connect, ok := first.(*mqtt.Connect)
 	if err != nil || !ok {
+		if bytes.HasPrefix(r.Buffered(), []byte("HEAD ")) || bytes.HasPrefix(r.Buffered(), []byte("GET ")) {
+			fmt.Fprintf(tc, "HTTP/1.1 403 Forbidden\r\nDate: %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", time.Now().UTC().Format(http.TimeFormat))
+		}
 		letGo(c, tc, closeNotify)
 		return
 	}

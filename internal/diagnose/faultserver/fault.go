@@ -136,7 +136,7 @@ var faults = []Fault{
 		Clients: says(mosquitto, "exit 8, host name verification failed", pahoPython, "Hostname mismatch, certificate is not valid for", mqttJS, "ERR_TLS_CERT_ALTNAME_INVALID", sdk, "silent 13 to 28 s, then AWS_IO_TLS_ERROR_NEGOTIATION_FAILURE", mbedTLS, "-0x2700, flags 0x4", java, "No subject alternative DNS name matching ... found", goLang, "x509: certificate is valid for X, not Y"), does: behaviour{identity: wrongName}},
 	{Name: "cert-expired", Does: "presents a certificate that has expired", Check: check.TLSServerCertExpired,
 		Clients: says(mosquitto, "exit 8", pahoPython, "certificate has expired", mqttJS, "CERT_HAS_EXPIRED", mbedTLS, "-0x2700, flags 0x1", java, "validity check failed", goLang, "x509: certificate has expired or is not yet valid: current time ... is after ..."), does: behaviour{identity: expired}},
-	{Name: "cert-not-yet-valid", Does: "presents a certificate that is not valid yet, as a device sees it whose clock is behind", Check: check.DeviceClockBehind,
+	{Name: "cert-not-yet-valid", Does: "presents a certificate that is not valid yet, as any is for a device whose clock is behind", Check: check.TLSServerCertExpired,
 		Clients: says(mosquitto, "exit 1 or 8", pahoPython, "certificate is not yet valid", mqttJS, "CERT_NOT_YET_VALID", mbedTLS, "-0x2700, flags 0x200", java, "validity check failed", goLang, "x509: certificate has expired or is not yet valid: current time ... is before ..."), does: behaviour{identity: notYetValid}},
 	{Name: "cert-cross-signed", Does: "presents a chain that leads on to an older root, as AWS does", Check: check.TLSServerCertCrossSign,
 		Clients: says("wolfSSL", "-188 ASN_NO_SIGNER_E", "BearSSL", "62"), does: behaviour{identity: crossSigned}},

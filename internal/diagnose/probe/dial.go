@@ -163,6 +163,8 @@ func tcpFailure(err error) *check.Check {
 		return check.NetTCPRefused
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL):
 		return check.NetTCPUnreachable
+	case errors.Is(err, syscall.ECONNRESET): // it was accepted, and reset before connect returned
+		return check.NetResetAfterClientHello
 	}
 	return check.NetTCPTimeout
 }

@@ -183,13 +183,14 @@ func (in *found) take(path string, d fs.DirEntry) {
 // lines do not count.
 var (
 	settingLine = regexp.MustCompile(`(?m)^[ \t]*(?:#[ \t]*define[ \t]+|static const char[^=\n]*?|const char[^=\n]*?|export[ \t]+)?["']?([A-Za-z][A-Za-z0-9_.-]*)["']?(?:\[\])?[ \t]*(?:[=:][ \t]*|[ \t]+)["']?([^"'\s;,]+)["']?`)
+	member      = regexp.MustCompile(`"([A-Za-z][A-Za-z0-9_.-]*)"\s*:\s*"?([^"'\s;,}]+)`)
 	argument    = regexp.MustCompile(`--(endpoint|port|client_id|client-id|thing_name|thing-name)[= ]+["']?([^"'\s]+)`)
 	notName     = strings.NewReplacer("_", "", "-", "", ".", "")
 )
 
 // read takes the settings that are not known yet.
 func (s *settings) read(text string) {
-	for _, re := range []*regexp.Regexp{settingLine, argument} {
+	for _, re := range []*regexp.Regexp{settingLine, member, argument} {
 		for _, m := range re.FindAllStringSubmatch(text, -1) {
 			s.set(strings.ToLower(notName.Replace(m[1])), m[2])
 		}

@@ -20,21 +20,21 @@ func (p *run) messages(ctx context.Context) bool {
 	subscribed, early := false, []*mqtt.Publish(nil)
 	if p.Subscribe == "" {
 		p.skip(check.SubscribeRefused, "No --subscribe was given.")
-	} else if subscribed, early = p.subscribe(c); !subscribed && c.gone {
+	} else if subscribed, early = p.subscribe(ctx, c); !subscribed && (c.gone || ctx.Err() != nil) {
 		return true
 	}
 	if p.Publish == "" {
 		p.skip(check.PublishRefused, "No --publish was given.")
 		return true
 	}
-	if !p.publish(c, &early) || !subscribed || !mqtt.Match(p.Subscribe, p.Publish) {
+	if !p.publish(ctx, c, &early) || !subscribed || !mqtt.Match(p.Subscribe, p.Publish) {
 		return true
 	}
-	p.comesBack(c, early)
+	p.comesBack(ctx, c, early)
 	return true
 }
 
-func (p *run) subscribe(c *client) (granted bool, early []*mqtt.Publish) {
+func (p *run) subscribe(ctx context.Context, c *client) (granted bool, early []*mqtt.Publish) {
 	id := c.nextID()
 	filter := pair{"filter", p.Subscribe}
 	a := c.ask(&mqtt.Subscribe{PacketID: id, Filters: []mqtt.Subscription{{Filter: []byte(p.Subscribe), QoS: 1}}}, p.Timeout, &early, func(x mqtt.Packet) bool {
@@ -48,7 +48,7 @@ func (p *run) subscribe(c *client) (granted bool, early []*mqtt.Publish) {
 		return true, early
 	case ok && len(ack.Codes) == 1:
 		p.add(check.SubscribeRefused, Fail, fields([]pair{filter, {"reply", fmt.Sprintf("SUBACK 0x%02X %s", byte(ack.Codes[0]), ack.Codes[0].Name(c.version, mqtt.TypeSuback))}, {"reason", string(ack.Props.ReasonString)}})...).Causes = subscribeCauses
-	default:
+	case ctx.Err() == nil:
 		p.unanswered(check.SubscribeRefused, "SUBSCRIBE", a, filter)
 	}
 	return false, early
@@ -60,7 +60,7 @@ var (
 )
 
 // publish sends one message at QoS 1; what comes meanwhile is added to early.
-func (p *run) publish(c *client, early *[]*mqtt.Publish) bool {
+func (p *run) publish(ctx context.Context, c *client, early *[]*mqtt.Publish) bool {
 	id := c.nextID()
 	topic := pair{"topic", p.Publish}
 	if p.Payload == nil {
@@ -77,7 +77,7 @@ func (p *run) publish(c *client, early *[]*mqtt.Publish) bool {
 		return true
 	case ok:
 		p.add(check.PublishRefused, Fail, fields([]pair{topic, {"reply", fmt.Sprintf("PUBACK 0x%02X %s", byte(ack.Reason), ack.Reason)}, {"reason", string(ack.Props.ReasonString)}})...).Causes = publishCauses
-	default:
+	case ctx.Err() == nil:
 		p.unanswered(check.PublishRefused, "PUBLISH", a, topic)
 	}
 	return false
@@ -146,7 +146,7 @@ func (c *client) take(m *mqtt.Publish, kept *[]*mqtt.Publish) {
 }
 
 // comesBack waits for the device's own message among those that come.
-func (p *run) comesBack(c *client, early []*mqtt.Publish) {
+func (p *run) comesBack(ctx context.Context, c *client, early []*mqtt.Publish) {
 	began := time.Now()
 	ev := []pair{{"filter", p.Subscribe}, {"topic", p.Publish}}
 	for {
@@ -159,7 +159,9 @@ func (p *run) comesBack(c *client, early []*mqtt.Publish) {
 		}
 		early = early[:0]
 		packet, err := c.receive(p.Timeout - time.Since(began))
-		if err != nil {
+		if ctx.Err() != nil {
+			return
+		} else if err != nil {
 			c.gone = c.gone || !errors.Is(err, os.ErrDeadlineExceeded)
 			r := p.add(check.MessageNotReceived, Fail, fields(append(ev, pair{"waited", p.Timeout.String()}, pair{"reason", ending(err)}))...)
 			r.Causes = []*check.Check{check.AuthzReceiveMissing, check.AuthzReceive}
