@@ -166,7 +166,7 @@ type pick struct {
 }
 
 func (p *pick) add(_ *row, v value) {
-	if p.best.kind == null || p.better(v, p.best) {
+	if p.best.kind == null || p.better(v, p.best) || !p.numbers && naturally(v, p.best) == 0 && v.String() < p.best.String() { // of 1 and 1.0 the same, whichever comes first
 		p.best = v.own()
 	}
 }

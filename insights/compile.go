@@ -58,6 +58,7 @@ type node struct {
 type compiledKey struct {
 	eval eval
 	desc bool
+	time bool // it is the event's time
 }
 
 // column is a column of the result.
@@ -373,7 +374,8 @@ func (c *compiler) sort(cmd *command) error {
 		if err != nil {
 			return err
 		}
-		n.sort = append(n.sort, compiledKey{e, k.desc})
+		slot, direct := c.direct(k.expr.name)
+		n.sort = append(n.sort, compiledKey{e, k.desc, k.expr.op == opField && k.expr.name == "@timestamp" && direct && c.isBase(slot) && !c.closed})
 	}
 	c.barrier(n)
 	return nil

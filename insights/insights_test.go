@@ -346,3 +346,25 @@ func TestCommands(t *testing.T) {
 		}
 	}
 }
+
+// TestNewest: rows that can't be among the newest are counted, not collected.
+func TestNewest(t *testing.T) {
+	var events []event
+	for i := range 9000 {
+		events = append(events, event{ms: int64(i / 2 * 7919 % 3000), message: fmt.Sprintf(`{"n":%d}`, i)})
+	}
+	for _, query := range []string{"fields n | sort @timestamp desc, n asc | limit 3", "fields n | filter n >= 0 | limit 3", "fields n | sort n asc | sort @timestamp desc | limit 3"} {
+		res, p := runOn(t, events, query)
+		q, err := Parse(strings.Replace(query, "limit 3", "filter n > -1 | limit 3", 1)) // a barrier that needs all rows
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := q.Run(t.Context(), &memory{events}, Options{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want.table(), res.table()); diff != "" || p.Matched.Load() != 9000 {
+			t.Errorf("%s: matched %d (-want +got):\n%s", query, p.Matched.Load(), diff)
+		}
+	}
+}

@@ -510,7 +510,7 @@ func (d *drawer) aggregate() (string, func(rows []slowRow) slowValue) {
 		}
 		best := v[0]
 		for _, w := range v[1:] {
-			if c := slowNatural(w, best); name == "max" && c > 0 || name != "max" && c < 0 {
+			if c := slowNatural(w, best); name == "max" && c > 0 || name != "max" && c < 0 || c == 0 && slowText(w) < slowText(best) {
 				best = w
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -58,8 +59,10 @@ type run struct {
 	opt      Options
 	progress *Progress
 	memory   atomic.Int64
-	parallel int // nodes that workers do: steps, then what collects
-	keep     int // rows that matter when they are sorted; 0: all
+	parallel int          // nodes that workers do: steps, then what collects
+	keep     int          // rows that matter when they are sorted; 0: all
+	newest   bool         // those are the newest
+	floor    atomic.Int64 // of them, none is older: epoch ms
 
 	stats      *aggregation // what collects; nil: rows do
 	collectors []*collector // one for each worker
@@ -88,6 +91,8 @@ func (q *Query) Run(ctx context.Context, src Source, opt Options, progress *Prog
 		r.parallel++
 	}
 	r.keep = r.topRows()
+	r.newest = r.keep > 0 && r.byTime()
+	r.floor.Store(math.MinInt64)
 	if r.parallel < len(pl.nodes) {
 		r.stats = pl.nodes[r.parallel].stats
 	}
@@ -229,6 +234,13 @@ func (c *collector) charge(n int64) error {
 // prune keeps the k rows that come first.
 func (c *collector) prune(k int) {
 	slices.SortFunc(c.rows, c.order)
+	if c.run.newest {
+		for last := c.rows[k-1].id.time; ; {
+			if old := c.run.floor.Load(); old >= last || c.run.floor.CompareAndSwap(old, last) {
+				break
+			}
+		}
+	}
 	var freed int64
 	for _, r := range c.rows[k:] {
 		freed += rowSize(r)

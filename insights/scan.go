@@ -50,7 +50,12 @@ func (r *run) part(ctx context.Context, p Part, number int32, c *collector) erro
 			return err
 		}
 	}
-	if r.keep > 0 && len(rows) > r.keep && r.byTime() {
+	if r.newest { // what is too old is counted, not read
+		floor, n := r.floor.Load(), len(rows)
+		rows = slices.DeleteFunc(rows, func(at int32) bool { return o.times[at] < floor })
+		r.progress.Matched.Add(int64(n - len(rows)))
+	}
+	if r.newest && len(rows) > r.keep && r.plan.nodes[r.parallel].sort == nil {
 		r.progress.Matched.Add(int64(len(rows) - r.keep))
 		slices.SortFunc(rows, func(a, b int32) int { return -cmp.Or(cmp.Compare(o.times[a], o.times[b]), cmp.Compare(a, b)) })
 		rows = rows[:r.keep]
@@ -58,14 +63,22 @@ func (r *run) part(ctx context.Context, p Part, number int32, c *collector) erro
 	return o.emit(ctx, rows, number, c)
 }
 
-// byTime reports whether the newest rows are those to keep, and no step drops any.
+// byTime reports whether the newest rows are those to keep, and no step drops
+// any or makes several of one.
 func (r *run) byTime() bool {
 	for _, n := range r.plan.nodes[:r.parallel] {
 		if n.step.drops {
 			return false
 		}
 	}
-	return r.plan.nodes[r.parallel].sort == nil
+	var last []compiledKey // decides, of several sorts
+	for _, n := range r.plan.nodes[r.parallel:] {
+		if n.sort == nil {
+			break
+		}
+		last = n.sort
+	}
+	return last == nil || last[0].time && last[0].desc
 }
 
 // base returns the field of the events that has the slot.
