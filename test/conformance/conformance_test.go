@@ -155,8 +155,10 @@ func exists(test string) error {
 // it stand in tables outside, those of the package.
 func testsIn(folder string) (map[string][]string, error) {
 	files, err := filepath.Glob(filepath.Join("../..", folder, "*_test.go"))
-	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("no tests in %s: %v", folder, err)
+	if err != nil {
+		return nil, err
+	} else if len(files) == 0 {
+		return nil, fmt.Errorf("there are no tests in %s", folder)
 	}
 	functions, outside := map[string][]string{}, []string(nil)
 	for _, file := range files {

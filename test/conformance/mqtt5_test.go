@@ -148,8 +148,10 @@ var answered = []struct {
 	{mqtt.TypePuback, "0x00 0x80 0x87 0x90 0x91 0x97", map[string]string{"0x80": "internal/gateway/mqttconn TestLogRefuses", "0x97": "internal/gateway/mqttconn TestPublishRate"}, "", "0x91"},
 	{mqtt.TypeSuback, "0x00 0x01 0x80 0x87 0x8F 0x91 0x97", map[string]string{"0x80": "internal/gateway/mqttconn TestLogRefuses"}, "", "0x91"},
 	{mqtt.TypeUnsuback, "0x00 0x80 0x8F 0x91", map[string]string{"0x80": "internal/gateway/mqttconn TestSubscribe: UNSUBSCRIBE nine"}, "", "0x91"},
-	{mqtt.TypeDisconnect, "0x81 0x82 0x87 0x8B 0x8D 0x8E 0x8F 0x90 0x93 0x94 0x97 0x98 0x9B 0xA1",
-		map[string]string{"0x8B": "internal/gateway/mqttconn TestEndings: shutdown", "0x8D": "internal/gateway/mqttconn TestEndings: E0 01 8D", "0x93": "internal/gateway/mqttconn TestInflight"}, "0x95 0xA0", "0x8F"},
+	{
+		mqtt.TypeDisconnect, "0x81 0x82 0x87 0x8B 0x8D 0x8E 0x8F 0x90 0x93 0x94 0x97 0x98 0x9B 0xA1",
+		map[string]string{"0x8B": "internal/gateway/mqttconn TestEndings: shutdown", "0x8D": "internal/gateway/mqttconn TestEndings: E0 01 8D", "0x93": "internal/gateway/mqttconn TestInflight"}, "0x95 0xA0", "0x8F",
+	},
 }
 
 var reasonRows = func() []row {
@@ -167,7 +169,7 @@ var reasonRows = func() []row {
 func (w *world) checkReasons(t *testing.T) {
 	for _, a := range answered {
 		want := map[string]bool{}
-		for _, code := range strings.Fields(a.aws + " " + a.ours) {
+		for code := range strings.FieldsSeq(a.aws + " " + a.ours) {
 			want[code] = a.by[code] == "" && !strings.Contains(a.never, code)
 		}
 		var seen, missing []string

@@ -116,17 +116,16 @@ func TestPahoSession311(t *testing.T) {
 		want = append(want, strconv.Itoa(i))
 		publish(want[i])
 	}
-	c, present = connect(in, false)
-	if !present {
+	if _, present = connect(in, false); !present {
 		t.Error("the session is gone")
 	}
 	expect(want...)
-	c2, present := connect(in, false) // while c is connected
+	c2, present := connect(in, false) // while it is connected
 	defer c2.Disconnect(100)
 	if !present {
 		t.Error("the take-over did not inherit the session")
 	}
-	receive(t, lost)
+	_ = receive(t, lost)
 	publish("taken over")
 	expect("taken over")
 	c2.Disconnect(100)
