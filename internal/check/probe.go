@@ -69,6 +69,15 @@ var (
 	})
 )
 
+// connectRefusers are the causes of a refused CONNECT that only the server's
+// side can name: connect sheet 8.5.
+var connectRefusers = []*Check{
+	PolicyNoneAttached, AuthzConnect, AuthzConnectNoStatement, AuthzConnectResourceType, AuthzConnectClientID, AuthzConnectClientIDEmpty,
+	PolicyVarUndefined, PolicyARNAccountMismatch, AuthzWillPublish, CertNotRegistered, CertRegisteredElsewhere, TLSALPNMissingOn443, DomainDisabled,
+	AuthorizerNotSelected, AuthorizerUnknown, AuthorizerInactive, AuthorizerSignatureMissing, AuthorizerSignatureMismatch, AuthorizerTokenKeyName,
+	AuthorizerInvokeDenied, AuthorizerTimeout, AuthorizerResponseInvalid, AuthorizerRejected,
+}
+
 // Checks of what the server does with the device.
 var (
 	// TLSHandshakeClosed is a server that hangs up in the handshake.
@@ -100,35 +109,38 @@ var (
 	// ConnectClosed is AWS's usual refusal: silence.
 	ConnectClosed = register(Check{
 		Code: "connect.closed", Stage: StageProtocol, Severity: Refusal,
-		Title:  "The server closed the connection after CONNECT, without an answer",
-		Cause:  "TLS stands and the certificate was taken; then CONNECT as {client_id} was answered by closing the connection<< ({reason})>>. The policy is the likeliest cause: no policy, no iot:Connect for this client ID, or a variable without a value.",
-		Device: closedAfterConnect,
-		Advice: "Compare the client ID with the resources that the policies of the certificate allow for iot:Connect.",
-		Fix:    "aws iot list-attached-policies --target {principal_arn}",
-		Source: "connect sheet 5.1 row 19, 8.5; PROBLEMS group E", Example: ev("reason", "TLS close_notify"),
+		Title:    "The server closed the connection after CONNECT, without an answer",
+		Cause:    "TLS stands and the certificate was taken; then CONNECT as {client_id} was answered by closing the connection<< ({reason})>>. The policy is the likeliest cause: no policy, no iot:Connect for this client ID, or a variable without a value.",
+		Device:   closedAfterConnect,
+		Advice:   "Compare the client ID with the resources that the policies of the certificate allow for iot:Connect.",
+		Fix:      "aws iot list-attached-policies --target {principal_arn}",
+		HiddenBy: connectRefusers,
+		Source:   "connect sheet 5.1 row 19, 8.5; PROBLEMS group E", Example: ev("reason", "TLS close_notify"),
 	})
 
 	// ConnectRefused is a CONNACK that says no.
 	ConnectRefused = register(Check{
 		Code: "connect.refused", Stage: StageProtocol, Severity: Refusal,
-		Title:  "The server refused CONNECT",
-		Passed: "CONNECT is accepted",
-		Cause:  "CONNECT as {client_id} was answered with CONNACK {reply}<<: {reason}>>.",
-		Device: Device{MQTT311: "CONNACK with a return code, then close.", MQTT5: "CONNACK with a reason code, then close.", Clients: closedAfterConnect.Clients},
-		Advice: "Not authorized: the policy of the certificate, or the authorizer. Bad user name or password: the authorizer, its token or signature. Client identifier: 1 to 128 characters, no $ in front. Unavailable or busy: wait and try again.",
-		Fix:    "aws iot list-attached-policies --target {principal_arn}",
-		Source: "PROBLEMS 1.1; mqtt sheet 3", Example: ev("reply", "0x87 Not authorized", "reason", "the server's reason string"),
+		Title:    "The server refused CONNECT",
+		Passed:   "CONNECT is accepted",
+		Cause:    "CONNECT as {client_id} was answered with CONNACK {reply}<<: {reason}>>.",
+		Device:   Device{MQTT311: "CONNACK with a return code, then close.", MQTT5: "CONNACK with a reason code, then close.", Clients: closedAfterConnect.Clients},
+		Advice:   "Not authorized: the policy of the certificate, or the authorizer. Bad user name or password: the authorizer, its token or signature. Client identifier: 1 to 128 characters, no $ in front. Unavailable or busy: wait and try again.",
+		Fix:      "aws iot list-attached-policies --target {principal_arn}",
+		HiddenBy: connectRefusers,
+		Source:   "PROBLEMS 1.1; mqtt sheet 3", Example: ev("reply", "0x87 Not authorized", "reason", "the server's reason string"),
 	})
 
 	// ConnectNoAnswer is a server that takes CONNECT and says nothing.
 	ConnectNoAnswer = register(Check{
 		Code: "connect.no_answer", Stage: StageProtocol, Severity: Refusal, Possible: true,
-		Title:  "CONNECT is not answered",
-		Cause:  "TLS stands, CONNECT was sent, and nothing came back within {waited}. The port may speak another protocol (HTTPS on 443 without ALPN), a proxy may hold the bytes back, or the server is overloaded.",
-		Device: Device{MQTT311: "A time-out.", MQTT5: "A time-out.", Clients: []Client{{"AWS SDK v2", "5129 AWS_ERROR_MQTT_TIMEOUT (MQTT 5: 5151)"}, {"MQTT.js", "connack timeout"}, {"mbedTLS", "-0x6800"}}},
-		Advice: "On port 443 offer the ALPN protocol x-amzn-mqtt-ca; or use port 8883.",
-		Fix:    publishAs + " -t {client_id}/hello -m hello -q 1",
-		Source: "PROBLEMS 1.1", Example: ev("waited", "5s"),
+		Title:    "CONNECT is not answered",
+		Cause:    "TLS stands, CONNECT was sent, and nothing came back within {waited}. The port may speak another protocol (HTTPS on 443 without ALPN), a proxy may hold the bytes back, or the server is overloaded.",
+		Device:   Device{MQTT311: "A time-out.", MQTT5: "A time-out.", Clients: []Client{{"AWS SDK v2", "5129 AWS_ERROR_MQTT_TIMEOUT (MQTT 5: 5151)"}, {"MQTT.js", "connack timeout"}, {"mbedTLS", "-0x6800"}}},
+		Advice:   "On port 443 offer the ALPN protocol x-amzn-mqtt-ca; or use port 8883.",
+		Fix:      publishAs + " -t {client_id}/hello -m hello -q 1",
+		HiddenBy: []*Check{TLSALPNMissingOn443, ProtocolMQTTOnHTTP},
+		Source:   "PROBLEMS 1.1", Example: ev("waited", "5s"),
 	})
 
 	// ConnectNotMQTT is an answer of another protocol.
@@ -223,11 +235,12 @@ var (
 	// SessionDisconnected is a server that ends an open session.
 	SessionDisconnected = register(Check{
 		Code: "session.disconnected", Stage: StageSession, Severity: Refusal,
-		Title:  "The server ended the session",
-		Cause:  "The session was open; then the server ended it with {reply}<<: {reason}>>.",
-		Device: closedInSilence,
-		Advice: "Session taken over (0x8E): another client has the same client ID. Not authorized (0x87): the policy. Packet too large (0x95), quota exceeded (0x97): a limit.",
-		Fix:    watch,
-		Source: "mqtt sheet 13; PROBLEMS 1.1", Example: ev("reply", "DISCONNECT 0x8E Session taken over"),
+		Title:    "The server ended the session",
+		Cause:    "The session was open; then the server ended it with {reply}<<: {reason}>>.",
+		Device:   closedInSilence,
+		Advice:   "Session taken over (0x8E): another client has the same client ID. Not authorized (0x87): the policy. Packet too large (0x95), quota exceeded (0x97): a limit.",
+		Fix:      watch,
+		HiddenBy: []*Check{SessionTakeover, SessionTakeoverLoop, AuthzPublish, AuthzSubscribe, LimitPayload},
+		Source:   "mqtt sheet 13; PROBLEMS 1.1", Example: ev("reply", "DISCONNECT 0x8E Session taken over"),
 	})
 )
