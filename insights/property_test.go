@@ -3,6 +3,7 @@ package insights
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
@@ -408,10 +409,7 @@ func (d *drawer) unnest() {
 			elements = []any{m["l"]} // counts as a list of one
 		}
 		for _, e := range elements {
-			clone := slowRow{r.order, r.at, map[string]slowValue{}}
-			for k, v := range r.fields {
-				clone.fields[k] = v
-			}
+			clone := slowRow{r.order, r.at, maps.Clone(r.fields)}
 			if f, ok := e.(float64); ok {
 				clone.fields[name] = slowText(f)
 			} else {
