@@ -1,6 +1,7 @@
 package faultserver
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -88,7 +89,7 @@ func (s *Server) handshake(c *conn, does behaviour) (*tls.Conn, error) {
 		return mine, nil
 	}
 	tc := tls.Server(c, cfg)
-	if err := tc.Handshake(); err != nil {
+	if err := tc.HandshakeContext(context.Background()); err != nil {
 		letGo(c, nil, eof)
 		return nil, err
 	}

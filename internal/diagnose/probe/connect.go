@@ -239,7 +239,7 @@ func (p *run) upgrade(ctx context.Context, tc *tls.Conn) (net.Conn, bool) {
 	limited, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()
 	u := url.URL{Scheme: "wss", Host: net.JoinHostPort(p.report.Facts.Endpoint, strconv.Itoa(p.report.Facts.Port)), Path: "/mqtt"}
-	ws, resp, err := websocket.Dial(limited, u.String(), &websocket.DialOptions{
+	ws, resp, err := websocket.Dial(limited, u.String(), &websocket.DialOptions{ //nolint:bodyclose // Dial leaves nothing to be closed
 		HTTPClient: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		HTTPHeader: header, Subprotocols: []string{"mqtt"}, Host: p.report.Facts.Endpoint,
 	})

@@ -66,7 +66,7 @@ func (p *run) discover() bool {
 
 // pair returns a certificate and the key that fits it; else the first of each,
 // whose mismatch is a finding.
-func (in found) pair() (cert, key foundFile) {
+func (in *found) pair() (cert, key foundFile) {
 	for _, c := range in.certs {
 		for _, k := range in.keys {
 			if k.key != nil && fits(k.key, c.parsed.certs[0]) {
@@ -85,7 +85,7 @@ func (in found) pair() (cert, key foundFile) {
 
 // root returns the trust store: of several the one that did not issue the
 // device's certificate, and that has the usual name.
-func (in found) root(certPath string) foundFile {
+func (in *found) root(certPath string) foundFile {
 	var issuer string
 	for _, c := range in.certs {
 		if c.path == certPath {
@@ -202,9 +202,7 @@ func (s *settings) read(text string) {
 // CONFIG_GRI_MQTT_ENDPOINT, CONFIG_BROKER_URI, CLIENT_IDENTIFIER.
 func (s *settings) set(name, value string) {
 	name = strings.TrimPrefix(name, "config")
-	if strings.Contains(name, "example") {
-		name = strings.Replace(name, "example", "", 1)
-	}
+	name = strings.Replace(name, "example", "", 1)
 	into := func(field *string, ok bool) {
 		if *field == "" && ok {
 			*field = value

@@ -1,14 +1,13 @@
 package probe
 
 import (
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
-
-	"crypto/x509"
-	"crypto/x509/pkix"
 
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 )
@@ -31,8 +30,11 @@ CONFIG_ESP_WIFI_SSID="home"
 		"AWS's names": {"3f2a-certificate.pem.crt", "3f2a-private.pem.key", "AmazonRootCA1.pem", map[string]string{"start.sh": "# run\nnode index.js --endpoint gw.test --thing-name sensor-7 --port 18883\n"}, settings{"gw.test", "18883", "", "sensor-7"}},
 		"misleading":  {"private.txt", "root-ca.bin", "client.key", nil, settings{}},
 		"ESP-IDF":     {"main/certs/client.crt", "main/certs/client.key", "main/certs/aws-root-ca.pem", map[string]string{"sdkconfig": sdkconfig, "build/sdkconfig": `CONFIG_AWS_IOT_MQTT_HOST="wrong.test"`}, settings{"gw.test", "18883", "sensor-7", ""}},
-		"C header": {"a/cert.pem", "a/key.pem", "a/ca.pem", map[string]string{"main/demo_config.h": "#define AWS_IOT_ENDPOINT \"gw.test\"\n#define AWS_MQTT_PORT ( 8883 )\n#define CLIENT_IDENTIFIER \"sensor-7\"\n"},
-			settings{"gw.test", "", "sensor-7", ""}},
+		"C header": {
+			"a/cert.pem", "a/key.pem", "a/ca.pem",
+			map[string]string{"main/demo_config.h": "#define AWS_IOT_ENDPOINT \"gw.test\"\n#define AWS_MQTT_PORT ( 8883 )\n#define CLIENT_IDENTIFIER \"sensor-7\"\n"},
+			settings{"gw.test", "", "sensor-7", ""},
+		},
 		"JSON":       {"c", "k", "r", map[string]string{"config.json": `{"endpoint": "gw.test", "port": 18883, "thing-name": "sensor-7", "cert": "c"}`}, settings{"gw.test", "18883", "", "sensor-7"}},
 		"broker URI": {"c", "k", "r", map[string]string{"sdkconfig": `CONFIG_BROKER_URI="mqtts://gw.test:8883"`}, settings{"gw.test", "", "", ""}},
 	} {

@@ -92,8 +92,8 @@ func (p *run) certificateAndKey() bool {
 
 func (p *run) certificate(file parsed) bool {
 	if file.kind != kindCertificates {
-		switch {
-		case file.kind == kindNothing:
+		switch file.kind {
+		case kindNothing:
 			p.add(check.FileCertFormat, Fail, f("path", p.CertFile), f("reason", file.problem.Error()))
 		default:
 			p.add(check.FileSwapped, Fail, f("path", p.CertFile), f("required", "the certificate"), f("offered", file.kind.String()))

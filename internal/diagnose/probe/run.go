@@ -50,8 +50,13 @@ func (p *run) walk(ctx context.Context, progress func(string)) Report {
 		name string
 		walk func(context.Context) bool
 	}{
-		{StageFiles, p.files}, {StageEndpoint, p.endpoint}, {StageDNS, p.dns}, {StageTCP, p.tcp},
-		{StageTLS, p.tls}, {StageConnect, p.connect}, {StageMessages, p.messages},
+		{StageFiles, p.files},
+		{StageEndpoint, p.endpoint},
+		{StageDNS, p.dns},
+		{StageTCP, p.tcp},
+		{StageTLS, p.tls},
+		{StageConnect, p.connect},
+		{StageMessages, p.messages},
 	} {
 		p.stage = s.name
 		progress(s.name)
@@ -106,6 +111,6 @@ func (r Report) Values() map[string]string {
 // randomClientID is an ID that no device has.
 func randomClientID() string {
 	b := make([]byte, 6)
-	rand.Read(b) //nolint:errcheck // never fails since Go 1.24
+	rand.Read(b)
 	return "gatehouse-diagnose-" + hex.EncodeToString(b)
 }

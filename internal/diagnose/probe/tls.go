@@ -141,15 +141,23 @@ type trial struct {
 const WrongName = "wrong-name.gatehouse.invalid"
 
 var trials = []trial{
-	{forNoSNI, func(v *variant) { v.sni = "" }, check.TLSSNIRequiredForCert,
-		[]*check.Check{check.TLSSNIUnknown, check.CertRefused, check.TLSHandshakeClosed, check.NetResetAfterClientHello, check.TLSHandshakeTimeout}},
-	{forWrongSNI, func(v *variant) { v.sni = WrongName }, check.TLSSNIUnknown,
-		[]*check.Check{check.TLSHandshakeClosed, check.NetResetAfterClientHello, check.TLSHandshakeTimeout}},
-	{forTLS12, func(v *variant) { v.min, v.max = 0, tls.VersionTLS12 }, check.TLSVersionBelowPolicy,
-		[]*check.Check{check.TLSVersionBelowPolicy, check.TLSHandshakeFailed, check.TLSCipherNoneShared}},
+	{
+		forNoSNI, func(v *variant) { v.sni = "" }, check.TLSSNIRequiredForCert,
+		[]*check.Check{check.TLSSNIUnknown, check.CertRefused, check.TLSHandshakeClosed, check.NetResetAfterClientHello, check.TLSHandshakeTimeout},
+	},
+	{
+		forWrongSNI, func(v *variant) { v.sni = WrongName }, check.TLSSNIUnknown,
+		[]*check.Check{check.TLSHandshakeClosed, check.NetResetAfterClientHello, check.TLSHandshakeTimeout},
+	},
+	{
+		forTLS12, func(v *variant) { v.min, v.max = 0, tls.VersionTLS12 }, check.TLSVersionBelowPolicy,
+		[]*check.Check{check.TLSVersionBelowPolicy, check.TLSHandshakeFailed, check.TLSCipherNoneShared},
+	},
 	{forTLS13, func(v *variant) { v.min, v.max = tls.VersionTLS13, 0 }, check.TLSVersionBelowPolicy, []*check.Check{check.TLSVersionBelowPolicy}},
-	{forWithALPN, func(v *variant) { v.alpn = []string{"x-amzn-mqtt-ca"} }, check.TLSALPNMissingOn443,
-		[]*check.Check{check.TLSALPNMissingOn443, check.TLSALPNNoOverlap, check.ConnectNotMQTT}},
+	{
+		forWithALPN, func(v *variant) { v.alpn = []string{"x-amzn-mqtt-ca"} }, check.TLSALPNMissingOn443,
+		[]*check.Check{check.TLSALPNMissingOn443, check.TLSALPNNoOverlap, check.ConnectNotMQTT},
+	},
 	{forNoALPN, func(v *variant) { v.alpn = nil }, check.TLSALPNNoOverlap, []*check.Check{check.TLSALPNNoOverlap}},
 }
 
