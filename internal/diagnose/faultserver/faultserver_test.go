@@ -43,6 +43,9 @@ func start(t *testing.T, name string) (*Server, string) {
 func TestAlerts(t *testing.T) {
 	for n := 40; n <= 120; n++ {
 		for _, suffix := range []string{"", "-tls12"} {
+			if n == 90 && suffix == "" {
+				continue // user_canceled: Go's client, as RFC 8446 allows, ignores it in TLS 1.3 and waits for more
+			}
 			name := fmt.Sprintf("alert-%d%s", n, suffix)
 			s, addr := start(t, name)
 			roots := x509.NewCertPool()
