@@ -287,4 +287,47 @@ var limitRows = []refusal{
 		act:  changed(func(_ *device, p *mqtt.Connect) { p.KeepAlive = 3600 }),
 		sees: byMQTT(accepted, accepted), code: "keepalive.above_max", proof: map[string]string{"keep_alive": "3600", "used": "1200"},
 	},
+	{
+		id: "H/keep-alive-short", does: "asks for a keep-alive of 5 seconds",
+		act:  changed(func(_ *device, p *mqtt.Connect) { p.KeepAlive = 5 }),
+		sees: byMQTT(accepted, accepted), code: "keepalive.below_min", proof: map[string]string{"keep_alive": "5", "used": "30"},
+	},
+	{
+		id: "H/packet-minimum", does: "can't take packets of 1,024 bytes",
+		act:  changed(func(_ *device, p *mqtt.Connect) { p.Props.SetMaximumPacketSize(64) }),
+		sees: byMQTT("", "CONNACK 0x97, "+closed), code: "limit.packet_minimum", proof: map[string]string{"offered": "64", "required": "1024"},
+	},
+	{
+		id: "H/message-expiry", does: "publishes a message that expires after more than 7 days",
+		act:  sends(with(func(p *mqtt.Publish) { p.Props.SetMessageExpiry(700000) })),
+		sees: byMQTT("", "PUBACK 0x00, open"), code: "limit.message_expiry", proof: map[string]string{"offered": "700000", "used": "604800"},
+	},
+	{
+		id: "H/retain-rate", does: "changes a retained message twice within a second: the second one is lost",
+		act:  sends(retained(publish("sensors/CLIENT/state", 0)), retained(publish("sensors/CLIENT/state", 0))),
+		sees: byMQTT("open", "open"), code: "limit.retain_rate.topic", proof: map[string]string{"topic": "sensors/$client/state"},
+	},
+	{
+		id: "H/shared-rate", does: "joins and leaves the group of a shared subscription again and again",
+		act: func(d *device) rawmqtt.End {
+			filter := "$share/workers/sensors/" + d.name
+			var packets []mqtt.Packet
+			for range 5 {
+				packets = append(packets, subscribe(filter), &mqtt.Unsubscribe{PacketID: 8, Filters: bytesOf([]string{filter})})
+			}
+			end := d.send(append(packets, subscribe(filter))...)
+			end.Packets = end.Packets[max(0, min(10, len(end.Packets)-1)):]
+			return end
+		},
+		sees: byMQTT("SUBACK 0x80, "+closed, "SUBACK 0x97, open"), code: "limit.shared_group.rate", proof: map[string]string{"filter": "$$share/workers/sensors/$client", "required": "10 a second"},
+	},
+	{
+		id: "H/user-properties-subscribe", does: "subscribes with more than 8 KB of user properties",
+		act: func(d *device) rawmqtt.End {
+			p := subscribe("sensors/" + d.name + "/temp")
+			p.Props.AddUser("k", strings.Repeat("v", 8192))
+			return d.send(p)
+		},
+		sees: quota, code: "limit.user_properties", proof: map[string]string{"offered": "8193", "required": "8192"},
+	},
 }
