@@ -81,6 +81,7 @@ func newAPIServer(s *Server) (*apiServer, error) {
 
 	users := aws.Authenticated(s.usersHandler())
 	extra[UsersPath], extra[UsersPath+"/"] = users, users
+	extra[HeapPath] = aws.Authenticated(http.HandlerFunc(s.heap))
 	extra[LogLevelsPath] = aws.Authenticated(http.HandlerFunc(s.logLevels))
 	extra[ServerCertificatesPath] = aws.Authenticated(http.HandlerFunc(s.importCertificate))
 	extra[AuthorizerEventsPath] = aws.Permitted(readAuthorizerEvents, http.HandlerFunc(s.authorizerEvent))

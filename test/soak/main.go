@@ -13,16 +13,23 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"flag"
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/gatehouse-iot/gatehouse/internal/server"
 	"github.com/gatehouse-iot/gatehouse/test/gatehouseproc"
 )
 
@@ -32,16 +39,17 @@ func main() {
 	minutes := flag.Float64("minutes", 30, "how long the load goes on, after one minute that does not count")
 	scale := flag.Float64("scale", 1, "clients, as a multiple of the default")
 	dir := flag.String("dir", "", "data folder; default: a temporary one")
+	profiles := flag.String("profiles", "", "folder for heap profiles of the server, before.pprof and after.pprof")
 	flag.Parse()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
-	if err := run(ctx, os.Stdout, *minutes, *scale, *dir); err != nil {
+	if err := run(ctx, os.Stdout, *minutes, *scale, *dir, *profiles); err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, w io.Writer, minutes, scale float64, dir string) error {
+func run(ctx context.Context, w io.Writer, minutes, scale float64, dir, profiles string) error {
 	temporary, err := os.MkdirTemp("", "gatehouse-soak-*")
 	if err != nil {
 		return err
@@ -59,7 +67,7 @@ func run(ctx context.Context, w io.Writer, minutes, scale float64, dir string) e
 	ctx, cancel := context.WithCancel(ctx)
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); l.run(ctx) }()
-	samples, err := watch(ctx, w, gw, l, time.Duration(minutes*float64(time.Minute)))
+	samples, err := watch(ctx, w, gw, l, time.Duration(minutes*float64(time.Minute)), profiles)
 	cancel()
 	<-stopped
 	if err != nil {
@@ -75,7 +83,7 @@ type sample struct {
 }
 
 // watch takes samples, and prints one a minute. The first minute is there for pools to fill.
-func watch(ctx context.Context, w io.Writer, gw *gatehouseproc.Process, l *load, length time.Duration) (samples []sample, err error) {
+func watch(ctx context.Context, w io.Writer, gw *gatehouseproc.Process, l *load, length time.Duration, profiles string) (samples []sample, err error) {
 	fmt.Fprintf(w, "%8s %9s %9s %9s %12s %10s %12s %12s %10s %8s\n", "", "resident", "anonymous", "threads", "descriptors", "disk", "published", "delivered", "connects", "refused")
 	began, printed := time.Now(), time.Time{}
 	warm := min(time.Minute, length/3)
@@ -94,6 +102,11 @@ func watch(ctx context.Context, w io.Writer, gw *gatehouseproc.Process, l *load,
 		s := sample{u, sizeOf(gw.DataDir)}
 		passed := time.Since(began)
 		if passed >= warm {
+			if len(samples) == 0 {
+				if err := saveHeap(ctx, gw, profiles, "before.pprof"); err != nil {
+					return nil, err
+				}
+			}
 			samples = append(samples, s)
 		}
 		if time.Since(printed) >= time.Minute-sampleEvery/2 || passed >= length+warm {
@@ -102,9 +115,38 @@ func watch(ctx context.Context, w io.Writer, gw *gatehouseproc.Process, l *load,
 				l.published.Load(), l.delivered.Load(), l.connects.Load(), l.refused.Load())
 		}
 		if passed >= length+warm {
-			return samples, nil
+			return samples, saveHeap(ctx, gw, profiles, "after.pprof")
 		}
 	}
+}
+
+// saveHeap writes the server's heap profile to a file of the folder, if one is named.
+func saveHeap(ctx context.Context, gw *gatehouseproc.Process, folder, name string) error {
+	if folder == "" {
+		return nil
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, gw.APIURL+server.HeapPath, nil)
+	if err != nil {
+		return err
+	}
+	empty := sha256.Sum256(nil)
+	keys := aws.Credentials{AccessKeyID: gw.AccessKeyID, SecretAccessKey: gw.SecretAccessKey}
+	if err := v4.NewSigner().SignHTTP(ctx, keys, r, hex.EncodeToString(empty[:]), "gatehouse", gw.Region, time.Now()); err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	profile, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("heap profile: %s", answer.Status)
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(folder, name), profile, 0o600)
 }
 
 func sizeOf(dir string) (n int64) {
