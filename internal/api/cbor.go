@@ -109,10 +109,12 @@ func decodeCBOR(shape *Shape, body []byte, in any) (missing map[string]bool, _ *
 func (d *decoder) cbor(v reflect.Value, s *Shape, item any) *Error {
 	switch item := item.(type) {
 	case map[string]any:
-		if s.Kind == Structure {
+		switch s.Kind {
+		case Structure:
 			return d.cborStructure(v, s, item)
-		} else if s.Kind == Map {
+		case Map:
 			return d.cborMap(v, s, item)
+		default: // no other kind is a map
 		}
 	case []any:
 		if s.Kind != List {

@@ -246,12 +246,12 @@ func (x *exchange) answer(w http.ResponseWriter) (response, *Error) {
 			return response{}, e
 		}
 	}
-	switch {
-	case to.style == styleXML:
+	switch to.style {
+	case styleXML:
 		return x.callQuery(query, body)
-	case to.style == styleCBOR:
+	case styleCBOR:
 		return x.callCBOR(body)
-	case to.style == styleJSON1:
+	case styleJSON1:
 		return x.callJSON(body)
 	default:
 		if to.style == styleData && s.cfg.Attempts != nil {

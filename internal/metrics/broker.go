@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -122,9 +123,7 @@ func (s *Store) followKind(hub *observe.Hub, kind observe.Kind, p observe.Protoc
 
 func exposeKind(hub *observe.Hub, reg prometheus.Registerer, kind observe.Kind, p observe.Protocol, r *row) {
 	labels := prometheus.Labels{"protocol": map[observe.Protocol]string{observe.MQTT: "mqtt", observe.HTTP: "http"}[p]}
-	for k, v := range r.labels {
-		labels[k] = v
-	}
+	maps.Copy(labels, r.labels)
 	if r.plain {
 		expose(reg, r.name, r.help, labels, func() float64 { return float64(countAll(hub, kind, p)) })
 		return
@@ -134,9 +133,7 @@ func exposeKind(hub *observe.Hub, reg prometheus.Registerer, kind observe.Kind, 
 			continue
 		}
 		one := prometheus.Labels{"result": results[o].label}
-		for k, v := range labels {
-			one[k] = v
-		}
+		maps.Copy(one, labels)
 		expose(reg, r.name, r.help, one, func() float64 { return float64(hub.Count(p, kind, o)) })
 	}
 }

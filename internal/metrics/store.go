@@ -39,7 +39,6 @@ type Store struct {
 	pending  map[*series][]minute
 	refused  uint64 // samples of metrics that there was no room for
 	counters []*counter
-	swept    int64 // hour up to which blocks were packed
 }
 
 // A Datum is a point of a metric.

@@ -75,8 +75,9 @@ func TestDeployedNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _ = io.ReadAll(stranger) // until it is refused
-	status, scraped := 0, ""
+	scraped := ""
 	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(scraped, "gatehouse_checks_total{") && time.Now().Before(deadline); {
+		var status int
 		if status, scraped = get(t, s.Info().APIURL+MetricsPath); status != http.StatusOK {
 			t.Fatalf("scrape: %d %s", status, scraped)
 		}
