@@ -163,7 +163,23 @@ func (j *joiner) explain() {
 // of MQTT words and the other does not is one.
 func explains(cause, f *finding) bool {
 	return cause.check == check.ConnectRefused && f.check == check.ConnectClosed ||
-		slices.Contains(f.check.HiddenBy, cause.check) || slices.Contains(f.causes, cause.check) || cause.isBehind(f)
+		slices.Contains(f.check.HiddenBy, cause.check) || slices.Contains(f.causes, cause.check) || cause.isBehind(f) || f.departed(cause)
+}
+
+// departures are what a gateway sees of a device that left by itself.
+var departures = []*check.Check{check.ProtocolClosedBeforeData, check.TCPClosedBeforeHello, check.TLSHandshakeFailed, check.TLSServerCertRefused}
+
+// departed says whether the gateway saw in f that the device left, where the
+// device's side knows why.
+func (f *finding) departed(cause *finding) bool {
+	if f.sees(SideDevice, SideAccount) || !cause.sees(SideDevice) || cause.isSymptom() {
+		return false
+	}
+	return f.check.Possible || slices.Contains(departures, f.check)
+}
+
+func (f *finding) isSymptom() bool {
+	return len(f.causes) > 0 || slices.ContainsFunc(symptoms, func(s symptom) bool { return s.seen == f.check })
 }
 
 // isBehind says whether the account or the gateway refuses just what the device's
@@ -185,7 +201,7 @@ func (f *finding) weight() (n int) {
 	if f.sees(SideGateway) {
 		n += 4
 	}
-	if len(f.causes) == 0 {
+	if !f.isSymptom() {
 		n += 2
 	}
 	return n + min(len(f.seen), 1)

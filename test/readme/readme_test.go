@@ -35,7 +35,7 @@ import (
 var update = flag.Bool("update", false, "write what the commands print into the documents")
 
 // documents are the pages whose blocks are typed.
-var documents = []string{"README.md", "docs/guide.md", "docs/api.md", "docs/mqtt.md", "docs/security.md"}
+var documents = []string{"README.md", "docs/guide.md", "docs/api.md", "docs/mqtt.md", "docs/security.md", "docs/diagnose.md"}
 
 func TestDocuments(t *testing.T) {
 	for _, name := range []string{"mosquitto_pub", "mosquitto_sub", "aws", "openssl", "bash", "curl"} {

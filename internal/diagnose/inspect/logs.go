@@ -48,9 +48,12 @@ func (l *look) log(ctx context.Context) []probe.Result {
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	now := time.Now()
+	before := l.device.Since.Add(-time.Second) // what the probe itself ran into is known
+	if l.device.Since.IsZero() {
+		before = time.Now()
+	}
 	started, err := l.logs.StartQuery(ctx, &logs.StartQueryInput{
-		LogGroupName: aws.String(logGroup), QueryString: &query, StartTime: aws.Int64(now.Add(-logPeriod).Unix()), EndTime: aws.Int64(now.Unix() + 1), Limit: aws.Int32(logLines),
+		LogGroupName: aws.String(logGroup), QueryString: &query, StartTime: aws.Int64(before.Add(-logPeriod).Unix()), EndTime: aws.Int64(before.Unix()), Limit: aws.Int32(logLines),
 	})
 	if absent(err) {
 		return nil // nothing was ever logged: what logging says of itself is enough

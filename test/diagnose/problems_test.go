@@ -1,0 +1,266 @@
+package diagnose
+
+import (
+	"bytes"
+	"cmp"
+	"flag"
+	"fmt"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/internal/diagnose/symptom"
+)
+
+var update = flag.Bool("update", false, "write docs/problems.md")
+
+const page = "../../docs/problems.md"
+
+// notReproduced says why a row has no test but that of its text.
+var notReproduced = map[string]string{
+	"A-10": "nothing arrives, so there is nothing to record: `gatehouse explain --source-ip` says so",
+	"A-11": "the fault is the board's radio",
+	"A-13": "the fault is the modem's own DNS",
+	"A-14": "the test machine's loopback has both families",
+	"B-13": "needs a TLS client with a small record buffer",
+	"B-14": "needs a TLS client that runs out of memory",
+	"C-02": "the same check as C-01, for a platform's TLS library that is not at hand",
+	"C-04": "the same check as C-01, for a token's TLS library that is not at hand",
+	"C-14": "the same check as C-13; the server of that row was no AWS IoT endpoint",
+	"D-04": "one Gatehouse has one account and Region; the join is tested with a second one in internal/diagnose",
+	"D-14": "the fault is a Java class of one SDK",
+	"D-19": "provisioning at the first connection (JITP) is not built",
+	"E-04": "the same check as E-01, seen by another client",
+	"E-07": "the same checks as E-01 and E-02, seen by another client",
+	"E-08": "the same checks as E-01 and E-02, seen by another client",
+	"E-10": "the same checks as E-01 and E-02, seen by another client",
+	"E-14": "IAM roles of Amazon Cognito are not built",
+	"F-02": "the same check as F-01, seen by another client",
+	"F-07": "the same check as F-01, seen by another client",
+	"G-13": "the same check as G-11, seen by a bridge",
+	"H-14": "the client gives up while the server works: nothing is refused",
+	"H-16": "the client drops what it received: nothing is refused",
+	"H-17": "open in its thread: such messages are accepted",
+	"I-05": "temporary credentials are not built",
+	"I-07": "an empty key is not told apart from another that is unknown",
+	"I-10": "Amazon Cognito is not built",
+	"I-11": "session policies of STS are not built",
+	"I-13": "roles of EC2 instances are not built",
+	"I-14": "role aliases are not built",
+	"J-16": "the fault is a tool without that mode",
+	"K-04": "fleet provisioning is not built",
+	"K-05": "fleet provisioning is not built",
+	"K-07": "fleet provisioning is not built",
+	"K-08": "role aliases are not built",
+	"K-10": "Greengrass discovery is not built",
+	"K-11": "the peer is a Greengrass core, not this server",
+	"K-13": "device shadows are not built",
+}
+
+// elsewhere are the tests of other packages that have a row's cause, and the words
+// in them by which that is seen.
+var elsewhere = map[string]struct{ file, has string }{
+	"E-23": {"policy/lint_test.go", "policy.lint.self_matching_client_id"},
+	"H-10": {"internal/gateway/mqttconn/subscribe_test.go", "session.keepalive_expired"},
+	"H-11": {"internal/gateway/mqttconn/subscribe_test.go", "session.keepalive_expired"},
+	"H-13": {"internal/gateway/mqttconn/lifecycle_test.go", "connection.websocket_ttl"},
+	"I-01": {"internal/gateway/websocket_test.go", "check.SigV4ScopeRegion"},
+	"I-02": {"internal/gateway/websocket_test.go", "check.SigV4SignedHost"},
+	"I-04": {"internal/gateway/websocket_test.go", "check.SigV4Expired"},
+	"I-08": {"internal/gateway/websocket_test.go", "check.SigV4ScopeService"},
+	"J-07": {"internal/gateway/custom_test.go", "check.AuthorizerSigV4Mixed"},
+	"K-01": {"internal/gateway/door_test.go", "check.HTTPPortForCertAuth"},
+	"K-02": {"policy/sheet_test.go", "thing name over HTTP"},
+	"K-14": {"internal/api/authorize_test.go", "AccessDeniedException"},
+}
+
+// A problem is a row of the collection, with what proves that it is explained.
+type problem struct {
+	id, code, text      string
+	gateway, device     []string // cases of test/refusals, rows of internal/diagnose/probe
+	report              bool     // TestRows here
+	place               int      // of the code among the explanations of the text; 0: not there
+	byGateway, byDevice string   // the code that was named there
+}
+
+// TestProblems keeps docs/problems.md true. What it says of the other tests is read
+// in what those tests compare with, so that a row which fails there can't pass here.
+func TestProblems(t *testing.T) {
+	list := problems(t)
+	want := render(list)
+	for _, p := range list {
+		proven := p.proven()
+		if other, ok := elsewhere[p.id]; ok && !strings.Contains(read(t, "../../"+other.file), other.has) {
+			t.Errorf("%s: %s does not have %s", p.id, other.file, other.has)
+		}
+		if reason := notReproduced[p.id]; proven && reason != "" {
+			t.Errorf("%s is proven and needs no reason: %s", p.id, reason)
+		} else if !proven && reason == "" {
+			t.Errorf("%s is not proven, and no reason says why", p.id)
+		}
+	}
+	if *update {
+		if err := os.WriteFile(page, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
+		t.Errorf("docs/problems.md differs; write it with: go test ./test/diagnose -run TestProblems -update (-want +got):\n%s", diff)
+	}
+}
+
+func (p *problem) proven() bool {
+	_, other := elsewhere[p.id]
+	return p.report || other || len(p.gateway)+len(p.device) > 0
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+var (
+	refusalRow = regexp.MustCompile(`(?m)^\| ([A-K]-\d\d)(/[a-z0-9-]+)? \|.*?\[([a-z0-9_.]+)\]\(checks/`)
+	deviceRow  = regexp.MustCompile(`(?m)^([A-K]-\d\d)([a-z]?) \| .*? \| (?:fail|warn) ([a-z0-9_.]+) \|`)
+)
+
+// problems reads the collection and what the tests compare with.
+func problems(t *testing.T) []*problem {
+	t.Helper()
+	var list []*problem
+	byID := map[string]*problem{}
+	for line := range strings.SplitSeq(strings.TrimSpace(read(t, "../../internal/diagnose/symptom/testdata/problems.txt")), "\n") {
+		parts := strings.SplitN(line, "\t", 3)
+		if len(parts) != 3 {
+			continue
+		}
+		p := &problem{id: parts[0], code: parts[1], text: parts[2]}
+		p.place = placeOf(p)
+		list = append(list, p)
+		byID[p.id] = p
+	}
+	for _, m := range refusalRow.FindAllStringSubmatch(read(t, "../../docs/refusals.md"), -1) {
+		if p := byID[m[1]]; p != nil {
+			p.gateway = append(p.gateway, m[1]+m[2])
+			p.byGateway = cmp.Or(p.byGateway, m[3])
+		}
+	}
+	for _, m := range deviceRow.FindAllStringSubmatch(read(t, "../../internal/diagnose/probe/testdata/rows.txt"), -1) {
+		if p := byID[m[1]]; p != nil {
+			p.device = append(p.device, m[1]+m[2])
+			p.byDevice = cmp.Or(p.byDevice, m[3])
+		}
+	}
+	for _, r := range rows {
+		if p := byID[r.id]; p != nil {
+			p.report = true
+		} else {
+			t.Errorf("TestRows has %s, the collection has not", r.id)
+		}
+	}
+	if len(list) < 100 {
+		t.Fatalf("only %d rows found", len(list))
+	}
+	return list
+}
+
+// placeOf is where the row's code stands among the explanations of its text.
+func placeOf(p *problem) int {
+	d := symptom.Explain(p.text)
+	for i, c := range d.Candidates {
+		for want := range strings.FieldsSeq(p.code) {
+			prefix, wild := strings.CutSuffix(want, "*")
+			if c.Code == want || wild && strings.HasPrefix(c.Code, prefix) {
+				return i + 1
+			}
+		}
+	}
+	return 0
+}
+
+func render(list []*problem) []byte {
+	var b bytes.Buffer
+	proven, text := 0, 0
+	for _, p := range list {
+		if p.proven() {
+			proven++
+		}
+		if p.place > 0 && p.place <= 3 {
+			text++
+		}
+	}
+	fmt.Fprintf(&b, `# Problems
+
+Real problems of real users, gathered from public threads, and what proves that Gatehouse names their causes. This page is
+written by a test (`+"`go test ./test/diagnose -run TestProblems -update`"+`); what it says of other tests is read in what
+those compare with.
+
+- **gateway**: `+"`test/refusals`"+` makes a device do it to a real Gatehouse; the attempt names the cause first, quotes
+  what was offered and required, and offers the fix.
+- **device**: `+"`internal/diagnose/probe`"+` acts as the device against a server that misbehaves so, or with such files.
+- **report**: `+"`test/diagnose`"+` runs the real `+"`gatehouse diagnose`"+`; its first cause is the row's.
+- **elsewhere**: a test of that package has it.
+- **text**: the place of the cause among the explanations of what the user saw printed (`+"`gatehouse explain TEXT`"+`).
+
+%d of %d rows are reproduced; for %d of them the text alone has the cause among the first three.
+
+| row | cause | gateway | device | report | elsewhere | text | not reproduced because |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+`, proven, len(list), text)
+	for _, p := range list {
+		report, place := "", "—"
+		if p.report {
+			report = "passed"
+		}
+		if p.place > 0 {
+			place = fmt.Sprint(p.place)
+		}
+		var codes []string
+		named := strings.Fields(p.code)
+		for _, c := range []string{p.byGateway, p.byDevice} {
+			if c != "" && !slices.Contains(named, c) {
+				named = append(named, c)
+			}
+		}
+		for _, c := range named {
+			if _, ok := check.Lookup(c); ok {
+				c = fmt.Sprintf("[%s](checks/%s.md)", c, c)
+			} else {
+				c = strings.ReplaceAll(c, "*", `\*`)
+			}
+			codes = append(codes, c)
+		}
+		other := ""
+		if e, ok := elsewhere[p.id]; ok {
+			other = "passed: `" + path.Dir(e.file) + "`"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", p.id, strings.Join(codes, ", "), passed(p.gateway), passed(p.device), report, other, place, notReproduced[p.id])
+	}
+	return b.Bytes()
+}
+
+// passed names the cases of another test.
+func passed(cases []string) string {
+	if len(cases) == 0 {
+		return ""
+	}
+	if len(cases) == 1 {
+		return "passed"
+	}
+	return fmt.Sprintf("passed (%d cases)", len(cases))
+}
