@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,13 +68,14 @@ func TestMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := time.Now().Truncate(time.Hour)
 		s := openStore(t, Config{File: path})
-		count := uint64(5)
-		s.Follow(id, func() uint64 { return count })
+		var count atomic.Uint64
+		count.Store(5)
+		s.Follow(id, count.Load)
 		time.Sleep(59 * time.Second)
 		s.Add(size, "Bytes", time.Now(), Sample(10, 1))
 		s.Add(size, "Bytes", time.Now(), Sample(30, 3))
 		time.Sleep(2 * time.Second) // a minute ended
-		count = 7
+		count.Store(7)
 		time.Sleep(2 * time.Minute)
 		want := map[string][]reading{"Count": {{0, 5, 5, 1, 1, 1}, {1, 2, 2, 1, 1, 1}}}
 		if diff := cmp.Diff(want, readAll(s, id, from, time.Hour, time.Minute)); diff != "" {
@@ -84,7 +86,7 @@ func TestMinutes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		count = 8
+		count.Store(8)
 		closeStore(t, s)
 		if err := s.Close(); !errors.Is(err, ErrClosed) {
 			t.Errorf("a second Close: %v", err)
