@@ -475,7 +475,7 @@ func (j *joiner) checks(r *Report, side Side, results []probe.Result) {
 
 // summary is the report in one sentence.
 func (j *joiner) summary(r *Report) string {
-	where := r.Device.Endpoint
+	where := check.Visible(r.Device.Endpoint)
 	if r.Device.Port != 0 {
 		where += ":" + strconv.Itoa(r.Device.Port)
 	}

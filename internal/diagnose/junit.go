@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 	"github.com/gatehouse-iot/gatehouse/internal/diagnose/probe"
@@ -48,14 +49,15 @@ func (r Report) JUnit(w io.Writer) error {
 	all := junitSuites{Name: "gatehouse diagnose " + r.Device.Endpoint, Time: seconds(float64(r.TookMs))}
 	verdict := junitSuite{Name: "verdict"}
 	for _, c := range r.Causes {
-		text := c.Cause
+		var text strings.Builder
+		text.WriteString(c.Cause)
 		for _, e := range c.Evidence {
-			text += fmt.Sprintf("\n%s: %s (%s)", e.Side, e.Text, e.Code)
+			fmt.Fprintf(&text, "\n%s: %s (%s)", e.Side, e.Text, e.Code)
 		}
 		if c.Fix != "" {
-			text += "\n\nFix:\n" + c.Fix
+			text.WriteString("\n\nFix:\n" + c.Fix)
 		}
-		verdict.add(junitCase{Class: "verdict", Name: c.Code, Time: "0.000", Failure: &junitMessage{Type: c.Code, Message: c.Title, Text: check.Visible(text)}})
+		verdict.add(junitCase{Class: "verdict", Name: c.Code, Time: "0.000", Failure: &junitMessage{Type: c.Code, Message: c.Title, Text: visibleLines(text.String())}})
 	}
 	if len(r.Causes) == 0 {
 		one := junitCase{Class: "verdict", Name: string(r.Verdict), Time: "0.000"}
@@ -96,6 +98,15 @@ func (r Report) JUnit(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, "\n")
 	return err
+}
+
+// visibleLines makes every line of a text harmless.
+func visibleLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = check.Visible(lines[i])
+	}
+	return strings.Join(lines, "\n")
 }
 
 func (s *junitSuite) add(c junitCase) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -105,7 +106,7 @@ func (t *textWriter) cause(head string, c Cause, colour func(string) string) {
 	})
 	t.part("Why", short(c.Cause))
 	for _, e := range c.Evidence {
-		text := short(e.Text)
+		text := short(check.Visible(e.Text))
 		if text == short(c.Cause) {
 			text = "sees it too"
 			if len(c.Evidence) == 1 {
@@ -130,13 +131,8 @@ func (t *textWriter) cause(head string, c Cause, colour func(string) string) {
 }
 
 func (t *textWriter) fix(c Cause) {
-	if c.Fix == "" {
-		return
-	}
-	for _, printed := range t.fixes {
-		if printed == c.Fix {
-			return // it stands above already
-		}
+	if c.Fix == "" || slices.Contains(t.fixes, c.Fix) {
+		return // it stands above already
 	}
 	t.fixes = append(t.fixes, c.Fix)
 	t.b.WriteString(use(t.paint.Strong, "Fix") + "\n")

@@ -117,7 +117,7 @@ func (l *look) judge(ctx context.Context, j judged) []probe.Result {
 		r := result(j.passed, probe.Pass, evidence...)
 		r.Note = fmt.Sprintf("%s on %s is allowed", j.action, j.name)
 		results = append(results, r)
-	case d.Effect == policy.ImplicitDeny && (len(j.grants.unseen) > 0 || dependsOnUnknown(d)) && !(j.answered && !allowedThere):
+	case d.Effect == policy.ImplicitDeny && (len(j.grants.unseen) > 0 || dependsOnUnknown(d)) && (!j.answered || allowedThere):
 		r := result(j.passed, probe.Unknown, evidence...)
 		r.Note = fmt.Sprintf("%s on %s: nothing seen allows it, but not all was seen", j.action, j.name)
 		if dependsOnUnknown(d) {

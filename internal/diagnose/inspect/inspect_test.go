@@ -55,8 +55,8 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	gw := gatehousetest.Start(t, gatehousetest.WithOpenLimits())
-	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck // it is one
-	t.Cleanup(transport.CloseIdleConnections)                    // the server waits for connections on which nothing was asked yet
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	t.Cleanup(transport.CloseIdleConnections) // the server waits for connections on which nothing was asked yet
 	return &world{Gatehouse: gw, iot: iot.NewFromConfig(gw.AWSConfig()), http: &http.Client{Transport: transport}, called: map[string]bool{}}
 }
 
