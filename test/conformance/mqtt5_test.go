@@ -150,7 +150,8 @@ var answered = []struct {
 	{mqtt.TypeUnsuback, "0x00 0x80 0x8F 0x91", map[string]string{"0x80": "internal/gateway/mqttconn TestSubscribe: UNSUBSCRIBE nine"}, "", "0x91"},
 	{
 		mqtt.TypeDisconnect, "0x81 0x82 0x87 0x8B 0x8D 0x8E 0x8F 0x90 0x93 0x94 0x97 0x98 0x9B 0xA1",
-		map[string]string{"0x8B": "internal/gateway/mqttconn TestEndings: shutdown", "0x8D": "internal/gateway/mqttconn TestEndings: E0 01 8D", "0x93": "internal/gateway/mqttconn TestInflight"}, "0x95 0xA0", "0x8F",
+		map[string]string{"0x8B": "internal/gateway/mqttconn TestEndings: shutdown", "0x8D": "internal/gateway/mqttconn TestEndings: E0 01 8D", "0x93": "internal/gateway/mqttconn TestInflight"},
+		"0x95 0xA0", "0x8F",
 	},
 }
 
