@@ -57,29 +57,26 @@ func newOutput(pipe *os.File, stream LogStream) *output {
 	return o
 }
 
-// read copies until all writers are gone, or the pipe is closed.
+// read copies until all writers are gone, or the pipe is closed. What it takes out
+// of the pipe it keeps before it lets go of mu: see settle.
 func (o *output) read() {
 	defer close(o.done)
 	buf := make([]byte, outputBufferSize)
-	for {
-		n, err := o.pipe.Read(buf)
-		if n > 0 && !o.take(buf[:n]) {
+	for open := true; open; {
+		kept := true
+		open = readPipe(o.pipe, buf, &o.mu, func(p []byte) { kept = o.takeLocked(p) })
+		if !kept {
 			time.Sleep(drainPause)
 		}
 		o.room()
-		if err != nil {
-			o.mu.Lock()
-			o.endLineLocked()
-			o.mu.Unlock()
-			return
-		}
 	}
+	o.mu.Lock()
+	o.endLineLocked()
+	o.mu.Unlock()
 }
 
-// take keeps p; false if it was beyond the bound.
-func (o *output) take(p []byte) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+// takeLocked keeps p; false if it was beyond the bound.
+func (o *output) takeLocked(p []byte) bool {
 	for len(p) > 0 {
 		if o.kept >= maxOutput {
 			if !o.cut {
@@ -163,22 +160,17 @@ func (o *output) room() {
 // settle waits until what the process has written so far is read, or for
 // settleTime: a process may write for ever.
 func (o *output) settle() {
-	quiet := 0
-	for end := time.Now().Add(settleTime); quiet < 2 && time.Now().Before(end); {
+	for end := time.Now().Add(settleTime); time.Now().Before(end); time.Sleep(settlePause) {
 		select {
 		case <-o.done:
 			return
 		default:
 		}
-		if pending(o.pipe) == 0 {
-			quiet++
-		} else {
-			quiet = 0
-		}
-		o.mu.Lock()   // the reader is not in the middle of what it took
-		o.mu.Unlock() //nolint:staticcheck // nothing to do but to wait for it
-		if quiet < 2 {
-			time.Sleep(settlePause)
+		o.mu.Lock() // what is out of the pipe is kept
+		rest := pending(o.pipe)
+		o.mu.Unlock()
+		if rest == 0 {
+			return
 		}
 	}
 }

@@ -2,7 +2,13 @@
 
 package function
 
-import "os"
+import (
+	"os"
+	"sync"
+)
 
 // pending returns 0: functions run on Linux only.
 func pending(*os.File) int { return 0 }
+
+// readPipe reads nothing.
+func readPipe(*os.File, []byte, sync.Locker, func([]byte)) bool { return false }

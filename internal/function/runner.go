@@ -95,7 +95,7 @@ func (r *runner) reap() {
 			return
 		case now := <-tick.C:
 			for _, p := range r.takeIdle(func(p *process, last bool) bool {
-				return now.Sub(p.idleFrom) >= idleTime && !(last && r.kept[p.code.key])
+				return now.Sub(p.idleFrom) >= idleTime && (!last || !r.kept[p.code.key])
 			}) {
 				p.kill("")
 			}

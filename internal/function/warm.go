@@ -73,7 +73,7 @@ func (r *runner) keepWarm(keys map[string]bool) {
 func (r *runner) warm(c *code) {
 	r.mu.Lock()
 	pool := r.poolLocked(c)
-	if r.closed || len(pool.idle)+pool.returning > 0 || r.inUse[c.name] > 0 || len(r.slots) <= r.most/2 {
+	if r.closed || len(pool.idle)+pool.returning > 0 || len(r.slots) <= r.most/2 {
 		r.mu.Unlock()
 		return
 	}
