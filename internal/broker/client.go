@@ -143,7 +143,8 @@ func (c *Client) Subscriptions() int { return c.subscriber().count() }
 // Subscribed tells whether the client has a subscription to exactly this filter.
 func (c *Client) Subscribed(filter string) bool { return c.subscriber().has(filter) }
 
-// Answer sends packets that answer the client, and does not wait. The caller bounds how many.
+// Answer sends packets that answer the client, and does not wait. The caller bounds how many: see
+// [Client.AwaitRoom].
 func (c *Client) Answer(p []byte) {
 	c.out.mu.Lock()
 	if !c.out.closed {
@@ -152,6 +153,10 @@ func (c *Client) Answer(p []byte) {
 	c.out.mu.Unlock()
 	c.out.flush(byItself)
 }
+
+// AwaitRoom waits until less waits for the client than its output may hold. Only the connection's
+// own goroutine calls it, so that a client that sends and never reads stops itself and nobody else.
+func (c *Client) AwaitRoom() { c.out.control(nil) }
 
 // Finish sends last after all that waits, and returns when it is written or when the write deadline
 // that the caller set on the connection has passed. Nothing is sent afterwards.

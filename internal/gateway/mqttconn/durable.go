@@ -16,6 +16,7 @@ import (
 
 // lateAnswers are the answers to the packets of one read that wait for the disk.
 type lateAnswers struct {
+	before  []byte // encoded answers to earlier packets, which do not overtake and are not overtaken
 	pubacks []latePuback
 	other   []byte // SUBACK and UNSUBACK, encoded
 }
@@ -52,27 +53,31 @@ func (k *conn) unsynced() int {
 	return int(k.waiting.n.Load())
 }
 
-// deferAnswers lets the late answers of the work leave when the disk has what they speak of.
-func (k *conn) deferAnswers() {
-	l := &k.work.late
+// deferAnswers lets the late answers of the work leave when the disk has what they speak of, and with
+// them the answers before them. It tells whether there are any. It asks the log before anything waits
+// for a socket: who asks much later could hear of the disk after a failure that it has forgotten.
+func (k *conn) deferAnswers() bool {
+	w := k.work
+	l := &w.late
 	if len(l.pubacks) == 0 && len(l.other) == 0 {
-		return
+		return false
 	}
 	if k.waiting == nil {
 		k.waiting = &waiting{wake: make(chan struct{}, 1)}
 	}
 	k.waiting.n.Add(int32(len(l.pubacks)))
-	a := lateAnswers{slices.Clone(l.pubacks), slices.Clone(l.other)}
-	l.pubacks, l.other = l.pubacks[:0], l.other[:0]
+	a := lateAnswers{slices.Clone(w.out), slices.Clone(l.pubacks), slices.Clone(l.other)}
+	w.out, l.pubacks, l.other = w.out[:0], l.pubacks[:0], l.other[:0]
 	k.server.cfg.Broker.OnDurable(func(err error) { k.sendLate(a, err) })
+	return true
 }
 
 // sendLate sends what waited for the disk. If it is not there, MQTT 5 clients are told so, and
 // MQTT 3.1.1 clients hear nothing: they send their messages again. It is called from the log.
 func (k *conn) sendLate(a lateAnswers, err error) {
-	var b []byte
+	b := a.before
 	if err == nil {
-		b = a.other
+		b = append(b, a.other...)
 	} else {
 		k.at.Warn(check.DeliveryNotStored, attempt.F("error", err.Error()))
 	}

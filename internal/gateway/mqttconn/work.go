@@ -38,9 +38,12 @@ func (k *conn) begin() {
 // flush sends what the packets so far brought about.
 func (k *conn) flush() {
 	w := k.work
+	late := k.deferAnswers()
 	w.batch.Flush(k.client, w.out)
-	k.deferAnswers()
 	w.out, w.unacked = w.out[:0], 0
+	if late {
+		k.client.AwaitRoom()
+	}
 }
 
 // idle flushes and gives the work back.
