@@ -54,7 +54,7 @@ func (o *opened) grouped(at []int32, number int32, c *collector) error {
 	for _, call := range a.calls {
 		reads = reads || call.arg != nil
 	}
-	r := &row{v: make([]value, pl.width+1), rt: o.run.rt}
+	r := &row{v: make([]value, pl.width), rt: o.run.rt}
 	fill := func(k int32) {
 		for _, f := range pl.base {
 			o.fill(r, f.slot, f.name, k)

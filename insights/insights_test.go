@@ -33,11 +33,12 @@ func (m *memory) Parts() []Part {
 	return out
 }
 
-func (p *memoryPart) Latest() int64            { return 1 << 60 }
-func (p *memoryPart) Size() (int, int64)       { return len(p.events), int64(len(p.events)) * 100 }
-func (p *memoryPart) Open() (Batch, error)     { return p, nil }
-func (p *memoryPart) Close()                   {}
-func (p *memoryPart) Pointer(row int32) string { return fmt.Sprint("ptr", p.first+int(row)) }
+func (p *memoryPart) Latest() int64        { return 1 << 60 }
+func (p *memoryPart) Size() (int, int64)   { return len(p.events), int64(len(p.events)) * 100 }
+func (p *memoryPart) Open() (Batch, error) { return p, nil }
+func (p *memoryPart) Close()               {}
+
+func (p *memoryPart) Pointer(row int32, _ int64) string { return fmt.Sprint("ptr", p.first+int(row)) }
 
 // Skip does as the store does: it knows fields and values for certain.
 func (p *memoryPart) Skip(h Hints) (bool, error) {

@@ -58,11 +58,12 @@ type run struct {
 	rt       *runtime
 	opt      Options
 	progress *Progress
+	parts    []Part
 	memory   atomic.Int64
-	parallel int          // nodes that workers do: steps, then what collects
-	keep     int          // rows that matter when they are sorted; 0: all
-	newest   bool         // those are the newest
-	floor    atomic.Int64 // of them, none is older: epoch ms
+	parallel int    // nodes that workers do: steps, then what collects
+	keep     int    // rows that matter when they are sorted; 0: all
+	newest   bool   // those are the newest
+	latest   latest // their times
 
 	stats      *aggregation // what collects; nil: rows do
 	collectors []*collector // one for each worker
@@ -92,12 +93,12 @@ func (q *Query) Run(ctx context.Context, src Source, opt Options, progress *Prog
 	}
 	r.keep = r.topRows()
 	r.newest = r.keep > 0 && r.byTime()
-	r.floor.Store(math.MinInt64)
+	r.latest.floor = math.MinInt64
 	if r.parallel < len(pl.nodes) {
 		r.stats = pl.nodes[r.parallel].stats
 	}
-	parts := src.Parts()
-	for range min(opt.Workers, max(1, len(parts))) {
+	r.parts = src.Parts()
+	for range min(opt.Workers, max(1, len(r.parts))) {
 		c := &collector{run: r, order: r.order()}
 		if r.stats != nil {
 			c.table = newTable(r.stats)
@@ -105,7 +106,7 @@ func (q *Query) Run(ctx context.Context, src Source, opt Options, progress *Prog
 		r.collectors = append(r.collectors, c)
 	}
 	end := progress.follow(r)
-	err = r.scan(ctx, parts)
+	err = r.scan(ctx)
 	end()
 	if err != nil {
 		return nil, err
@@ -234,13 +235,6 @@ func (c *collector) charge(n int64) error {
 // prune keeps the k rows that come first.
 func (c *collector) prune(k int) {
 	slices.SortFunc(c.rows, c.order)
-	if c.run.newest {
-		for last := c.rows[k-1].id.time; ; {
-			if old := c.run.floor.Load(); old >= last || c.run.floor.CompareAndSwap(old, last) {
-				break
-			}
-		}
-	}
 	var freed int64
 	for _, r := range c.rows[k:] {
 		freed += rowSize(r)
@@ -252,7 +246,8 @@ func (c *collector) prune(k int) {
 }
 
 // scan reads all parts, the latest first, into the collectors.
-func (r *run) scan(ctx context.Context, parts []Part) error {
+func (r *run) scan(ctx context.Context) error {
+	parts := r.parts
 	index := make([]int, len(parts))
 	for i := range index {
 		index[i] = i
@@ -385,7 +380,7 @@ func (r *run) result(rows []*row) *Result {
 			}
 		}
 		if r.plan.pointer {
-			cells = append(cells, Cell{"@ptr", row.v[len(row.v)-1].String()})
+			cells = append(cells, Cell{"@ptr", r.parts[row.id.part].Pointer(row.id.row, row.id.time)})
 		}
 		out.Rows[i] = cells
 	}

@@ -6,9 +6,10 @@ import (
 	"slices"
 )
 
-// open is a part while a worker reads it.
+// opened is a part while a worker reads it.
 type opened struct {
 	run     *run
+	part    Part
 	batch   Batch
 	columns map[int]Column // by slot, of fields that are texts
 	times   []int64
@@ -38,7 +39,7 @@ func (r *run) part(ctx context.Context, p Part, number int32, c *collector) erro
 	}
 	r.progress.Scanned.Add(int64(len(rows)))
 	r.progress.Bytes.Add(bytes * int64(len(rows)) / int64(max(events, 1)))
-	o := &opened{run: r, batch: batch, columns: map[int]Column{}}
+	o := &opened{run: r, part: p, batch: batch, columns: map[int]Column{}}
 	if o.times, err = batch.Times(); err != nil {
 		return err
 	}
@@ -51,7 +52,7 @@ func (r *run) part(ctx context.Context, p Part, number int32, c *collector) erro
 		}
 	}
 	if r.newest { // what is too old is counted, not read
-		floor, n := r.floor.Load(), len(rows)
+		floor, n := r.newer(o.times, rows), len(rows)
 		rows = slices.DeleteFunc(rows, func(at int32) bool { return o.times[at] < floor })
 		r.progress.Matched.Add(int64(n - len(rows)))
 	}
@@ -99,7 +100,7 @@ func (o *opened) fill(r *row, slot int, name string, at int32) {
 	case "@ingestionTime":
 		r.v[slot] = timeOf(float64(o.arrived[at]))
 	case "@ptr":
-		r.v[slot] = textOf(o.batch.Pointer(at))
+		r.v[slot] = textOf(o.part.Pointer(at, o.times[at]))
 	default:
 		col := o.columns[slot]
 		if code := col.Codes[at]; code != 0 {
@@ -137,7 +138,7 @@ func (o *opened) filter(f *conjunct, rows []int32) ([]int32, error) {
 			return nil, err
 		}
 	}
-	r := &row{v: make([]value, pl.width+1), rt: o.run.rt}
+	r := &row{v: make([]value, pl.width), rt: o.run.rt}
 	if len(f.slots) == 1 {
 		if col, ok := o.columns[f.slots[0]]; ok {
 			return o.byValue(f, col, r, rows), nil
@@ -210,16 +211,13 @@ func (o *opened) emit(ctx context.Context, at []int32, number int32, c *collecto
 			}
 		}
 		if r == nil || !reuse { // stats copies what it keeps
-			r = &row{v: make([]value, pl.width+1), rt: o.run.rt}
+			r = &row{v: make([]value, pl.width), rt: o.run.rt}
 		} else {
 			clear(r.v)
 		}
 		r.id = rowID{o.times[k], number, k}
 		for _, f := range pl.base {
 			o.fill(r, f.slot, f.name, k)
-		}
-		if pl.pointer {
-			r.v[pl.width] = textOf(o.batch.Pointer(k))
 		}
 		if err := through(steps, r, c); err != nil {
 			return err

@@ -17,6 +17,8 @@ type Part interface {
 	Skip(Hints) (bool, error)
 	// Open returns the events; nil if they are gone meanwhile.
 	Open() (Batch, error)
+	// Pointer is @ptr of the event at a row, whose time is known.
+	Pointer(row int32, time int64) string
 }
 
 // A Batch is the opened events of a Part, for one goroutine. Rows number the
@@ -28,7 +30,6 @@ type Batch interface {
 	// Column returns a field, @message, @logStream or @log; only the given rows
 	// need values.
 	Column(name string, rows []int32) (Column, error)
-	Pointer(row int32) string // @ptr
 	Close()
 }
 

@@ -399,6 +399,3 @@ func (b *Batch) records(rows []int) ([]Record, error) {
 	})
 	return out, err
 }
-
-// ID returns the ID of an event whose time is known.
-func (b *Batch) ID(row int, time int64) ID { return ID{time, b.part.seq, uint32(row)} }

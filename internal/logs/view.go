@@ -84,6 +84,9 @@ type Part struct {
 // View returns the view that the part is of.
 func (p *Part) View() *View { return p.view }
 
+// ID returns the ID of an event whose time is known.
+func (p *Part) ID(row int, time int64) ID { return ID{time, p.seq, uint32(row)} }
+
 // MayHold is false only if no event of the part has the field with the value,
 // compared as queries do.
 func (p *Part) MayHold(field, value string) (bool, error) {

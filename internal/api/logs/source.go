@@ -67,6 +67,11 @@ func (p *part) Open() (insights.Batch, error) {
 	return &batch{part: p, b: b}, nil
 }
 
+// Pointer is the group and the event's ID: what GetLogRecord takes.
+func (p *part) Pointer(row int32, time int64) string {
+	return pointer(p.view.Group, p.part.ID(int(row), time))
+}
+
 // batch implements [insights.Batch].
 type batch struct {
 	part    *part
@@ -132,9 +137,4 @@ func (b *batch) Column(name string, rows []int32) (insights.Column, error) {
 		return insights.Column{}, err
 	}
 	return insights.Column(*c), nil
-}
-
-// Pointer is the group and the event's ID: what GetLogRecord takes.
-func (b *batch) Pointer(row int32) string {
-	return pointer(b.part.view.Group, b.b.ID(int(row), b.times[row]))
 }
