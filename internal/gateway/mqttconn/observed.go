@@ -1,6 +1,7 @@
 package mqttconn
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -29,16 +30,19 @@ func (k *conn) Who() observe.Who {
 
 // outcomeOf says as which kind of failure AWS counts an end or a refusal.
 func outcomeOf(reason disconnectReason) observe.Outcome {
-	switch reason {
-	case authError, forbidden:
+	switch {
+	case reason == authError, reason == forbidden:
 		return observe.AuthError
-	case throttled:
+	case reason == throttled:
 		return observe.Throttle
-	case serverFault:
+	case reason == serverFault:
 		return observe.ServerError
 	}
 	return observe.ClientError
 }
+
+// faults are the reasons for which a session is cut; all others end it in good order.
+var faults = []disconnectReason{duplicateClient, authError, forbidden, clientError, throttled, serverFault}
 
 // saw tells of an event of this connection.
 func (k *conn) saw(e observe.Event) {
@@ -76,8 +80,7 @@ func (k *conn) sawConnect(refused *ending) {
 // sawDisconnect tells that an open session ended. Source: logs sheet 3.3.
 func (k *conn) sawDisconnect(end ending) {
 	e := observe.Event{Kind: observe.Disconnect, DisconnectReason: string(end.reason)}
-	switch end.reason {
-	case duplicateClient, authError, forbidden, clientError, throttled, serverFault:
+	if slices.Contains(faults, end.reason) {
 		e.Outcome, e.Check, e.Evidence = outcomeOf(end.reason), end.check, end.evidence
 	}
 	k.saw(e)

@@ -37,7 +37,8 @@ func TestEntries(t *testing.T) {
 		"Connect denied": {who, observe.Event{Kind: observe.Connect, Outcome: observe.AuthError}, failed + `"Connect","protocol":"MQTT",` + device +
 			`,"reason":"AUTHORIZATION_FAILURE","details":"Authorization Failure"}`},
 		"Connect throttled": {
-			who, observe.Event{Kind: observe.Connect, Outcome: observe.ClientIDThrottle, Check: check.LimitConnectRateClientID, Evidence: []attempt.Field{attempt.F("offered", "boiler-12"), attempt.F("required", "1 a second")}},
+			who,
+			observe.Event{Kind: observe.Connect, Outcome: observe.ClientIDThrottle, Check: check.LimitConnectRateClientID, Evidence: []attempt.Field{attempt.F("offered", "boiler-12"), attempt.F("required", "1 a second")}},
 			failed + `"Connect","protocol":"MQTT",` + device + `,"reason":"THROTTLED","details":"The client ID boiler-12 connected again too soon; the limit is 1 a second.",` +
 				`"gatehouse":{"check":"limit.connect_rate.client_id","stage":"session","expected":"1 a second","actual":"boiler-12","cause":"The client ID boiler-12 connected again too soon; the limit is 1 a second."}}`,
 		},
@@ -45,7 +46,8 @@ func TestEntries(t *testing.T) {
 		"Disconnected": {who, observe.Event{Kind: observe.Disconnect, Outcome: observe.ClientError, DisconnectReason: "DUPLICATE_CLIENTID"}, failed + `"Disconnect","protocol":"MQTT",` + device + `,"reason":"DUPLICATE_CLIENT_ID","details":"A new connection was established with the same client ID","disconnectReason":"DUPLICATE_CLIENTID"}`},
 		"Ping":         {who, observe.Event{Kind: observe.Ping, Requested: at.Add(-6 * time.Millisecond)}, strings.Replace(head, "INFO", "DEBUG", 1) + `"Ping","protocol":"MQTT","latency":6,"requestTimestamp":"2026-05-11 08:14:02.111","responseTimestamp":"2026-05-11 08:14:02.117",` + device + `}`},
 		"Connection.AuthNError": {
-			observe.Who{TraceID: who.TraceID, PrincipalID: who.PrincipalID, Source: who.Source}, observe.Event{Kind: observe.AuthNError, Outcome: observe.AuthError, Check: check.CertInactive, Attempt: rec, Evidence: []attempt.Field{attempt.F("certificate", "7be1c0ffee"), attempt.F("status", "INACTIVE")}},
+			observe.Who{TraceID: who.TraceID, PrincipalID: who.PrincipalID, Source: who.Source},
+			observe.Event{Kind: observe.AuthNError, Outcome: observe.AuthError, Check: check.CertInactive, Attempt: rec, Evidence: []attempt.Field{attempt.F("certificate", "7be1c0ffee"), attempt.F("status", "INACTIVE")}},
 			failed + `"Connection.AuthNError","protocol":"MQTT","authenticationType":"AWS_X509","principalId":"7be1c0ffee","sourceIp":"192.0.2.31","sourcePort":52044,"targetIp":"203.0.113.80","targetPort":8883,` +
 				`"serverNameIndication":"abc123-ats.iot.eu-central-1.example.net","reason":"DEVICE_CERTIFICATE_INACTIVE","details":"Device certificate is not active",` +
 				`"gatehouse":{"check":"cert.inactive","stage":"certificate","cause":"Certificate 7be1c0ffee has status INACTIVE; only ACTIVE certificates may connect."}}`,
@@ -53,20 +55,24 @@ func TestEntries(t *testing.T) {
 		"Publish-In":  {who, observe.Event{Kind: observe.PublishIn, Topic: "boiler/12/state", Retain: true}, head + `"Publish-In","protocol":"MQTT","topicName":"boiler/12/state",` + device + `,"retain":"True"}`},
 		"Publish-Out": {who, observe.Event{Kind: observe.PublishOut, Topic: "boiler/12/state", TraceID: "e3c4"}, strings.Replace(head, who.TraceID, "e3c4", 1) + `"Publish-Out","protocol":"MQTT","topicName":"boiler/12/state",` + device + `}`},
 		"Publish over HTTPS": {
-			observe.Who{Protocol: observe.HTTP, TraceID: who.TraceID, PrincipalID: "AIDAEXAMPLE1", Source: who.Source}, observe.Event{Kind: observe.PublishIn, Topic: "a"},
+			observe.Who{Protocol: observe.HTTP, TraceID: who.TraceID, PrincipalID: "AIDAEXAMPLE1", Source: who.Source},
+			observe.Event{Kind: observe.PublishIn, Topic: "a"},
 			head + `"Publish-In","protocol":"HTTP","topicName":"a","principalId":"AIDAEXAMPLE1","sourceIp":"192.0.2.31","sourcePort":52044}`,
 		},
 		"Queued": {
-			observe.Who{TraceID: who.TraceID, ClientID: "boiler-14", PrincipalID: "x"}, observe.Event{Kind: observe.Queued, Topic: "boiler/14/cmd", QoS: 1},
+			observe.Who{TraceID: who.TraceID, ClientID: "boiler-14", PrincipalID: "x"},
+			observe.Event{Kind: observe.Queued, Topic: "boiler/14/cmd", QoS: 1},
 			`{"timestamp":"2026-05-11 08:14:02.117","logLevel":"INFO","traceId":"5c0d7a41-93be-2f18-7d60-1e9b44a0c3f2","accountId":"111122223333","topicName":"boiler/14/cmd","clientId":"boiler-14","qos":"1","protocol":"MQTT","eventType":"Queued","status":"Success"}`,
 		},
 		"Queued throttled": {
-			observe.Who{ClientID: "boiler-14"}, observe.Event{Kind: observe.Queued, Outcome: observe.ServerError, Topic: "t"},
+			observe.Who{ClientID: "boiler-14"},
+			observe.Event{Kind: observe.Queued, Outcome: observe.ServerError, Topic: "t"},
 			`{"timestamp":"2026-05-11 08:14:02.117","logLevel":"ERROR","accountId":"111122223333","topicName":"t","clientId":"boiler-14","qos":"1","protocol":"MQTT","eventType":"Queued","status":"Failure","details":"Server Error"}`,
 		},
 		"Subscribe": {who, observe.Event{Kind: observe.Subscribe, Topic: "boiler/12/#"}, head + `"Subscribe","protocol":"MQTT","topicName":"boiler/12/#",` + device + `}`},
 		"Subscribe, MQTT 5": {
-			who, observe.Event{Kind: observe.Subscribe, V5: true, Topic: "site/+/alarm,$nope/x", Filters: []observe.Filter{{Topic: "site/+/alarm", Code: 1}, {Topic: "$nope/x", Code: 143}}},
+			who,
+			observe.Event{Kind: observe.Subscribe, V5: true, Topic: "site/+/alarm,$nope/x", Filters: []observe.Filter{{Topic: "site/+/alarm", Code: 1}, {Topic: "$nope/x", Code: 143}}},
 			head + `"Subscribe","protocol":"MQTT","topicName":"site/+/alarm,$nope/x","subscriptions":[{"topicName":"site/+/alarm","reasonCode":1},{"topicName":"$nope/x","reasonCode":143}],` + device + `}`,
 		},
 		"Unsubscribe":         {who, observe.Event{Kind: observe.Unsubscribe}, head + `"Unsubscribe","protocol":"MQTT",` + device + `}`},
@@ -76,12 +82,14 @@ func TestEntries(t *testing.T) {
 		"GetConnection":       {http, observe.Event{Kind: observe.GetConnection}, head + `"GetConnection","protocol":"HTTP",` + device + `}`},
 		"ListSubscriptions":   {http, observe.Event{Kind: observe.ListSubscriptions, MaxResults: 100}, head + `"ListSubscriptions","protocol":"HTTP",` + device + `,"maxResults":100}`},
 		"SendDirectMessage": {
-			http, observe.Event{Kind: observe.SendDirectMessage, Outcome: observe.ClientError, Topic: "cmd/restart", Confirmation: true, Timeout: 5, Reason: "TARGET_CLIENT_NOT_CONNECTED", Details: "The target client ID is not connected"},
+			http,
+			observe.Event{Kind: observe.SendDirectMessage, Outcome: observe.ClientError, Topic: "cmd/restart", Confirmation: true, Timeout: 5, Reason: "TARGET_CLIENT_NOT_CONNECTED", Details: "The target client ID is not connected"},
 			failed + `"SendDirectMessage","protocol":"HTTP","topicName":"cmd/restart","clientId":"boiler-12","principalId":"7be1c0ffee","confirmation":true,"sourceIp":"192.0.2.31","sourcePort":52044,` +
 				`"reason":"TARGET_CLIENT_NOT_CONNECTED","details":"The target client ID is not connected","timeout":5}`,
 		},
 		"Gatehouse.ConnectionRefused": {
-			observe.Who{TraceID: who.TraceID, Source: who.Source}, observe.Event{Kind: observe.HandshakeRefused, Outcome: observe.ClientError, Check: check.TLSSNIUnknown, Attempt: &attempt.Record{Local: rec.Local, SNI: "x"}, Evidence: []attempt.Field{attempt.F("offered", "x"), attempt.F("required", "localhost")}},
+			observe.Who{TraceID: who.TraceID, Source: who.Source},
+			observe.Event{Kind: observe.HandshakeRefused, Outcome: observe.ClientError, Check: check.TLSSNIUnknown, Attempt: &attempt.Record{Local: rec.Local, SNI: "x"}, Evidence: []attempt.Field{attempt.F("offered", "x"), attempt.F("required", "localhost")}},
 			failed + `"Gatehouse.ConnectionRefused","protocol":"MQTT","sourceIp":"192.0.2.31","sourcePort":52044,"targetIp":"203.0.113.80","targetPort":8883,"serverNameIndication":"x","reason":"CLIENT_ERROR","details":"The device asked for x; this gateway answers to localhost.",` +
 				`"gatehouse":{"check":"tls.sni.unknown","stage":"tls","expected":"localhost","actual":"x","cause":"The device asked for x; this gateway answers to localhost."}}`,
 		},
