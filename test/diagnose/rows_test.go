@@ -126,7 +126,7 @@ var rows = []row{
 	{"G-08", func(d *device) {
 		d.policy("iot:Connect client/CLIENT", "iot:Subscribe topicfilter/a/*")
 		d.set("--subscribe", "#")
-	}, "authz.subscribe", []string{"#"}, "topicfilter/#", both},
+	}, "policy.filter_broader_than_grant", []string{"topicfilter/#", "topicfilter/a/*"}, "topicfilter/#", both},
 	{"J-01", func(d *device) {
 		d.set("--cert", "")
 		d.set("--key", "")
