@@ -30,12 +30,13 @@ func (k *conn) Who() observe.Who {
 
 // outcomeOf says as which kind of failure AWS counts an end or a refusal.
 func outcomeOf(reason disconnectReason) observe.Outcome {
-	switch {
-	case reason == authError, reason == forbidden:
+	if reason == authError || reason == forbidden {
 		return observe.AuthError
-	case reason == throttled:
+	}
+	if reason == throttled {
 		return observe.Throttle
-	case reason == serverFault:
+	}
+	if reason == serverFault {
 		return observe.ServerError
 	}
 	return observe.ClientError
