@@ -94,6 +94,11 @@ func TestJoin(t *testing.T) {
 			if r.Verdict != tt.verdict || !slices.Equal(codes(r.Causes), tt.causes) || !slices.Equal(codes(r.Doubts), tt.doubts) || len(r.Contradictions) != tt.contradictions {
 				t.Fatalf("%s: causes %v, doubts %v, %d contradictions; want %s %v %v %d", r.Verdict, codes(r.Causes), codes(r.Doubts), len(r.Contradictions), tt.verdict, tt.causes, tt.doubts, tt.contradictions)
 			}
+			for _, c := range r.Contradictions {
+				if c.Code != "account.sides_disagree" && c.Code != "account.decision_differs" {
+					t.Errorf("contradiction %s", c.Code)
+				}
+			}
 			if tt.sides == nil {
 				return
 			}
