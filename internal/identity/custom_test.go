@@ -130,8 +130,10 @@ func newCustom(t testing.TB) (*customWorld, *Authorizers) {
 		}
 		world.authorizers[name] = a
 	}
-	s := &Service{account: "123456789012", region: "us-east-1", partition: "aws", clock: newClock(),
-		documents: newBounded[string, *document](16), sets: newBounded[string, *set](16), joined: newBounded[[2]*set, *set](16)}
+	s := &Service{
+		account: "123456789012", region: "us-east-1", partition: "aws", clock: newClock(),
+		documents: newBounded[string, *document](16), sets: newBounded[string, *set](16), joined: newBounded[[2]*set, *set](16),
+	}
 	a, err := NewAuthorizers(CustomConfig{Registry: world, Identity: s, Functions: world})
 	if err != nil {
 		t.Fatal(err)
@@ -147,6 +149,7 @@ func connecting(userName string) *CustomRequest {
 }
 
 func user(t testing.TB, name, token, signed string) string {
+	t.Helper()
 	return "bob?x-amz-customauthorizer-name=" + name + "&Token=" + token + "&x-amz-customauthorizer-signature=" + percentEncode(sign(t, crypto.SHA256, signed))
 }
 

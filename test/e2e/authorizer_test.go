@@ -210,8 +210,10 @@ func addDomain(t *testing.T, gw *gatehouseproc.Process, name, host, kind string,
 	t.Helper()
 	cert, key, serial := serverFiles(t, host)
 	certificateARN = strings.TrimSpace(gw.MustRun(t, "gatehouse", "domain", "import-certificate", "--cert", cert, "--key", key))
-	gw.MustRun(t, "aws", append([]string{"iot", "create-domain-configuration", "--domain-configuration-name", name, "--domain-name", host,
-		"--server-certificate-arns", certificateARN, "--authentication-type", kind, "--application-protocol", "SECURE_MQTT"}, flags...)...)
+	gw.MustRun(t, "aws", append([]string{
+		"iot", "create-domain-configuration", "--domain-configuration-name", name, "--domain-name", host,
+		"--server-certificate-arns", certificateARN, "--authentication-type", kind, "--application-protocol", "SECURE_MQTT",
+	}, flags...)...)
 	return certificateARN, serial
 }
 

@@ -59,8 +59,10 @@ func addAuthorizer(t *testing.T, gw *gatehouseproc.Process, name, functionARN st
 
 // customPublish publishes with mosquitto's client and a custom authorizer.
 func customPublish(gw *gatehouseproc.Process, clientID, user, password string, more ...string) ([]byte, error) {
-	args := []string{"-h", "localhost", "-p", strconv.Itoa(gw.Ports.ALPN), "--cafile", gw.CAFile, "--tls-alpn", "mqtt", "-i", clientID,
-		"-u", user, "-P", password, "-t", "sdk/" + clientID, "-m", "hello", "-q", "1"}
+	args := []string{
+		"-h", "localhost", "-p", strconv.Itoa(gw.Ports.ALPN), "--cafile", gw.CAFile, "--tls-alpn", "mqtt", "-i", clientID,
+		"-u", user, "-P", password, "-t", "sdk/" + clientID, "-m", "hello", "-q", "1",
+	}
 	return exec.Command("mosquitto_pub", append(args, more...)...).CombinedOutput()
 }
 
