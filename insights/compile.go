@@ -89,6 +89,7 @@ type baseField struct {
 type conjunct struct {
 	eval  eval
 	slots []int
+	equal *Equal // all that it says, of a field of the message and one text that is no number
 }
 
 // compiler turns commands into nodes. Each definition gets a slot of its own:
@@ -318,12 +319,24 @@ func (c *compiler) filter(e *expr) error {
 	}
 	if early {
 		slices.Sort(slots)
-		c.plan.filters = append(c.plan.filters, &conjunct{cond, slots})
+		c.plan.filters = append(c.plan.filters, &conjunct{cond, slots, equality(e)})
 		c.hint(e)
 		return nil
 	}
 	c.rowwise(&step{run: func(r *row) bool { return cond(r).isTrue() }, drops: true})
 	return nil
+}
+
+// equality returns what the condition e says if that is field = "text".
+func equality(e *expr) *Equal {
+	if e.op != opEqual || e.args[0].op != opField || e.args[1].op != opLiteral || strings.HasPrefix(e.args[0].name, "@") {
+		return nil
+	}
+	v := e.args[1].literal
+	if _, isNumber := v.number(); isNumber || v.kind != textValue {
+		return nil
+	}
+	return &Equal{e.args[0].name, []string{v.text}}
 }
 
 func (c *compiler) isBase(slot int) bool {

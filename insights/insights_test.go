@@ -40,6 +40,11 @@ func (p *memoryPart) Close()               {}
 
 func (p *memoryPart) Pointer(row int32, _ int64) string { return fmt.Sprint("ptr", p.first+int(row)) }
 
+func (p *memoryPart) Having(name, text string, rows []int32) ([]int32, error) {
+	c, err := p.Column(name, rows)
+	return slices.DeleteFunc(rows, func(at int32) bool { return c.Codes[at] == 0 || c.Values[c.Codes[at]-1] != text }), err
+}
+
 // Skip does as the store does: it knows fields and values for certain.
 func (p *memoryPart) Skip(h Hints) (bool, error) {
 	has := func(name string, values []string) bool {

@@ -130,9 +130,12 @@ func (o *opened) load(slot int, name string, rows []int32) (err error) {
 }
 
 // filter keeps the rows that fulfil a condition. One on a single field is
-// evaluated once for each of its values.
+// evaluated once for each of its values; the source itself looks for a text.
 func (o *opened) filter(f *conjunct, rows []int32) ([]int32, error) {
 	pl := o.run.plan
+	if f.equal != nil {
+		return o.batch.Having(f.equal.Field, f.equal.Values[0], rows)
+	}
 	for _, slot := range f.slots {
 		if err := o.load(slot, pl.baseAt(slot), rows); err != nil {
 			return nil, err

@@ -30,6 +30,9 @@ type Batch interface {
 	// Column returns a field, @message, @logStream or @log; only the given rows
 	// need values.
 	Column(name string, rows []int32) (Column, error)
+	// Having returns those of the rows whose field, of the message, is the text,
+	// which is no number. It may write over rows.
+	Having(name, text string, rows []int32) ([]int32, error)
 	Close()
 }
 

@@ -3,7 +3,6 @@ package logs
 import (
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 )
 
@@ -156,8 +155,8 @@ func (b *Batch) token(i int) (*tokens, error) {
 }
 
 // Column returns a field of the messages by its flat name; all absent if no
-// event has it. The caller does not change it.
-func (b *Batch) Column(name string) (*Column, error) {
+// event has it. Only the given rows have values. The caller does not change it.
+func (b *Batch) Column(name string, rows []int32) (*Column, error) {
 	out := &Column{Codes: make([]uint32, b.Len())}
 	if b.part.block == nil {
 		b.flatten(b.Len(), func(i int) string { return b.part.rows[i].message })
@@ -167,17 +166,10 @@ func (b *Batch) Column(name string) (*Column, error) {
 		return out, nil
 	}
 	blk := b.part.block
-	raw, err := b.token(blk.shapes[0][0])
-	if err != nil {
-		return nil, err
-	}
-	if len(raw.values) > 0 {
-		b.flatten(blk.count, func(i int) string {
-			if raw.codes[i] == 0 {
-				return ""
-			}
-			return raw.values[raw.codes[i]-1]
-		})
+	if blk.hasRaw() {
+		if err := b.flattenRaw(); err != nil {
+			return nil, err
+		}
 		if c := b.loose[name]; c != nil {
 			out.Values = append(out.Values, c.Values...)
 			copy(out.Codes, c.Codes)
@@ -192,71 +184,107 @@ func (b *Batch) Column(name string) (*Column, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.has(sameTime) && !nested {
-		return out, b.stamps(t, out)
+	if top == "timestamp" && !nested && t.timed() {
+		return out, b.stamps(t, rows, out)
 	}
-	code := make([]uint32, len(t.values)+1) // of each token
-	values := make([]string, 0, len(t.values))
-	for k, token := range t.values {
-		value, present := leaf(token, rest, nested)
-		if present {
-			values = append(values, value)
-			code[k+1] = uint32(len(values))
+	const unknown, absent = 0, 1
+	code := make([]uint32, t.count+1) // of each token, plus absent
+	code[0] = absent
+	var scratch strings.Builder
+	for _, row := range rows {
+		k := t.codes[row]
+		if code[k] == unknown {
+			code[k] = absent
+			if value, present := t.leaf(int(k)-1, rest, nested, &scratch); present {
+				out.Values = append(out.Values, value)
+				code[k] += uint32(len(out.Values))
+			}
 		}
-	}
-	if len(values) == len(t.values) && len(out.Values) == 0 { // as nearly always: each token is a value
-		return &Column{Codes: t.codes, Values: values}, nil
-	}
-	loose := uint32(len(out.Values))
-	out.Values = append(out.Values, values...)
-	for row, k := range t.codes {
-		if k != 0 && code[k] != 0 {
-			out.Codes[row] = code[k] + loose
+		if code[k] != absent {
+			out.Codes[row] = code[k] - absent
 		}
 	}
 	return out, nil
 }
 
-func (t *tokens) has(token string) bool {
-	return slices.Contains(t.values, token)
+// Having keeps those of the rows whose field is the text. It writes over rows.
+func (b *Batch) Having(name, text string, rows []int32) ([]int32, error) {
+	if blk := b.part.block; blk != nil && !blk.hasRaw() && name != "timestamp" && !strings.Contains(name, ".") && !strings.HasPrefix(name, " ") {
+		i := blk.column(name)
+		if i < 0 {
+			return rows[:0], nil
+		}
+		t, err := b.token(i)
+		if err != nil {
+			return nil, err
+		}
+		return having(rows, t.codes, t.equal(text)), nil
+	}
+	c, err := b.Column(name, rows)
+	if err != nil {
+		return nil, err
+	}
+	var equal []bool
+	for i, v := range c.Values {
+		if v == text {
+			if equal == nil {
+				equal = make([]bool, len(c.Values)+1)
+			}
+			equal[i+1] = true
+		}
+	}
+	return having(rows, c.Codes, equal), nil
 }
 
-// leaf returns the value of a token, or of the leaf at a path within it.
-func leaf(token, path string, nested bool) (value string, present bool) {
-	if composite := token[0] == '{' || token[0] == '['; composite != nested {
-		return "", false
+// having keeps the rows whose code is one of those; nil is none.
+func having(rows []int32, codes []uint32, wanted []bool) []int32 {
+	out := rows[:0]
+	if wanted == nil {
+		return out
 	}
-	if !nested {
-		return scalar(token)
-	}
-	p := scanner{s: token}
-	p.leaves("", 1, func(name, v string) {
-		if strings.TrimPrefix(name, ".") == path {
-			value, present = v, true
+	for _, row := range rows {
+		if wanted[codes[row]] {
+			out = append(out, row)
 		}
+	}
+	return out
+}
+
+// flattenRaw discovers the fields of a block's messages that have no columns.
+func (b *Batch) flattenRaw() error {
+	raw, err := b.token(b.part.block.shapes[0][0])
+	if err != nil {
+		return err
+	}
+	b.flatten(b.part.block.count, func(i int) string {
+		if raw.codes[i] == 0 {
+			return ""
+		}
+		return raw.stored(int(raw.codes[i]) - 1)
 	})
-	return value, present
+	return nil
 }
 
 // stamps fills the column of a field that holds the event's own time.
-func (b *Batch) stamps(t *tokens, out *Column) error {
+func (b *Batch) stamps(t *tokens, rows []int32, out *Column) error {
 	times, err := b.Times()
 	if err != nil {
 		return err
 	}
 	var text []byte
-	for row, k := range t.codes {
+	for _, row := range rows {
+		k := t.codes[row]
 		if k == 0 {
 			continue
 		}
-		if token := t.values[k-1]; token != sameTime {
-			if v, ok := scalar(token); ok && token[0] != '{' && token[0] != '[' {
-				out.set(row, v)
+		if token := t.stored(int(k) - 1); token != sameTime {
+			if v, ok := leaf(token, "", false); ok {
+				out.set(int(row), v)
 			}
 			continue
 		}
 		text = AppendTime(text[:0], times[row])
-		out.set(row, string(text))
+		out.set(int(row), string(text))
 	}
 	return nil
 }
@@ -332,7 +360,7 @@ func (b *Batch) Messages(rows []int, message func(row int, text string)) error {
 			if err != nil {
 				return err
 			}
-			if times == nil && blk.columns[c].name == "timestamp" && t.has(sameTime) {
+			if times == nil && blk.columns[c].name == "timestamp" && t.timed() {
 				if times, err = b.Times(); err != nil {
 					return err
 				}
@@ -347,17 +375,19 @@ func (b *Batch) Messages(rows []int, message func(row int, text string)) error {
 			if t.codes[i] == 0 {
 				return fmt.Errorf("%w: an event lacks its %s", errCorrupt, blk.columns[c].name)
 			}
-			token := t.values[t.codes[i]-1]
+			token := int(t.codes[i]) - 1
 			if shapes[i] == 0 {
-				text = append(text, token...)
+				text = t.append(text, token)
 				continue
 			}
 			text = append(text, ",{"[b2i(k == 0)])
 			text = append(append(append(text, '"'), blk.columns[c].name...), '"', ':')
-			if token == sameTime {
-				text = appendTimeToken(text, times[i])
+			if start := len(text); times != nil {
+				if text = t.append(text, token); string(text[start:]) == sameTime {
+					text = appendTimeToken(text[:start], times[i])
+				}
 			} else {
-				text = append(text, token...)
+				text = t.append(text, token)
 			}
 		}
 		if shapes[i] != 0 {

@@ -2,11 +2,11 @@ package logs
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -18,9 +18,15 @@ var decoder = sync.OnceValues(func() (*zstd.Decoder, error) {
 	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(1<<30))
 })
 
+// compressed keeps buffers for columns as they are in the file.
+var compressed = sync.Pool{New: func() any { return new([]byte) }}
+
 // payload reads and decompresses the column i of a block that begins at off.
 func payload(f io.ReaderAt, off int64, h *header, c *columnInfo) ([]byte, error) {
-	raw := make([]byte, c.size)
+	buffer, _ := compressed.Get().(*[]byte)
+	defer compressed.Put(buffer)
+	raw := slices.Grow((*buffer)[:0], c.size)[:c.size]
+	*buffer = raw
 	if _, err := f.ReadAt(raw, off+int64(headerSize+h.dirLen+h.bloomLen)+c.off); err != nil {
 		return nil, fmt.Errorf("%w: column %s: %w", errCorrupt, c.name, err)
 	}
@@ -62,18 +68,11 @@ func decodeNumbers(b []byte, n int) ([]int64, error) {
 	return out, nil
 }
 
-// A tokens column holds JSON texts: of each row a code, 0 for absent, else 1 +
-// the index of its token.
-type tokens struct {
-	codes  []uint32
-	values []string
-}
-
 // decodeTokens reads what building.encode wrote; parent is the column that c is derived from.
 func decodeTokens(b []byte, c *columnInfo, n int, parent func() (*tokens, error)) (*tokens, error) {
 	corrupt := fmt.Errorf("%w: column %s", errCorrupt, c.name)
 	if c.encoding == encodeTime {
-		t := &tokens{codes: make([]uint32, n), values: []string{sameTime}}
+		t := &tokens{codes: make([]uint32, n), count: 1, form: formToken, text: sameTime, ends: []uint32{uint32(len(sameTime))}}
 		for i := range t.codes {
 			t.codes[i] = 1
 		}
@@ -81,7 +80,8 @@ func decodeTokens(b []byte, c *columnInfo, n int, parent func() (*tokens, error)
 	}
 	r := reader{b: b}
 	distinct := r.size(maxCount)
-	t := &tokens{codes: make([]uint32, n), values: r.values(distinct, c.form)}
+	t := &tokens{codes: make([]uint32, n), count: distinct, form: c.form}
+	r.values(t)
 	switch c.encoding {
 	case encodePlain:
 		next := uint32(0)
@@ -108,7 +108,7 @@ func decodeTokens(b []byte, c *columnInfo, n int, parent func() (*tokens, error)
 		if err != nil {
 			return nil, err
 		}
-		codes := make([]uint32, len(p.values)+1)
+		codes := make([]uint32, p.count+1)
 		for i := range codes {
 			codes[i] = uint32(r.size(distinct))
 		}
@@ -129,76 +129,36 @@ func decodeTokens(b []byte, c *columnInfo, n int, parent func() (*tokens, error)
 	return t, nil
 }
 
-// values reads n values that appendValues wrote.
-func (r *reader) values(n int, form byte) []string {
-	out := make([]string, 0, n)
-	switch form {
-	case formUint:
-		for range n {
-			out = append(out, strconv.FormatUint(r.uvarint(), 10))
-		}
-		return out
+// values reads the values of t that appendValues wrote.
+func (r *reader) values(t *tokens) {
+	switch t.form {
 	case formUUID:
-		const size = 38 // with quotes and dashes
-		raw := r.bytes(16 * n)
-		if raw == nil {
-			return out
+		t.text = string(r.bytes(uuidBytes * t.count))
+		return
+	case formUint: // as text: they are few or short
+		var text []byte
+		t.form, t.ends = formToken, make([]uint32, t.count)
+		for i := range t.ends {
+			text = strconv.AppendUint(text, r.uvarint(), 10)
+			t.ends[i] = uint32(len(text))
 		}
-		texts := make([]byte, size*n)
-		for i := range n {
-			text, b := texts[size*i:][:size], raw[16*i:][:16]
-			hex.Encode(text[1:9], b[:4])
-			hex.Encode(text[10:14], b[4:6])
-			hex.Encode(text[15:19], b[6:8])
-			hex.Encode(text[20:24], b[8:10])
-			hex.Encode(text[25:37], b[10:])
-			text[0], text[9], text[14], text[19], text[24], text[37] = '"', '-', '-', '-', '-', '"'
-		}
-		all := string(texts)
-		for i := range n {
-			out = append(out, all[size*i:][:size])
-		}
-		return out
+		t.text = string(text)
+		return
 	}
-	sizes := make([]int, n)
+	t.ends = make([]uint32, t.count)
 	total := 0
-	for i := range sizes {
-		sizes[i] = r.size(math.MaxInt32)
-		total += sizes[i]
-	}
-	if form == formHex {
-		total /= 2
-	}
-	b := r.bytes(total)
-	if b == nil && total > 0 || r.bad {
-		return out
-	}
-	if form == formToken { // no quotes to add: all values are one string
-		all := string(b)
-		for _, size := range sizes {
-			out = append(out, all[:size])
-			all = all[size:]
+	for i := range t.ends {
+		size := r.size(math.MaxInt32)
+		if t.form == formHex {
+			size /= 2
 		}
-		return out
-	}
-	quoted := make([]byte, 0, 2*total+2*n)
-	for _, size := range sizes {
-		quoted = append(quoted, '"')
-		if form == formHex {
-			quoted = hex.AppendEncode(quoted, b[:size/2])
-			b = b[size/2:]
-		} else {
-			quoted = append(quoted, b[:size]...)
-			b = b[size:]
+		if total += size; total > len(r.b) { // the sizes of the others stand there too
+			r.bad, r.b = true, nil
+			return
 		}
-		quoted = append(quoted, '"')
+		t.ends[i] = uint32(total)
 	}
-	all := string(quoted)
-	for _, size := range sizes {
-		out = append(out, all[:size+2])
-		all = all[size+2:]
-	}
-	return out
+	t.text = string(r.bytes(total))
 }
 
 // readBlock reads and checks the header and directory of the block at off.

@@ -72,6 +72,12 @@ type block struct {
 	upTo int64 // the latest time of this block and those before it in the segment
 }
 
+// hasRaw reports whether the block has messages that are no compact JSON.
+func (b *block) hasRaw() bool {
+	raw := b.column(columnRaw) // holds at least the number of its values, 0, and a byte a row
+	return raw < 0 || b.columns[raw].raw != b.count+1
+}
+
 // segmentBytes is how large a segment grows: what is dropped at once.
 const segmentBytes = 16 << 20
 

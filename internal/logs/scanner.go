@@ -217,8 +217,10 @@ func (p *scanner) array(depth int, element func(i int) bool) bool {
 }
 
 // unquote returns the value of a string token that text accepted.
-func unquote(token string) string {
-	s := token[1 : len(token)-1]
+func unquote(token string) string { return unescape(token[1 : len(token)-1]) }
+
+// unescape is the same without the quotes.
+func unescape(s string) string {
 	if strings.IndexByte(s, '\\') < 0 {
 		return s
 	}

@@ -117,8 +117,7 @@ func (p *Part) MayHave(field string) bool {
 	if p.block.column(top) >= 0 {
 		return true
 	}
-	raw := p.block.column(columnRaw) // holds at least the number of its values, 0, and a byte a row
-	return raw < 0 || p.block.columns[raw].raw != p.block.count+1
+	return p.block.hasRaw()
 }
 
 // gone tells a segment that was dropped while somebody read it, which is no
@@ -173,7 +172,13 @@ func cmpOf(less bool) int {
 }
 
 // String is 56 digits, as event IDs of CloudWatch Logs are.
-func (a ID) String() string { return fmt.Sprintf("%020d%020d%016d", a.Time, a.Seq, a.Row) }
+func (a ID) String() string {
+	b, time, digits := make([]byte, 0, 56), a.Time, 20
+	if time < 0 {
+		b, time, digits = append(b, '-'), -time, 19
+	}
+	return string(padded(padded(padded(b, time, digits), int64(a.Seq), 20), int64(a.Row), 16))
+}
 
 // ParseID reads what String wrote.
 func ParseID(s string) (ID, bool) {

@@ -109,6 +109,10 @@ func (b *batch) Rows() ([]int32, error) {
 	return rows, nil
 }
 
+func (b *batch) Having(name, text string, rows []int32) ([]int32, error) {
+	return b.b.Having(name, text, rows)
+}
+
 func (b *batch) Column(name string, rows []int32) (insights.Column, error) {
 	n := b.b.Len()
 	switch name {
@@ -132,7 +136,7 @@ func (b *batch) Column(name string, rows []int32) (insights.Column, error) {
 		})
 		return c, err
 	}
-	c, err := b.b.Column(name)
+	c, err := b.b.Column(name, rows)
 	if err != nil {
 		return insights.Column{}, err
 	}
