@@ -43,11 +43,12 @@ func (b *Batch) numbers(name string) ([]int64, error) {
 	if i < 0 {
 		return nil, errCorrupt
 	}
-	raw, err := payload(b.file, blk.off, &blk.header, &blk.columns[i])
-	if err != nil {
-		return nil, err
-	}
-	return decodeNumbers(raw, blk.count)
+	var out []int64
+	err := decodePayload(b.file, blk.off, &blk.header, &blk.columns[i], func(raw []byte) (err error) {
+		out, err = decodeNumbers(raw, blk.count)
+		return err
+	})
+	return out, err
 }
 
 // Times returns the events' times, epoch ms.
@@ -137,15 +138,15 @@ func (b *Batch) token(i int) (*tokens, error) {
 	}
 	blk := b.part.block
 	info := &blk.columns[i]
-	raw, err := payload(b.file, blk.off, &blk.header, info)
-	if err != nil {
-		return nil, err
-	}
-	t, err := decodeTokens(raw, info, blk.count, func() (*tokens, error) {
-		if blk.columns[info.parent].encoding == encodeDerived {
-			return nil, errCorrupt
-		}
-		return b.token(info.parent)
+	var t *tokens
+	err := decodePayload(b.file, blk.off, &blk.header, info, func(raw []byte) (err error) {
+		t, err = decodeTokens(raw, info, blk.count, func() (*tokens, error) {
+			if blk.columns[info.parent].encoding == encodeDerived {
+				return nil, errCorrupt
+			}
+			return b.token(info.parent)
+		})
+		return err
 	})
 	if err != nil {
 		return nil, err

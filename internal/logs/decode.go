@@ -18,30 +18,33 @@ var decoder = sync.OnceValues(func() (*zstd.Decoder, error) {
 	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(1<<30))
 })
 
-// compressed keeps buffers for columns as they are in the file.
-var compressed = sync.Pool{New: func() any { return new([]byte) }}
+// buffers are for columns while they are decoded.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// payload reads and decompresses the column i of a block that begins at off.
-func payload(f io.ReaderAt, off int64, h *header, c *columnInfo) ([]byte, error) {
-	buffer, _ := compressed.Get().(*[]byte)
-	defer compressed.Put(buffer)
-	raw := slices.Grow((*buffer)[:0], c.size)[:c.size]
-	*buffer = raw
-	if _, err := f.ReadAt(raw, off+int64(headerSize+h.dirLen+h.bloomLen)+c.off); err != nil {
-		return nil, fmt.Errorf("%w: column %s: %w", errCorrupt, c.name, err)
+// decodePayload reads and decompresses a column of a block that begins at off,
+// and calls decode with it, which must not keep it.
+func decodePayload(f io.ReaderAt, off int64, h *header, c *columnInfo, decode func(b []byte) error) error {
+	packed, _ := buffers.Get().(*[]byte)
+	defer buffers.Put(packed)
+	*packed = slices.Grow((*packed)[:0], c.size)[:c.size]
+	if _, err := f.ReadAt(*packed, off+int64(headerSize+h.dirLen+h.bloomLen)+c.off); err != nil {
+		return fmt.Errorf("%w: column %s: %w", errCorrupt, c.name, err)
 	}
-	if crc32.Checksum(raw, crcTable) != c.crc {
-		return nil, fmt.Errorf("%w: column %s has a wrong checksum", errCorrupt, c.name)
+	if crc32.Checksum(*packed, crcTable) != c.crc {
+		return fmt.Errorf("%w: column %s has a wrong checksum", errCorrupt, c.name)
 	}
 	z, err := decoder()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	b, err := z.DecodeAll(raw, make([]byte, 0, min(c.raw, 64<<20)))
+	raw, _ := buffers.Get().(*[]byte)
+	defer buffers.Put(raw)
+	b, err := z.DecodeAll(*packed, slices.Grow((*raw)[:0], min(c.raw, 64<<20)))
 	if err != nil {
-		return nil, fmt.Errorf("%w: column %s: %w", errCorrupt, c.name, err)
+		return fmt.Errorf("%w: column %s: %w", errCorrupt, c.name, err)
 	}
-	return b, nil
+	*raw = b
+	return decode(b)
 }
 
 // decodeNumbers reads what numbers wrote.
@@ -195,7 +198,7 @@ func readBlock(f io.ReaderAt, off, size int64, full bool) (header, *directory, e
 		return h, nil, errCorrupt
 	}
 	for i := range d.columns {
-		if _, err := payload(f, off, &h, &d.columns[i]); err != nil {
+		if err := decodePayload(f, off, &h, &d.columns[i], func([]byte) error { return nil }); err != nil {
 			return h, nil, err
 		}
 	}
