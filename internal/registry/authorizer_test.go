@@ -241,7 +241,7 @@ func TestDomainConfigurations(t *testing.T) {
 		"no authorizer": {func(d *DomainConfiguration) {
 			d.Name, d.DomainName, d.Authorizer.DefaultName = "e", "x.fleet.example.com", "x"
 		}, InvalidRequest},
-		"wildcard is fine": {func(d *DomainConfiguration) { d.Name, d.DomainName = "e", "x.fleet.example.com" }, ""},
+		"wildcard is fine": {func(d *DomainConfiguration) { d.Name, d.DomainName = "f", "x.fleet.example.com" }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			next := d
