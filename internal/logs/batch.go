@@ -156,17 +156,26 @@ func (b *Batch) token(i int) (*tokens, error) {
 }
 
 // Column returns a field of the messages by its flat name; all absent if no
-// event has it. Only the given rows have values. The caller does not change it.
+// event has it. Only the given rows need values. The caller does not change it.
 func (b *Batch) Column(name string, rows []int32) (*Column, error) {
-	out := &Column{Codes: make([]uint32, b.Len())}
 	if b.part.block == nil {
 		b.flatten(b.Len(), func(i int) string { return b.part.rows[i].message })
 		if c := b.loose[name]; c != nil {
 			return c, nil
 		}
-		return out, nil
+		return &Column{Codes: make([]uint32, b.Len())}, nil
 	}
 	blk := b.part.block
+	top, rest, nested := strings.Cut(name, ".")
+	i := blk.column(top)
+	if i >= 0 && !blk.hasRaw() && !nested && top != "timestamp" && !strings.HasPrefix(top, " ") {
+		if t, err := b.token(i); err != nil {
+			return nil, err
+		} else if c := t.whole(); c != nil {
+			return c, nil
+		}
+	}
+	out := &Column{Codes: make([]uint32, blk.count)}
 	if blk.hasRaw() {
 		if err := b.flattenRaw(); err != nil {
 			return nil, err
@@ -176,8 +185,6 @@ func (b *Batch) Column(name string, rows []int32) (*Column, error) {
 			copy(out.Codes, c.Codes)
 		}
 	}
-	top, rest, nested := strings.Cut(name, ".")
-	i := blk.column(top)
 	if i < 0 || strings.HasPrefix(top, " ") {
 		return out, nil
 	}

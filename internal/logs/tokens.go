@@ -80,6 +80,23 @@ func (t *tokens) leaf(i int, path string, nested bool, scratch *strings.Builder)
 	return scratch.String()[start:], true
 }
 
+// whole is the column of all values if they are few and each token is one; else nil.
+func (t *tokens) whole() *Column {
+	const few = 256
+	if t.count > few {
+		return nil
+	}
+	var scratch strings.Builder
+	c := &Column{Codes: t.codes, Values: make([]string, t.count)}
+	for i := range c.Values {
+		var present bool
+		if c.Values[i], present = t.leaf(i, "", false, &scratch); !present {
+			return nil
+		}
+	}
+	return c
+}
+
 // equal returns which codes stand for the text; nil if none does.
 func (t *tokens) equal(text string) (codes []bool) {
 	found := func(i int) {
