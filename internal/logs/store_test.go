@@ -196,6 +196,19 @@ func TestBlocksKeepAnything(t *testing.T) {
 	})
 }
 
+// TestIDText: an ID is its three numbers, also before 1970.
+func TestIDText(t *testing.T) {
+	for _, id := range []ID{{0, 0, 0}, {1778487242117, 12, 16383}, {-1, 1, 1}, {-62135596800000, 9, 0}} {
+		text := id.String()
+		if want := fmt.Sprintf("%020d%020d%016d", id.Time, id.Seq, id.Row); text != want {
+			t.Errorf("%+v is %s, want %s", id, text, want)
+		}
+		if back, ok := ParseID(text); !ok || back != id {
+			t.Errorf("%s is read as %+v, want %+v", text, back, id)
+		}
+	}
+}
+
 func (c *Column) at(i int32) string {
 	if c.Codes[i] == 0 {
 		return ""
