@@ -349,12 +349,11 @@ func (c *authorizerReplayCmd) Run(a *app) error {
 	if json.Unmarshal(r.Answer, &failed) == nil {
 		r.FunctionError = failed.Type
 	}
-	switch {
-	case a.Output == "json":
+	if a.Output == "json" {
 		if err := json.NewEncoder(a.Stdout).Encode(r); err != nil {
 			return err
 		}
-	default:
+	} else {
 		fmt.Fprintf(a.Stdout, "authorizer  %s\nfunction    %s\nevent       %s\nanswer      %s\n", r.Authorizer, r.FunctionARN, r.Event, r.Answer)
 		if r.Redacted {
 			fmt.Fprintln(a.Stderr, "credentials were redacted in the event; to replay them, run the server with --record-authorizer-events")

@@ -80,7 +80,7 @@ var stsOperations = []string{
 // handle calls the operation's handler, if the caller may do that.
 func (x *exchange) handle(op *Operation, in any) (any, *Error) {
 	svc := x.to.bound
-	out, err, e := x.run(op, in)
+	out, e, err := x.run(op, in)
 	if svc.Done != nil {
 		svc.Done(Done{
 			RequestID: x.requestID, Caller: x.caller, Remote: remoteAddrPort(x.r), Attempt: x.attempt,
@@ -91,10 +91,10 @@ func (x *exchange) handle(op *Operation, in any) (any, *Error) {
 }
 
 // run returns what the handler answers: out, or its error and what the client sees of it.
-func (x *exchange) run(op *Operation, in any) (out any, err error, e *Error) {
+func (x *exchange) run(op *Operation, in any) (out any, e *Error, err error) {
 	svc := x.to.bound
 	if e := x.authorize(op.Info, in); e != nil {
-		return nil, nil, e
+		return nil, e, nil
 	}
 	out, err = op.Call(context.WithValue(x.r.Context(), callKey{}, x.call), in)
 	if err == nil {
@@ -109,7 +109,7 @@ func (x *exchange) run(op *Operation, in any) (out any, err error, e *Error) {
 	if x.s.cfg.OnUnmodelled != nil && !slices.Contains(op.Info.Errors, e.Code) && e.Status != http.StatusNotImplemented {
 		x.s.cfg.OnUnmodelled(svc.ID, op.Info.Name, e)
 	}
-	return nil, err, e
+	return nil, e, err
 }
 
 // unknownOperation answers a method and path that the service's model does not

@@ -217,15 +217,16 @@ func call(t *testing.T, svc *api.Service, op string, resp *http.Response) (any, 
 	}}
 	cred := credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "secret", "")
 	var client reflect.Value
-	if svc == lambdaModel {
+	switch svc {
+	case lambdaModel:
 		client = reflect.ValueOf(sdklambda.New(sdklambda.Options{
 			Region: "us-east-1", Credentials: cred, HTTPClient: canned{resp}, RetryMaxAttempts: 1, APIOptions: options, BaseEndpoint: aws.String("https://localhost"),
 		}))
-	} else if svc == dataService {
+	case dataService:
 		client = reflect.ValueOf(sdkdata.New(sdkdata.Options{
 			Region: "us-east-1", Credentials: cred, HTTPClient: canned{resp}, RetryMaxAttempts: 1, APIOptions: options, BaseEndpoint: aws.String("https://localhost"),
 		}))
-	} else {
+	default:
 		client = reflect.ValueOf(sdkiot.New(sdkiot.Options{
 			Region: "us-east-1", Credentials: cred, HTTPClient: canned{resp}, RetryMaxAttempts: 1, APIOptions: options, BaseEndpoint: aws.String("https://localhost"),
 		}))

@@ -9,8 +9,6 @@ const (
 
 	// tlsTo shows what our side of the handshake does with a client that is in order.
 	tlsTo = "openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} -brief </dev/null"
-	// tlsToMQTT is the same on the MQTT port.
-	tlsToMQTT = "openssl s_client -connect {endpoint}:{mqtt_port} -servername {endpoint} -CAfile {ca_file} -brief </dev/null"
 
 	// watch is for faults that only time can show.
 	watch = "<<gatehouse explain --client-id {client_id}||gatehouse explain --source-ip {source_ip}>>"

@@ -111,8 +111,8 @@ func (s *Server) importCertificate(w http.ResponseWriter, r *http.Request) {
 	answerJSON(w, ImportedCertificate{CertificateARN: c.ARN, Names: c.Names, NotAfter: c.NotAfter})
 }
 
-// AuthorizerEventsPath, followed by the trace ID of an attempt, answers what the
-// function of its authorizer was invoked with.
+// AuthorizerEventsPath is followed by the trace ID of an attempt, and answers what
+// the function of its authorizer was invoked with.
 const AuthorizerEventsPath = "/gatehouse/v1/authorizer-events/"
 
 // readAuthorizerEvents is the action that they need: with

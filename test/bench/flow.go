@@ -31,7 +31,6 @@ type flow struct {
 	size    int // bytes of payload, at least stampSize
 	perPub  int // messages of each publisher
 	every   time.Duration
-	filters int // other subscriptions that the broker holds meanwhile
 }
 
 const (
