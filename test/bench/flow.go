@@ -24,13 +24,13 @@ const (
 // and when it was sent, so that what is lost, doubled or out of order is counted:
 // a broker that is fast because it drops is not fast.
 type flow struct {
-	shape   shape
-	n       int // publishers, for fanOut subscribers
-	qos     byte
-	v5      bool
-	size    int // bytes of payload, at least stampSize
-	perPub  int // messages of each publisher
-	every   time.Duration
+	shape  shape
+	n      int // publishers, for fanOut subscribers
+	qos    byte
+	v5     bool
+	size   int // bytes of payload, at least stampSize
+	perPub int // messages of each publisher
+	every  time.Duration
 }
 
 const (
