@@ -176,6 +176,9 @@ func (l *load) pair(ctx context.Context, name string, v mqtt.Version, qos byte, 
 			if !l.check(ctx, name, err) {
 				return
 			}
+			if p.Type() == mqtt.TypePingresp {
+				continue
+			}
 			m, ok := p.(*mqtt.Publish)
 			if !ok {
 				l.fault("%s got %T", name, p)
@@ -187,6 +190,9 @@ func (l *load) pair(ctx context.Context, name string, v mqtt.Version, qos byte, 
 			last = numberOf(m)
 			l.delivered.Add(1)
 			if m.QoS > 0 && !l.check(ctx, name, to.Ack(m.PacketID)) {
+				return
+			}
+			if m.QoS == 0 && last%3000 == 0 && !l.check(ctx, name, to.Send(&mqtt.Pingreq{})) { // once a minute: it says nothing else
 				return
 			}
 		}
