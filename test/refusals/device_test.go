@@ -334,20 +334,37 @@ const open rawmqtt.Kind = "open"
 var pingreq = []byte{0xC0, 0}
 
 // finish sends PINGREQ and reads until its answer or the end. It ends the connection.
-func (d *device) finish(c *rawmqtt.Client) rawmqtt.End {
+func (d *device) finish(c *rawmqtt.Client) rawmqtt.End { return d.finishAcked(c, 0) }
+
+// diskTime is how long a PUBACK may come after the answer to a PINGREQ: it waits for the disk.
+const diskTime = 2 * time.Second
+
+// finishAcked is finish for a device that still waits for so many PUBACKs then.
+func (d *device) finishAcked(c *rawmqtt.Client, acks int) rawmqtt.End {
 	_ = c.Send(pingreq) // fails when the server has closed
 	defer func() { _ = c.Reset() }()
 	var packets []mqtt.Packet
+	wait, pong := patience, false
 	for {
-		p, end := c.Next(patience)
-		if p == nil {
+		p, end := c.Next(wait)
+		switch p.(type) {
+		case nil:
+			if pong {
+				return rawmqtt.End{Kind: open, Packets: packets}
+			}
 			end.Packets = packets
 			return *end
+		case *mqtt.Pingresp:
+			wait, pong = diskTime, true
+		case *mqtt.Puback:
+			acks--
+			packets = append(packets, p)
+		default:
+			packets = append(packets, p)
 		}
-		if _, pong := p.(*mqtt.Pingresp); pong {
+		if pong && acks <= 0 {
 			return rawmqtt.End{Kind: open, Packets: packets}
 		}
-		packets = append(packets, p)
 	}
 }
 
@@ -381,7 +398,13 @@ func (d *device) send(packets ...mqtt.Packet) rawmqtt.End {
 	d.t.Helper()
 	c := d.session()
 	_ = c.Send(d.encode(packets...))
-	return d.finish(c)
+	acks := 0
+	for _, p := range packets {
+		if m, ok := p.(*mqtt.Publish); ok && m.QoS == 1 {
+			acks++
+		}
+	}
+	return d.finishAcked(c, acks)
 }
 
 // publish is a PUBLISH of "x" with packet identifier 1.
