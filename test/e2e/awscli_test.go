@@ -130,8 +130,8 @@ func TestAWSCLI(t *testing.T) {
 				[]string{"NotImplementedException", "ListJobs"},
 			},
 			"not built, data plane": {
-				[]string{"iot-data", "publish", "--topic", "a", "--payload", "eA=="},
-				[]string{"NotImplementedException", "Publish"},
+				[]string{"iot-data", "get-thing-shadow", "--thing-name", "a", os.DevNull},
+				[]string{"NotImplementedException", "GetThingShadow"},
 			},
 			"endpoint type": {
 				[]string{"iot", "describe-endpoint", "--endpoint-type", "iot:Nonsense"},

@@ -37,6 +37,8 @@ func sendBytes(text string, change func(*device, *rawmqtt.Options)) func(*device
 	}
 }
 
+const jobsRequest = "PUT /things/t/jobs/$next HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+
 const topicsRequest = "POST /topics/a?qos=1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx"
 
 // tlsRows is group C: version, cipher, ALPN, SNI, port.
@@ -167,10 +169,10 @@ var tlsRows = []refusal{
 		sees: byTLS("malformed [MQTT-2.1.3-1], alert 50 decode_error, then FIN", ""), code: "tls.client_hello.malformed", proof: map[string]string{"reason": "~"},
 	},
 	{
-		id: "C/http-no-auth-8443", does: "sends an HTTPS request to port 8443 that this version does not answer",
-		act:  sendBytes(topicsRequest, func(d *device, o *rawmqtt.Options) { o.Addr = at(d.gw.Ports.HTTPS) }),
+		id: "C/http-not-built", does: "sends an HTTPS request to port 8443 that this version does not answer",
+		act:  sendBytes(jobsRequest, func(d *device, o *rawmqtt.Options) { o.Addr = at(d.gw.Ports.HTTPS) }),
 		sees: byTLS(`malformed [MQTT-2.1.3-1], garbage "HTTP/1.1 501 Not Implemented\r\nAccess-Con", then FIN`, `malformed [MQTT-2.1.3-1], garbage "HTTP/1.1 501 Not Implemented\r\nAccess-Con", then FIN`),
-		code: "http.not_built", proof: map[string]string{"method": "POST", "path": "/topics/a"},
+		code: "http.not_built", proof: map[string]string{"method": "PUT", "path": "/things/t/jobs/$next"},
 	},
 	{
 		id: "C/no-data", does: "shakes hands and leaves without a byte",

@@ -277,8 +277,8 @@ var limitRows = []refusal{
 	{
 		id: "H/max-packet", does: "names a maximum packet size that a message exceeds: it does not come",
 		act: func(d *device) rawmqtt.End {
-			d.hello5 = func(p *mqtt.Connect) { p.Props.SetMaximumPacketSize(64) }
-			return delivered("sensors/CLIENT/+", "sensors/CLIENT/config", with(func(p *mqtt.Publish) { p.Payload = make([]byte, 100) }))(d)
+			d.hello5 = func(p *mqtt.Connect) { p.Props.SetMaximumPacketSize(1024) }
+			return delivered("sensors/CLIENT/+", "sensors/CLIENT/config", with(func(p *mqtt.Publish) { p.Payload = make([]byte, 2000) }))(d)
 		},
 		sees: byMQTT("", "open"), code: "delivery.packet_too_large", proof: map[string]string{"topic": "sensors/$client/config"},
 	},
