@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -47,7 +48,12 @@ func world(t *testing.T) (*logs.Store, *sdk.Client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hs := httptest.NewServer(srv)
+	// The SDK closes a request's body as soon as an answer comes. Where that is before net/http has seen the
+	// body's end, it closes the connection under the answer: so nothing is answered within a few milliseconds.
+	hs := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(5 * time.Millisecond)
+		srv.ServeHTTP(w, r)
+	}))
 	t.Cleanup(func() {
 		h.EndTails()
 		hs.Close()
