@@ -179,10 +179,14 @@ int main(int argc, char **argv) {
 	works("retained");
 
 	subscribe(b, text("%s/will", name));
-	connects(client("c"), 0, text("%s/will", name));
-	connects(client("c"), 0, NULL); /* takes the client ID over: the first one is cut off */
+	MQTTClient first = client("c"), second = client("c");
+	connects(first, 0, text("%s/will", name));
+	connects(second, 0, NULL); /* takes the client ID over: the first one is cut off */
 	expect(b, "gone");
 	works("will");
+	MQTTClient_disconnect(second, 1000);
+	MQTTClient_destroy(&second);
+	MQTTClient_destroy(&first); /* MQTTClient loses another client's connection over one that was cut off */
 
 	if (version == MQTTVERSION_5) {
 		MQTTProperties request = MQTTProperties_initializer, answer = MQTTProperties_initializer;
