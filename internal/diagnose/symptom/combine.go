@@ -1,7 +1,6 @@
 package symptom
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -86,18 +85,18 @@ func combine(facts []found) (list []found) {
 }
 
 var (
-	urlAsHost    = regexp.MustCompile(`(?i)\bhttps?://[a-z0-9.-]+\.amazonaws\.com[a-z.]*/things/|(?:host|endpoint|server|enotfound|lookup|resolve|getaddrinfo)\W{1,6}(?:https?|mqtts?|wss?)://`)
-	noHost       = regexp.MustCompile(`(?i)connecting to (?:/|:)\d{2,5}|connect(?:ing)? to (?:host )?(?:""|'')|getaddrinfo(?: \w+)? *(?:""|'')`)
-	misshapen    = regexp.MustCompile(`(?i)\.iot\.ats\.amazonaws\.com|-ats\.ats\.|\biot-ats\.|[a-z0-9]-ats\.[a-z]{2}(?:-[a-z]+)+-\d\.amazonaws\.com|(?:[^.a-z0-9-]|^)iot\.[a-z0-9-]+\.amazonaws\.com\W+(?:8883|.*mqtt)`)
-	signedHost   = regexp.MustCompile(`(?i)\bhost:\s*\S*(?:amazonaws\.com|…\.amazonaws\.com)\S{0,3}:443\b`)
-	anyRegion    = regexp.MustCompile(`\b(?:us|eu|ap|sa|ca|me|af|cn|il|mx)(?:-gov)?-(?:north|south|east|west|central|northeast|southeast|northwest|southwest)-\d\b`)
-	ipv6Failed   = regexp.MustCompile(`(?i)connecting to endpoint [0-9a-f]{1,4}:[0-9a-f:…]+\S* *:? *\S*.*(?:failed|unreachable)`)
-	sysTopic     = regexp.MustCompile(`\$SYS\b`)
-	awsTopic     = regexp.MustCompile(`(?i)(?:unknown|unsupported) ` + "`?" + `\$aws`)
-	suffixedID   = regexp.MustCompile(`(?i)client_?id\W{1,4}[\w.-]+#\d`)
-	eventFailure = regexp.MustCompile(`(?i)"?eventType"?\s*[:=]\s*"?(Connect|Publish-In|Publish-Out|Subscribe|Disconnect)`)
-	addressPeer  = regexp.MustCompile(`(?i)(?:connect(?:ing|ed)? to|host|endpoint|-h|-connect|by ip)\W{1,3}\d{1,3}(?:\.\d{1,3}){3}\b|\bby ip\b`)
-	secureTopics = regexp.MustCompile(`(?i)requests\.post\(["']https://[^)]*/topics/`)
+	urlAsHost    = expression(`(?i)\bhttps?://[a-z0-9.-]+\.amazonaws\.com[a-z.]*/things/|(?:host|endpoint|server|enotfound|lookup|resolve|getaddrinfo)\W{1,6}(?:https?|mqtts?|wss?)://`)
+	noHost       = expression(`(?i)connecting to (?:/|:)\d{2,5}|connect(?:ing)? to (?:host )?(?:""|'')|getaddrinfo(?: \w+)? *(?:""|'')`)
+	misshapen    = expression(`(?i)\.iot\.ats\.amazonaws\.com|-ats\.ats\.|\biot-ats\.|[a-z0-9]-ats\.[a-z]{2}(?:-[a-z]+)+-\d\.amazonaws\.com|(?:[^.a-z0-9-]|^)iot\.[a-z0-9-]+\.amazonaws\.com\W+(?:8883|.*mqtt)`)
+	signedHost   = expression(`(?i)\bhost:\s*\S*(?:amazonaws\.com|…\.amazonaws\.com)\S{0,3}:443\b`)
+	anyRegion    = expression(`\b(?:us|eu|ap|sa|ca|me|af|cn|il|mx)(?:-gov)?-(?:north|south|east|west|central|northeast|southeast|northwest|southwest)-\d\b`)
+	ipv6Failed   = expression(`(?i)connecting to endpoint [0-9a-f]{1,4}:[0-9a-f:…]+\S* *:? *\S*.*(?:failed|unreachable)`)
+	sysTopic     = expression(`\$SYS\b`)
+	awsTopic     = expression(`(?i)(?:unknown|unsupported) ` + "`?" + `\$aws`)
+	suffixedID   = expression(`(?i)client_?id\W{1,4}[\w.-]+#\d`)
+	eventFailure = expression(`(?i)"?eventType"?\s*[:=]\s*"?(Connect|Publish-In|Publish-Out|Subscribe|Disconnect)`)
+	addressPeer  = expression(`(?i)(?:connect(?:ing|ed)? to|host|endpoint|-h|-connect|by ip)\W{1,3}\d{1,3}(?:\.\d{1,3}){3}\b|\bby ip\b`)
+	secureTopics = expression(`(?i)requests\.post\(["']https://[^)]*/topics/`)
 )
 
 // shapes finds what words can't tell: URLs, topics, host names, Regions.
@@ -106,44 +105,44 @@ func (t *text) shapes() (list []found) {
 	for i, line := range t.lines() {
 		add := func(f *fact) { list = append(list, found{fact: f, at: t.start[i], quote: t.quote(t.start[i])}) }
 		low := strings.ToLower(line)
-		if strings.Contains(low, "://") && urlAsHost.MatchString(line) {
+		if strings.Contains(low, "://") && urlAsHost().MatchString(line) {
 			add(endpointURL)
 		}
-		if strings.Contains(low, "connect") && noHost.MatchString(line) {
+		if strings.Contains(low, "connect") && noHost().MatchString(line) {
 			add(endpointEmpty)
 		}
 		if strings.Contains(low, "amazonaws.com") {
-			if misshapen.MatchString(line) {
+			if misshapen().MatchString(line) {
 				add(endpointShape)
 			}
-			if signedHost.MatchString(line) {
+			if signedHost().MatchString(line) {
 				add(hostSignedWrong)
 			}
 		}
 		if strings.Contains(low, "-") {
-			for _, r := range anyRegion.FindAllString(low, 4) {
+			for _, r := range anyRegion().FindAllString(low, 4) {
 				regions[r] = true
 			}
 		}
-		if strings.Contains(low, "connecting to endpoint") && ipv6Failed.MatchString(line) {
+		if strings.Contains(low, "connecting to endpoint") && ipv6Failed().MatchString(line) {
 			add(ipv6Unreachable)
 		}
-		if strings.Contains(line, "$SYS") && sysTopic.MatchString(line) || strings.Contains(low, "$aws") && awsTopic.MatchString(line) {
+		if strings.Contains(line, "$SYS") && sysTopic().MatchString(line) || strings.Contains(low, "$aws") && awsTopic().MatchString(line) {
 			add(reservedTopic)
 		}
-		if strings.Contains(line, "#") && suffixedID.MatchString(line) {
+		if strings.Contains(line, "#") && suffixedID().MatchString(line) {
 			add(suffixed)
 		}
-		if strings.Contains(line, "/topics/") && secureTopics.MatchString(line) {
+		if strings.Contains(line, "/topics/") && secureTopics().MatchString(line) {
 			add(portForCertificate)
 		}
-		if strings.Contains(line, ".") && addressPeer.MatchString(line) {
+		if strings.Contains(line, ".") && addressPeer().MatchString(line) {
 			list = append(list, found{fact: byAddress, at: t.start[i]})
 		}
 		if !strings.Contains(low, "eventtype") || !strings.Contains(low, "fail") && !strings.Contains(low, "authorization") {
 			continue
 		}
-		if m := eventFailure.FindStringSubmatch(line); m != nil {
+		if m := eventFailure().FindStringSubmatch(line); m != nil {
 			switch strings.ToLower(m[1]) {
 			case "publish-in":
 				add(publishRefused)

@@ -19,21 +19,21 @@ type Evidence struct {
 }
 
 var (
-	hostForm     = regexp.MustCompile(`(?i)\b((?:[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\.)+(?:com|net|org|io|cn|local|internal|lan|dev|example)(?:\.cn)?)(?::(\d{2,5}))?\b`)
-	portForm     = regexp.MustCompile(`(?i)\b(?:port\W{1,3}|:)(8883|443|8443|1883|10443)\b`)
-	clientIDForm = regexp.MustCompile(`(?i)\bclient[ _-]?id\b["' ]{0,2}[:=][ "']{0,2}([A-Za-z0-9_:#.-]{1,128})`)
-	topicForm    = regexp.MustCompile(`(?i)\b(?:topic(?:filter|_?name| ?filter)?|filter)["']?\s*[:=]?\s*["']([^"'\s]{1,256})["']|'(\$aws/[^']{1,256})'|\btopic(?:filter)?[:=]\s?([\w$+#/-]{1,256}/[\w$+#/-]{1,256})`)
-	codeForm     = regexp.MustCompile(`(?i)-0x[0-9a-f]{2,5}\b|\b0x8[0-9a-f]{3}\b|\berror:[0-9a-f]{8}\b|(?:code|rc|error|exit|status|errno|returned|reason)\W{1,3}(-?\d{1,5})\b|^\s*(-?(?:0x[0-9a-f]+|\d+))\s*$`)
-	actionForm   = regexp.MustCompile(`\b(?:iot|greengrass|iam|lambda|sts):[A-Z][A-Za-z]{2,40}\b`)
+	hostForm     = expression(`(?i)\b((?:[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\.)+(?:com|net|org|io|cn|local|internal|lan|dev|example)(?:\.cn)?)(?::(\d{2,5}))?\b`)
+	portForm     = expression(`(?i)\b(?:port\W{1,3}|:)(8883|443|8443|1883|10443)\b`)
+	clientIDForm = expression(`(?i)\bclient[ _-]?id\b["' ]{0,2}[:=][ "']{0,2}([A-Za-z0-9_:#.-]{1,128})`)
+	topicForm    = expression(`(?i)\b(?:topic(?:filter|_?name| ?filter)?|filter)["']?\s*[:=]?\s*["']([^"'\s]{1,256})["']|'(\$aws/[^']{1,256})'|\btopic(?:filter)?[:=]\s?([\w$+#/-]{1,256}/[\w$+#/-]{1,256})`)
+	codeForm     = expression(`(?i)-0x[0-9a-f]{2,5}\b|\b0x8[0-9a-f]{3}\b|\berror:[0-9a-f]{8}\b|(?:code|rc|error|exit|status|errno|returned|reason)\W{1,3}(-?\d{1,5})\b|^\s*(-?(?:0x[0-9a-f]+|\d+))\s*$`)
+	actionForm   = expression(`\b(?:iot|greengrass|iam|lambda|sts):[A-Z][A-Za-z]{2,40}\b`)
 )
 
 // evidence reads it from the first lines that have it.
 func (t *text) evidence() (e Evidence) {
-	first := func(into *string, form *regexp.Regexp, line string) []string {
+	first := func(into *string, form func() *regexp.Regexp, line string) []string {
 		if *into != "" {
 			return nil
 		}
-		m := form.FindStringSubmatch(line)
+		m := form().FindStringSubmatch(line)
 		for _, group := range m[min(len(m), 1):] {
 			if group != "" {
 				*into = group

@@ -2,7 +2,6 @@ package symptom
 
 import (
 	"iter"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -18,7 +17,7 @@ const maxLines = 20_000
 const maxLine = 4096
 
 // escape is what terminals act on: colours of esp-idf's monitor, for example.
-var escape = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
+var escape = expression("\x1b\\[[0-9;?]*[A-Za-z]")
 
 // clip keeps the first and the last part of a text that is too long.
 func clip(text string) string {
@@ -41,7 +40,7 @@ type text struct {
 }
 
 func normalise(raw string) *text {
-	raw = escape.ReplaceAllString(strings.ToValidUTF8(clip(raw), " "), "")
+	raw = escape().ReplaceAllString(strings.ToValidUTF8(clip(raw), " "), "")
 	raw = strings.NewReplacer("\r\n", "\n", "\r", "\n", `\r\n`, "\n", `\n`, "\n").Replace(raw)
 	t := &text{raw: strings.Split(raw, "\n")}
 	seen := map[string]bool{}

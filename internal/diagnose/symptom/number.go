@@ -1,7 +1,6 @@
 package symptom
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,8 +9,8 @@ import (
 // A number in a text means something only in the system that it belongs to: -28
 // is no mbedTLS code, 5 behind "exit" is a CONNACK code, 104 behind "errno" a reset.
 var (
-	numberForm  = regexp.MustCompile(`[-−]?\b(?:0[xX][0-9a-fA-F]{1,8}|[0-9]{1,6})\b`)
-	opensslForm = regexp.MustCompile(`(?i)\berror:([0-9a-f]{8})\b`)
+	numberForm  = expression(`[-−]?\b(?:0[xX][0-9a-fA-F]{1,8}|[0-9]{1,6})\b`)
+	opensslForm = expression(`(?i)\berror:([0-9a-f]{8})\b`)
 )
 
 const maxNumbers = 4096 // of one text; a log's codes come early or repeat
@@ -31,13 +30,13 @@ func (t *text) numbers() (list []found) {
 	whole := strings.TrimSpace(strings.Join(t.raw[:min(len(t.raw), 3)], " "))
 	seen := map[place]bool{}
 	for i, line := range t.lines() {
-		for _, m := range opensslForm.FindAllStringSubmatch(line, 8) {
+		for _, m := range opensslForm().FindAllStringSubmatch(line, 8) {
 			n, _ := strconv.ParseUint(m[1], 16, 64)
 			if f := opensslReason(int(n & 0xFFF)); f != nil {
 				list = append(list, found{fact: f, at: t.start[i], quote: t.quote(t.start[i])})
 			}
 		}
-		for _, loc := range numberForm.FindAllStringIndex(line, 64) {
+		for _, loc := range numberForm().FindAllStringIndex(line, 64) {
 			if count++; count > maxNumbers {
 				return list
 			}

@@ -1,6 +1,9 @@
 package symptom
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // A sign is a fact and the phrases that tell it. A phrase stands for whole
 // words; a * lets the word before it go on, and what
@@ -79,7 +82,9 @@ func (x *index) scan(words string) []int {
 	return at
 }
 
-var phrases, table = func() (*index, []compiled) {
+// phrases are the tables of signs and the index of their parts, made when the
+// first text is explained.
+var phrases = sync.OnceValues(func() (*index, []compiled) {
 	x := &index{known: map[string]int{}, byFirst: map[string][]int{}, byStem: map[string][]int{}}
 	var list []compiled
 	for _, signs := range [][]sign{networkSigns, tlsSigns, fileSigns, mqttSigns, apiSigns, proseSigns, contextSigns} {
@@ -101,10 +106,11 @@ var phrases, table = func() (*index, []compiled) {
 		}
 	}
 	return x, list
-}()
+})
 
 // signs finds the phrases of the tables.
 func (t *text) signs() (list []found) {
+	phrases, table := phrases()
 	where := phrases.scan(t.words)
 	for _, c := range table {
 		at := where[c.parts[0]]
