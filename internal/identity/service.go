@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -92,7 +91,7 @@ func New(cfg Config) (*Service, error) {
 		registry:  cfg.Registry,
 		account:   cfg.AccountID,
 		region:    cfg.Region,
-		partition: partitionOf(cfg.Region),
+		partition: registry.PartitionOf(cfg.Region),
 		log:       cfg.Log,
 		clock:     newClock(),
 
@@ -119,17 +118,6 @@ func (s *Service) changed(ch registry.Change) {
 			s.certificates.forget(fp)
 		}
 	}
-}
-
-// partitionOf returns the AWS partition of a Region.
-func partitionOf(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
-	}
-	return "aws"
 }
 
 // A Fingerprint is the SHA-256 of a certificate's DER form: its ID on AWS.

@@ -38,8 +38,8 @@ func (r *Registry) ARN(resourceType, name string) string {
 	return "arn:" + r.partition + ":iot:" + r.region + ":" + r.account + ":" + resourceType + "/" + name
 }
 
-// partition returns the AWS partition of a region.
-func partition(region string) string {
+// PartitionOf returns the AWS partition of a Region: aws, aws-cn or aws-us-gov.
+func PartitionOf(region string) string {
 	switch {
 	case strings.HasPrefix(region, "cn-"):
 		return "aws-cn"

@@ -74,7 +74,7 @@ func Open(ctx context.Context, cfg Config) (*Registry, error) {
 		db:        db,
 		account:   cfg.AccountID,
 		region:    cfg.Region,
-		partition: partition(cfg.Region),
+		partition: PartitionOf(cfg.Region),
 		endpoint:  cfg.Endpoint,
 		issuer:    cfg.Issuer,
 		writing:   make(chan struct{}, 1),

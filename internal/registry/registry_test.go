@@ -257,8 +257,8 @@ func TestParseTarget(t *testing.T) {
 
 func TestPartition(t *testing.T) {
 	for region, want := range map[string]string{"us-east-1": "aws", "cn-north-1": "aws-cn", "us-gov-west-1": "aws-us-gov"} {
-		if got := partition(region); got != want {
-			t.Errorf("partition(%s) = %s, want %s", region, got, want)
+		if got := PartitionOf(region); got != want {
+			t.Errorf("PartitionOf(%s) = %s, want %s", region, got, want)
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 	"github.com/gatehouse-iot/gatehouse/internal/diagnose/probe"
+	"github.com/gatehouse-iot/gatehouse/internal/registry"
 )
 
 // Stage is the stage of the inspector's results.
@@ -80,7 +81,7 @@ const timeout = 6 * time.Second
 // is answered, refused or timed out.
 func (i *Inspector) Inspect(ctx context.Context, d Device) Report {
 	began := time.Now()
-	l := &look{Inspector: i, device: d, report: Report{Region: i.region, Partition: partition(i.region)}}
+	l := &look{Inspector: i, device: d, report: Report{Region: i.region, Partition: registry.PartitionOf(i.region)}}
 	if failed := l.caller(ctx); failed != nil {
 		l.report.Results = []probe.Result{*failed}
 		l.report.Took = time.Since(began)
