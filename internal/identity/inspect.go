@@ -3,7 +3,6 @@ package identity
 import (
 	"context"
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 
 	"github.com/gatehouse-iot/gatehouse/internal/registry"
@@ -119,8 +118,8 @@ func (s *Service) Relatives(ctx context.Context, leaf *x509.Certificate, fp Fing
 		return rel, fmt.Errorf("list CA certificates of %s: %w", leaf.Issuer, err)
 	}
 	for _, ca := range cas {
-		cert := parsePEM(ca.PEM)
-		if ca.ID != fp.String() && cert != nil && cert.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature) == nil {
+		cert, err := registry.FirstCertificate(ca.PEM)
+		if ca.ID != fp.String() && err == nil && cert.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature) == nil {
 			rel.Signer = &ca
 		}
 	}
@@ -149,16 +148,3 @@ func (s *Service) Relatives(ctx context.Context, leaf *x509.Certificate, fp Fing
 // issuedName is the common name of every certificate that AWS IoT issues.
 // Source: connect sheet 4.2.
 const issuedName = "AWS IoT Certificate"
-
-// parsePEM parses the first certificate in text, or returns nil.
-func parsePEM(text string) *x509.Certificate {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return nil
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return nil
-	}
-	return cert
-}

@@ -2,13 +2,12 @@ package identity
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse-iot/gatehouse/internal/registry"
 	"github.com/gatehouse-iot/gatehouse/policy"
 )
 
@@ -146,11 +145,7 @@ func (s *Service) certificateFacts(ctx context.Context, certificateID string, fu
 	if err != nil {
 		return nil, fmt.Errorf("read certificate %s: %w", certificateID, err)
 	}
-	block, _ := pem.Decode([]byte(row.PEM))
-	if block == nil {
-		return nil, fmt.Errorf("certificate %s: no PEM block", certificateID)
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
+	cert, err := registry.FirstCertificate(row.PEM)
 	if err != nil {
 		return nil, fmt.Errorf("certificate %s: %w", certificateID, err)
 	}

@@ -2,9 +2,7 @@ package registry
 
 import (
 	"context"
-	"crypto/x509"
 	"encoding/hex"
-	"encoding/pem"
 
 	"github.com/gatehouse-iot/gatehouse/internal/store"
 	"github.com/gatehouse-iot/gatehouse/internal/store/registrydb"
@@ -54,10 +52,8 @@ func (r *Registry) fillCertificateNames(ctx context.Context) error {
 		err = r.write(ctx, func(t *tx) error {
 			for _, row := range rows {
 				names := registrydb.SetCertificateNamesParams{CertificateID: row.CertificateID, Subject: unreadableName, Issuer: unreadableName}
-				if block, _ := pem.Decode([]byte(row.PEM)); block != nil {
-					if cert, err := x509.ParseCertificate(block.Bytes); err == nil {
-						names.Subject, names.Issuer = encodeName(cert.RawSubject), encodeName(cert.RawIssuer)
-					}
+				if cert, err := FirstCertificate(row.PEM); err == nil {
+					names.Subject, names.Issuer = encodeName(cert.RawSubject), encodeName(cert.RawIssuer)
 				}
 				if err := t.SetCertificateNames(ctx, names); err != nil {
 					return err

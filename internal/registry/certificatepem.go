@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -77,6 +78,16 @@ func parseCSR(text string) (*x509.CertificateRequest, error) {
 			csr.SignatureAlgorithm, reason(err))
 	}
 	return csr, nil
+}
+
+// FirstCertificate returns the first certificate in a PEM text that was accepted
+// before; unlike what registers one, it asks nothing about key and signature.
+func FirstCertificate(text string) (*x509.Certificate, error) {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return nil, errors.New("no PEM block")
+	}
+	return x509.ParseCertificate(block.Bytes)
 }
 
 // parsePEM returns the one block of text, which has one of the types. What

@@ -2,9 +2,6 @@ package iot
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -137,11 +134,7 @@ func (h Handlers) certificateFacts(ctx context.Context, certificateID string) (*
 	if err != nil {
 		return nil, err
 	}
-	block, _ := pem.Decode([]byte(c.PEM))
-	if block == nil {
-		return nil, errors.New("the stored certificate " + certificateID + " holds no PEM block")
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
+	cert, err := registry.FirstCertificate(c.PEM)
 	if err != nil {
 		return nil, fmt.Errorf("read the stored certificate %s: %w", certificateID, err)
 	}

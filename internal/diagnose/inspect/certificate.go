@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,6 +15,7 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 	"github.com/gatehouse-iot/gatehouse/internal/diagnose/probe"
+	"github.com/gatehouse-iot/gatehouse/internal/registry"
 )
 
 // certificate looks up the device's certificate by its fingerprint, and what it may do.
@@ -102,8 +101,8 @@ func (l *look) signer(ctx context.Context) []probe.Result {
 		} else if err != nil {
 			return []probe.Result{l.unseen("iot:DescribeCACertificate", err)}
 		}
-		signer := parse(aws.ToString(out.CertificateDescription.CertificatePem))
-		if signer == nil || !bytes.Equal(signer.RawSubject, leaf.RawIssuer) || signer.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature) != nil {
+		signer, err := registry.FirstCertificate(aws.ToString(out.CertificateDescription.CertificatePem))
+		if err != nil || !bytes.Equal(signer.RawSubject, leaf.RawIssuer) || signer.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature) != nil {
 			continue
 		}
 		c := check.CertRegisteredCA
@@ -113,19 +112,6 @@ func (l *look) signer(ctx context.Context) []probe.Result {
 		return []probe.Result{result(c, probe.Warn, attempt.F("issuer", leaf.Issuer.String()), attempt.F("ca_certificate_id", aws.ToString(ca.CertificateId)))}
 	}
 	return nil
-}
-
-// parse reads the first certificate of a PEM text, nil without one.
-func parse(text string) *x509.Certificate {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return nil
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return nil
-	}
-	return cert
 }
 
 // serverName is what the device sends as server name.
