@@ -11,7 +11,7 @@ import (
 // CreateAlias makes an alias of a version.
 func (s *Service) CreateAlias(ctx context.Context, function string, in Alias) (Alias, string, error) {
 	rec, err := s.update(ctx, function, "", func(rec *record, _ reference) error {
-		if !aliasPattern.MatchString(in.Name) || numberPattern.MatchString(in.Name) {
+		if !validAlias(in.Name) || numberPattern.MatchString(in.Name) {
 			return refusal(InvalidParameter, "%q is no name of an alias: 1 to 128 letters, digits, hyphens and underscores, and not only digits.", short(in.Name))
 		}
 		if _, exists := rec.Aliases[in.Name]; exists {

@@ -6,11 +6,16 @@ import (
 )
 
 var (
-	namePattern      = regexp.MustCompile(`^[a-zA-Z0-9-_]{1,64}$`)
-	qualifierPattern = regexp.MustCompile(`^(\$LATEST|[a-zA-Z0-9-_]{1,128})$`)
-	aliasPattern     = regexp.MustCompile(`^[a-zA-Z0-9-_]{1,128}$`)
-	numberPattern    = regexp.MustCompile(`^[0-9]+$`)
+	namePattern   = regexp.MustCompile(`^[a-zA-Z0-9-_]+$`) // of functions and aliases
+	numberPattern = regexp.MustCompile(`^[0-9]+$`)
 )
+
+const (
+	maxName  = 64 // bytes of a function's name
+	maxAlias = 128
+)
+
+func validAlias(name string) bool { return len(name) <= maxAlias && namePattern.MatchString(name) }
 
 const latest = "$LATEST"
 
@@ -43,7 +48,7 @@ func (s *Service) parseReference(text, qualifier string) (reference, error) {
 		parts = parts[1:]
 	}
 	ref := reference{name: parts[0], qualifier: qualifier}
-	if len(parts) > 2 || !namePattern.MatchString(ref.name) {
+	if len(parts) > 2 || len(ref.name) > maxName || !namePattern.MatchString(ref.name) {
 		return reference{}, refusal(InvalidParameter, "%q names no function: give a name of 1 to 64 letters, digits, hyphens and underscores, or an ARN.", short(text))
 	}
 	if len(parts) == 2 {
@@ -52,7 +57,7 @@ func (s *Service) parseReference(text, qualifier string) (reference, error) {
 		}
 		ref.qualifier = parts[1]
 	}
-	if ref.qualifier != "" && !qualifierPattern.MatchString(ref.qualifier) {
+	if ref.qualifier != "" && ref.qualifier != latest && !validAlias(ref.qualifier) {
 		return reference{}, refusal(InvalidParameter, "%q is neither a version nor an alias.", short(ref.qualifier))
 	}
 	return ref, nil

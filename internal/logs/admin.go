@@ -8,7 +8,9 @@ import (
 	"time"
 )
 
-var groupName = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]{1,512}$`)
+var groupName = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]+$`)
+
+func validGroup(name string) bool { return len(name) <= 512 && groupName.MatchString(name) }
 
 func validStream(name string) bool {
 	return name != "" && len(name) <= 512 && !strings.ContainsAny(name, ":*")
@@ -86,7 +88,7 @@ func (s *Store) Streams(group string) ([]Stream, error) {
 
 // CreateGroup makes a group. Errors: ErrName, ErrGroupExists.
 func (s *Store) CreateGroup(name string) error {
-	if !groupName.MatchString(name) {
+	if !validGroup(name) {
 		return ErrName
 	}
 	s.mu.Lock()
@@ -136,7 +138,7 @@ func (s *Store) CreateStream(group, name string) error {
 
 // ensure returns a group and a stream, made on demand; retention is that of a new group.
 func (s *Store) ensure(group, stream string, retention int) (*group, *stream, error) {
-	if !groupName.MatchString(group) || !validStream(stream) {
+	if !validGroup(group) || !validStream(stream) {
 		return nil, nil, ErrName
 	}
 	g := s.group(group)

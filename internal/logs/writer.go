@@ -41,7 +41,7 @@ const (
 // the first event, the group with a retention of that many days (0: for ever).
 // Close it before the store.
 func (s *Store) NewWriter(group, stream string, retentionDays int) (*Writer, error) {
-	if !groupName.MatchString(group) || !validStream(stream) {
+	if !validGroup(group) || !validStream(stream) {
 		return nil, ErrName
 	}
 	w := &Writer{

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gatehouse-iot/gatehouse/internal/store"
@@ -320,12 +321,15 @@ func (r *Registry) ClearDefaultAuthorizer(ctx context.Context) error {
 	})
 }
 
-// functionARNPattern is the ARN of a function, with an alias or a version.
-var functionARNPattern = regexp.MustCompile(`^arn:(aws[a-zA-Z-]*):lambda:([a-z0-9-]+):([0-9]{12}):function:[a-zA-Z0-9-_]{1,64}(:(\$LATEST|[a-zA-Z0-9-_]{1,128}))?$`)
+// functionARNPattern is the ARN of a function, with an alias or a version. It is
+// large, and few processes need it.
+var functionARNPattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^arn:(aws[a-zA-Z-]*):lambda:([a-z0-9-]+):([0-9]{12}):function:[a-zA-Z0-9-_]{1,64}(:(\$LATEST|[a-zA-Z0-9-_]{1,128}))?$`)
+})
 
 // checkAuthorizer refuses settings that can't work. Source: custom-auth sheet 2.
 func (r *Registry) checkAuthorizer(a *Authorizer) error {
-	f := functionARNPattern.FindStringSubmatch(a.FunctionARN)
+	f := functionARNPattern().FindStringSubmatch(a.FunctionARN)
 	switch {
 	case f == nil:
 		return Errorf(InvalidRequest, "authorizerFunctionArn %q is not the ARN of a function: arn:%s:lambda:%s:%s:function:NAME.", a.FunctionARN, r.partition, r.region, r.account)

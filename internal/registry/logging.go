@@ -83,11 +83,13 @@ type Logging struct {
 const (
 	loggingSetting       = "logging_options"
 	legacyLoggingSetting = "legacy_logging_options"
+
+	maxDestination = 512 // bytes of the name of a log group
 )
 
 var (
 	roleForm        = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\x21-\x7e]+$`)
-	destinationForm = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]{1,512}$`)
+	destinationForm = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]*$`)
 )
 
 // errNotConfigured is the answer until [Registry.SetLoggingOptions] succeeded once.
@@ -169,7 +171,7 @@ func (o *LoggingOptions) check() error {
 			return Errorf(InvalidRequest, "The event type %s is configured twice.", e.EventType)
 		case e.Level != "" && !e.Level.Valid():
 			return Errorf(InvalidRequest, "logLevel %q of %s is not a log level.", e.Level, e.EventType)
-		case e.Destination != "" && !destinationForm.MatchString(e.Destination):
+		case len(e.Destination) > maxDestination || !destinationForm.MatchString(e.Destination):
 			return Errorf(InvalidRequest, "logDestination %q of %s is not the name of a log group.", e.Destination, e.EventType)
 		}
 		seen[e.EventType] = true

@@ -12,14 +12,15 @@ import (
 // for all attributes of a thing can't be reached with these.
 // Source: AWS IoT Core quotas, "Thing resource limits", and the API model (AttributeName, AttributeValue).
 const (
-	maxAttributesUntyped = 3  // of a thing without a thing type
-	maxAttributesTyped   = 50 // of a thing with one, and of a group
+	maxAttributesUntyped = 3   // of a thing without a thing type
+	maxAttributesTyped   = 50  // of a thing with one, and of a group
+	maxName              = 128 // of a thing, thing type or thing group
 	maxAttributeName     = 128
 	maxAttributeValue    = 800
 )
 
 var (
-	namePattern           = regexp.MustCompile(`^[a-zA-Z0-9:_-]{1,128}$`)
+	namePattern           = regexp.MustCompile(`^[a-zA-Z0-9:_-]+$`)
 	attributeNamePattern  = regexp.MustCompile(`^[a-zA-Z0-9_.,@/:#-]+$`)
 	attributeValuePattern = regexp.MustCompile(`^[a-zA-Z0-9_.,@/:#=\[\]-]*$`)
 )
@@ -34,7 +35,7 @@ const (
 
 // checkName refuses a name that a thing, thing type or thing group can't have.
 func checkName(what, name string) error {
-	if !namePattern.MatchString(name) {
+	if len(name) > maxName || !namePattern.MatchString(name) {
 		return Errorf(InvalidRequest, "The %s name %q is not valid: it needs 1 to 128 of the characters a-z, A-Z, 0-9, colon, underscore and hyphen.", what, name)
 	}
 	return nil
