@@ -64,8 +64,9 @@ type Broker struct {
 	queued   atomic.Int64 // bytes that wait for acknowledgements; a message counts once for each receiver
 	storing  gcra.Meter   // of QueueRate
 	expiries expiries
-	seed     maphash.Seed
-	clients  [clientShards]clientShard
+	numbering
+	seed    maphash.Seed
+	clients [clientShards]clientShard
 }
 
 const clientShards = 32 // power of two
@@ -115,6 +116,7 @@ func (b *Broker) Connect(c *Client, o SessionOptions) Connected {
 	if displaced != nil {
 		displaced.own.unsubscribeAll()
 	}
+	c.number = b.numberLocked(displaced, s.sessions[c.id], o.Least)
 	r := b.sessionLocked(s, c, o)
 	r.Displaced = displaced
 	return r

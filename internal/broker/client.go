@@ -82,6 +82,7 @@ type Client struct {
 
 	own     subscriber // the subscriptions, unless a session has them
 	session *Session   // set by Connect: outlives the connection; nil without one
+	number  int64      // likewise
 }
 
 // NewClient makes a client that nobody can reach before [Broker.Connect].

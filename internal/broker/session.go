@@ -19,6 +19,7 @@ type SessionOptions struct {
 	Expiry    time.Duration    // how long the session outlives the connection; cut to [Config].SessionExpiry
 	Principal string           // who connects
 	Will      *messagelog.Will // kept with a session that outlives the connection; nil: none
+	Least     int64            // of the numbers that the connection may have: see [Client.Number]
 }
 
 // Connected is what came of a [Broker.Connect].
@@ -56,6 +57,7 @@ type Session struct {
 	owner        *Client // guarded by mu, like all below: the connection that has the session; nil: offline
 	expiry       time.Duration
 	principal    string
+	number       int64     // of its latest connection
 	disconnected time.Time // zero while it has a connection
 	ended        bool
 	unsaved      bool // the log did not take the record last time
@@ -96,7 +98,7 @@ func (b *Broker) sessionLocked(sh *clientShard, c *Client, o SessionOptions) Con
 		r.Queued = b.cfg.Log.Depth(s.queue).Messages
 	}
 	s.restLocked()
-	s.owner, s.expiry, s.principal, s.disconnected, s.missed = c, expiry, o.Principal, time.Time{}, Missed{}
+	s.owner, s.expiry, s.principal, s.number, s.disconnected, s.missed = c, expiry, o.Principal, c.number, time.Time{}, Missed{}
 	s.setWillLocked(o.Will) // what was held of the last connection is cancelled
 	b.expiries.remove(s)
 	if err := s.saveLocked(); err != nil && !present {
@@ -232,6 +234,7 @@ func (s *Session) saveLocked() error {
 	}
 	r := &messagelog.SessionRecord{
 		ClientID: s.id, Protocol: 4, Expiry: s.expiry, Created: s.created, Disconnected: s.disconnected, Principal: s.principal, Queue: s.queue,
+		Number: s.number,
 	}
 	if s.v5 {
 		r.Protocol = 5
@@ -279,6 +282,7 @@ func (b *Broker) Restore() error {
 	if b.cfg.Log == nil {
 		return nil
 	}
+	b.restoreNumbers()
 	var records []*messagelog.SessionRecord
 	for r, err := range b.cfg.Log.Sessions() {
 		if err != nil {
@@ -291,6 +295,7 @@ func (b *Broker) Restore() error {
 		s := &Session{
 			id: r.ClientID, v5: r.Protocol == 5, queue: r.Queue, created: r.Created,
 			expiry: min(r.Expiry, b.cfg.SessionExpiry), principal: r.Principal, disconnected: r.Disconnected,
+			number: r.Number,
 		}
 		s.sub.broker, s.sub.session, s.sub.serial = b, s, b.serial.Add(1)
 		if s.disconnected.IsZero() {

@@ -18,6 +18,7 @@ type index struct {
 	retained  map[string]uint32 // topic -> expiry in seconds since 1970, 0 never
 	nextSeq   Seq
 	lastQueue QueueID
+	numbers   int64 // what ReserveNumbers was told
 
 	messages, references int
 	bytes                int64
@@ -79,8 +80,12 @@ func each(db *pebble.DB, kind byte, f func(key, value []byte) error) error {
 // loadNames reads sessions, groups and topics.
 func (ix *index) loadNames(db *pebble.DB) error {
 	err := each(db, keyMeta, func(k, v []byte) error {
-		if bytes.Equal(k, metaQueue) && len(v) == 8 {
+		switch {
+		case len(v) != 8:
+		case bytes.Equal(k, metaQueue):
 			ix.lastQueue = QueueID(binary.BigEndian.Uint64(v))
+		case bytes.Equal(k, metaNumbers):
+			ix.numbers = int64(binary.BigEndian.Uint64(v))
 		}
 		return nil
 	})

@@ -14,8 +14,10 @@ const (
 	keyMeta     = 'v' // name -> value
 )
 
-// metaQueue holds the greatest queue ID given out.
-var metaQueue = []byte{keyMeta, 'q'}
+var (
+	metaQueue   = []byte{keyMeta, 'q'} // holds the greatest queue ID given out
+	metaNumbers = []byte{keyMeta, 'n'} // holds what ReserveNumbers was told
+)
 
 func putSeqKey(k []byte, kind byte, n uint64) {
 	k[0] = kind

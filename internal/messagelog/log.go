@@ -110,6 +110,11 @@ type Log interface {
 	// RetainedCount counts the retained messages.
 	RetainedCount() int
 
+	// ReserveNumbers remembers that connections may have numbers below limit; see ReservedNumbers.
+	ReserveNumbers(limit int64) error
+	// ReservedNumbers is the last limit of ReserveNumbers, also of an earlier run; 0 without one.
+	ReservedNumbers() int64
+
 	// Usage tells how much the log holds.
 	Usage() Usage
 
@@ -128,6 +133,7 @@ type SessionRecord struct {
 	Subscriptions []Subscription `cbor:"7,keyasint,omitempty"`
 	Will          *Will          `cbor:"8,keyasint,omitempty"` // not published yet
 	Queue         QueueID        `cbor:"9,keyasint"`
+	Number        int64          `cbor:"10,keyasint,omitempty"` // of its latest connection among those of the client ID
 }
 
 // A Subscription of a session. The filter of a shared one begins with $share/.

@@ -156,3 +156,22 @@ func (s *store) Groups() iter.Seq2[Group, QueueID] {
 	s.mu.Unlock()
 	return maps.All(groups)
 }
+
+// ReserveNumbers implements [Log].
+func (s *store) ReserveNumbers(limit int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.usableLocked(); err != nil {
+		return err
+	}
+	s.ix.numbers = limit
+	s.setNumberLocked(metaNumbers, uint64(limit))
+	return nil
+}
+
+// ReservedNumbers implements [Log].
+func (s *store) ReservedNumbers() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ix.numbers
+}

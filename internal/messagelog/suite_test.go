@@ -136,6 +136,7 @@ func TestSessions(t *testing.T) {
 		ClientID: "c1", Protocol: 5, Expiry: time.Hour, Created: now, Disconnected: now, Principal: "cert/1",
 		Subscriptions: []Subscription{{Filter: "a/#", QoS: 1, NoLocal: true}, {Filter: "$share/g/b", RetainAsPublished: true}},
 		Will:          &Will{Topic: "w", Payload: []byte("gone"), Properties: []byte{1, 1}, QoS: 1, Retain: true, Expiry: time.Minute, Delay: time.Second, Due: now},
+		Number:        7,
 	}
 	if err := l.PutSession(r); err != nil {
 		t.Fatal(err)
@@ -192,6 +193,28 @@ func TestSessions(t *testing.T) {
 	l = d.open(t)
 	if q := session(t, l, "new"); q <= last {
 		t.Errorf("queue %d was given out again, after %d", q, last)
+	}
+}
+
+func TestReservedNumbers(t *testing.T) {
+	d := newDisk()
+	l := d.open(t)
+	if n := l.ReservedNumbers(); n != 0 {
+		t.Errorf("a new log has reserved the numbers below %d", n)
+	}
+	for _, n := range []int64{100, 250} {
+		if err := l.ReserveNumbers(n); err != nil {
+			t.Fatal(err)
+		}
+		mustClose(t, l)
+		l = d.open(t)
+		if got := l.ReservedNumbers(); got != n {
+			t.Errorf("reopened: the numbers below %d are reserved, want %d", got, n)
+		}
+	}
+	mustClose(t, l)
+	if err := l.ReserveNumbers(300); !errors.Is(err, ErrClosed) {
+		t.Errorf("closed: %v, want %v", err, ErrClosed)
 	}
 }
 

@@ -49,7 +49,6 @@ type conn struct {
 	wantsSession bool // asked for a session that outlives the connection
 	will         *will
 	opened       time.Time
-	number       atomic.Int64 // of this connection among those of its client ID: versionNumber of its events
 
 	topics    []*topicEntry              // the last topics that were published on, latest first
 	aliases   *[maxTopicAlias + 1]string // nil until used
@@ -312,9 +311,9 @@ func (k *conn) part(e ending) {
 	}
 	if k.client != nil {
 		s.deadlines.remove(k)
+		k.depart(e) // before the next connection of the client ID can miss this one
 		k.lastWill(e)
 		s.open.Add(-1)
-		k.depart(e)
 		k.announceDisconnected(e.reason)
 		k.sawDisconnect(e)
 		k.recordDrops()

@@ -336,7 +336,6 @@ func (k *conn) open(p *mqtt.Connect) {
 	}
 	k.client = s.cfg.Broker.NewClient(cfg)
 	s.open.Add(1)
-	k.number.Store(s.departed.take(k.clientID, now) + 1)
 	session := s.cfg.Broker.Connect(k.client, k.sessionOptions(p))
 	if old := session.Displaced; old != nil {
 		k.takeOver(old.Peer().(*conn))
@@ -370,7 +369,6 @@ func (k *conn) takeOver(old *conn) {
 			attempt.F("connected_for", lasted),
 		}
 	}
-	k.number.Store(max(k.number.Load(), old.number.Load()+1))
 	k.at.Warn(check.SessionTookOver, about(old)...)
 	old.end(ending{code: mqtt.SessionTakenOver, reason: duplicateClient, check: check.SessionTakeover, evidence: about(k)})
 }

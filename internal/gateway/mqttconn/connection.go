@@ -81,7 +81,7 @@ func (s *Server) live(clientID string) *conn {
 func (k *conn) describe() Connection {
 	c := Connection{
 		ClientID: k.clientID, Connected: true, ThingName: k.auth.ThingName(),
-		KeepAlive: time.Duration(k.keepAliveAsk) * time.Second, Source: k.info.Remote, ConnectedSince: k.opened, number: k.number.Load(),
+		KeepAlive: time.Duration(k.keepAliveAsk) * time.Second, Source: k.info.Remote, ConnectedSince: k.opened, number: k.client.Number(),
 	}
 	if a, ok := k.nc.LocalAddr().(*net.TCPAddr); ok {
 		c.Target = a.AddrPort()

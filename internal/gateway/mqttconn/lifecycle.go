@@ -64,14 +64,14 @@ type subscriptionEvent struct { // mqtt sheet 17.5
 // announceConnected tells that the session is open.
 func (k *conn) announceConnected() {
 	k.announce(topicConnected, func() any {
-		return connectedEvent{k.event("connected"), k.identifiers(), k.info.Remote.Addr().String(), k.number.Load()}
+		return connectedEvent{k.event("connected"), k.identifiers(), k.info.Remote.Addr().String(), k.client.Number()}
 	})
 }
 
 // announceDisconnected tells how an open session ended.
 func (k *conn) announceDisconnected(why disconnectReason) {
 	k.announce(topicDisconnected, func() any {
-		return disconnectedEvent{k.event("disconnected"), why == clientInitiated, why, k.identifiers(), k.number.Load()}
+		return disconnectedEvent{k.event("disconnected"), why == clientInitiated, why, k.identifiers(), k.client.Number()}
 	})
 }
 

@@ -14,7 +14,7 @@ import (
 // sessionOptions is what a CONNECT asks of its session. MQTT 3.1.1 knows no expiry: its sessions are
 // kept as long as any. Source: mqtt sheet 4.1.
 func (k *conn) sessionOptions(p *mqtt.Connect) broker.SessionOptions {
-	o := broker.SessionOptions{Clean: p.CleanStart, Principal: k.who.ID, Will: k.will.record()}
+	o := broker.SessionOptions{Clean: p.CleanStart, Principal: k.who.ID, Will: k.will.record(), Least: k.server.departed.take(k.clientID, k.opened) + 1}
 	switch {
 	case k.version == mqtt.V5:
 		o.Expiry = time.Duration(p.Props.SessionExpiry) * time.Second

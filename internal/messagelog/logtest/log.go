@@ -32,6 +32,7 @@ type state struct {
 	sessions map[string]*messagelog.SessionRecord
 	groups   map[messagelog.Group]messagelog.QueueID
 	retained map[string]*messagelog.Retained
+	numbers  int64
 }
 
 func (s *state) init() {
@@ -287,6 +288,22 @@ func (l *Log) RetainedPage(after string, maxTopics int) (page []messagelog.Retai
 func (l *Log) RetainedCount() int {
 	defer l.lock()()
 	return len(l.state.retained)
+}
+
+// ReserveNumbers implements [messagelog.Log].
+func (l *Log) ReserveNumbers(limit int64) error {
+	defer l.lock()()
+	if l.refusing != nil {
+		return l.refusing
+	}
+	l.state.numbers = limit
+	return nil
+}
+
+// ReservedNumbers implements [messagelog.Log].
+func (l *Log) ReservedNumbers() int64 {
+	defer l.lock()()
+	return l.state.numbers
 }
 
 // Usage implements [messagelog.Log].

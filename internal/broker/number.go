@@ -1,0 +1,67 @@
+package broker
+
+import (
+	"log/slog"
+	"sync/atomic"
+	"time"
+)
+
+// Each connection has a number that is greater than that of every earlier one of its client ID; it
+// may skip some, and begins again at 0 when the client ID was away for an hour and its session, if it
+// had one, is over. Source: mqtt sheet 17.3.
+//
+// A stored session keeps the number of its latest connection. Those of client IDs without one are not
+// stored one by one: the log holds a limit that is above all of them, and the next run begins at that
+// limit with whoever could have been connected before it.
+
+const (
+	// rememberNumbers is how long a client ID without a session is away until its numbers begin again.
+	rememberNumbers = time.Hour
+	// spareNumbers is by how much the limit is ahead of the greatest number.
+	spareNumbers = 100
+)
+
+// numbering gives out the numbers of connections.
+type numbering struct {
+	first int64        // of client IDs that an earlier run may have known
+	until time.Time    // when these are forgotten
+	limit atomic.Int64 // what the log was told
+}
+
+// restoreNumbers goes on behind the numbers of the run before.
+func (b *Broker) restoreNumbers() {
+	n := &b.numbering
+	n.first, n.until = b.cfg.Log.ReservedNumbers(), time.Now().Add(rememberNumbers)
+	b.reserveNumbers(n.first)
+}
+
+// numberLocked chooses the number of a client that connects. The lock is that of the shard.
+func (b *Broker) numberLocked(displaced *Client, s *Session, least int64) int64 {
+	n := least
+	if displaced != nil {
+		n = max(n, displaced.number+1)
+	}
+	if s != nil {
+		s.mu.Lock()
+		n = max(n, s.number+1)
+		s.mu.Unlock()
+	}
+	if n == 0 && time.Now().Before(b.numbering.until) {
+		n = b.numbering.first
+	}
+	if n+spareNumbers/2 > b.numbering.limit.Load() && b.cfg.Log != nil {
+		b.reserveNumbers(n)
+	}
+	return n
+}
+
+func (b *Broker) reserveNumbers(from int64) {
+	if err := b.cfg.Log.ReserveNumbers(from + spareNumbers); err != nil {
+		b.cfg.Machine.Error("numbers of connections not stored", slog.Any("error", err))
+		return
+	}
+	b.numbering.limit.Store(from + spareNumbers)
+}
+
+// Number is that of the connection among those of its client ID, from 0; [Broker.Connect] gives it.
+func (c *Client) Number() int64 { return c.number }
