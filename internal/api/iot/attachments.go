@@ -3,6 +3,7 @@ package iot
 import (
 	"context"
 
+	"github.com/gatehouse-iot/gatehouse/internal/api"
 	"github.com/gatehouse-iot/gatehouse/internal/registry"
 )
 
@@ -36,7 +37,7 @@ func (h Handlers) ListAttachedPolicies(ctx context.Context, in *ListAttachedPoli
 	}
 	items, next, err := list(ctx, in.Marker, in.PageSize, true, []any{in.Target, in.Recursive},
 		func(p registry.Page) (registry.Listing[string], error) {
-			return h.Registry.ListAttachedPolicies(ctx, target, deref(in.Recursive), p)
+			return h.Registry.ListAttachedPolicies(ctx, target, api.OrZero(in.Recursive), p)
 		}, h.policyItem)
 	return &ListAttachedPoliciesResponse{Policies: items, NextMarker: next}, err
 }
@@ -75,7 +76,7 @@ func (h Handlers) ListPrincipalPolicies(ctx context.Context, in *ListPrincipalPo
 	if err != nil {
 		return nil, err
 	}
-	items, next, err := list(ctx, in.Marker, in.PageSize, deref(in.AscendingOrder), []any{in.Principal},
+	items, next, err := list(ctx, in.Marker, in.PageSize, api.OrZero(in.AscendingOrder), []any{in.Principal},
 		func(p registry.Page) (registry.Listing[string], error) {
 			return h.Registry.ListAttachedPolicies(ctx, principal, false, p)
 		}, h.policyItem)
@@ -85,7 +86,7 @@ func (h Handlers) ListPrincipalPolicies(ctx context.Context, in *ListPrincipalPo
 // ListPolicyPrincipals is the deprecated form of ListTargetsForPolicy: it leaves
 // thing groups out.
 func (h Handlers) ListPolicyPrincipals(ctx context.Context, in *ListPolicyPrincipalsRequest) (*ListPolicyPrincipalsResponse, error) {
-	items, next, err := list(ctx, in.Marker, in.PageSize, deref(in.AscendingOrder), []any{in.PolicyName},
+	items, next, err := list(ctx, in.Marker, in.PageSize, api.OrZero(in.AscendingOrder), []any{in.PolicyName},
 		func(p registry.Page) (registry.Listing[registry.Target], error) {
 			return h.Registry.ListPrincipalsOfPolicy(ctx, in.PolicyName, p)
 		}, h.Registry.TargetARN)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/gatehouse-iot/gatehouse/internal/api"
 	"github.com/gatehouse-iot/gatehouse/internal/registry"
 	"github.com/gatehouse-iot/gatehouse/policy"
 )
@@ -13,7 +14,7 @@ import (
 // those of its groups. Policies of IAM roles, which a pool of Amazon Cognito
 // stands for, do not exist here. Source: policy sheet 15.
 func (h Handlers) GetEffectivePolicies(ctx context.Context, in *GetEffectivePoliciesRequest) (*GetEffectivePoliciesResponse, error) {
-	if deref(in.Principal) == "" && deref(in.CognitoIdentityPoolId) == "" {
+	if api.OrZero(in.Principal) == "" && api.OrZero(in.CognitoIdentityPoolId) == "" {
 		return nil, registry.Errorf(registry.InvalidRequest, "Give a principal or a cognitoIdentityPoolId.")
 	}
 	var principal registry.Target
@@ -23,7 +24,7 @@ func (h Handlers) GetEffectivePolicies(ctx context.Context, in *GetEffectivePoli
 			return nil, err
 		}
 	}
-	policies, err := h.Registry.PoliciesFor(ctx, principal, deref(in.ThingName))
+	policies, err := h.Registry.PoliciesFor(ctx, principal, api.OrZero(in.ThingName))
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +47,7 @@ var testActions = map[ActionType]policy.Action{
 // registry knows: no source IP, no SNI, no attributes of a CONNECT.
 // Source: policy sheet 15.
 func (h Handlers) TestAuthorization(ctx context.Context, in *TestAuthorizationRequest) (*TestAuthorizationResponse, error) {
-	facts := &policy.Context{ClientID: deref(in.ClientId)}
+	facts := &policy.Context{ClientID: api.OrZero(in.ClientId)}
 	policies, err := h.policiesToTest(ctx, in, facts)
 	if err != nil {
 		return nil, err
@@ -143,7 +144,7 @@ func (h Handlers) certificateFacts(ctx context.Context, certificateID string) (*
 
 // testOne decides one action on its resources; the worst of them counts.
 func testOne(policies []policy.Named, facts *policy.Context, info AuthInfo) (AuthResult, error) {
-	action, ok := testActions[deref(info.ActionType)]
+	action, ok := testActions[api.OrZero(info.ActionType)]
 	if !ok {
 		return AuthResult{}, registry.Errorf(registry.InvalidRequest, "An authInfo needs an actionType: PUBLISH, SUBSCRIBE, RECEIVE or CONNECT.")
 	}

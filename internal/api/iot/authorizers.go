@@ -19,8 +19,8 @@ type customAuth interface {
 // CreateAuthorizer makes an authorizer.
 func (h Handlers) CreateAuthorizer(ctx context.Context, in *CreateAuthorizerRequest) (*CreateAuthorizerResponse, error) {
 	a, err := h.Registry.CreateAuthorizer(ctx, registry.Authorizer{
-		Name: in.AuthorizerName, FunctionARN: in.AuthorizerFunctionArn, TokenKeyName: deref(in.TokenKeyName), SigningKeys: in.TokenSigningPublicKeys,
-		SigningDisabled: deref(in.SigningDisabled), HTTPCaching: deref(in.EnableCachingForHttp), Status: registry.AuthorizerStatus(deref(in.Status)),
+		Name: in.AuthorizerName, FunctionARN: in.AuthorizerFunctionArn, TokenKeyName: api.OrZero(in.TokenKeyName), SigningKeys: in.TokenSigningPublicKeys,
+		SigningDisabled: api.OrZero(in.SigningDisabled), HTTPCaching: api.OrZero(in.EnableCachingForHttp), Status: registry.AuthorizerStatus(api.OrZero(in.Status)),
 	}, tagsIn(in.Tags))
 	if err != nil {
 		return nil, err
@@ -66,8 +66,8 @@ func describeAuthorizer(a registry.Authorizer) *AuthorizerDescription {
 
 // ListAuthorizers lists authorizers by their creation.
 func (h Handlers) ListAuthorizers(ctx context.Context, in *ListAuthorizersRequest) (*ListAuthorizersResponse, error) {
-	status := registry.AuthorizerStatus(deref(in.Status))
-	items, next, err := list(ctx, in.Marker, in.PageSize, deref(in.AscendingOrder), []any{string(status)},
+	status := registry.AuthorizerStatus(api.OrZero(in.Status))
+	items, next, err := list(ctx, in.Marker, in.PageSize, api.OrZero(in.AscendingOrder), []any{string(status)},
 		func(p registry.Page) (registry.Listing[string], error) {
 			return h.Registry.ListAuthorizers(ctx, status, p)
 		},
@@ -108,7 +108,7 @@ func (h Handlers) ClearDefaultAuthorizer(ctx context.Context, _ *ClearDefaultAut
 // TestInvokeAuthorizer invokes an authorizer with made-up credentials and
 // answers what it decided. Source: custom-auth sheet 11.
 func (h Handlers) TestInvokeAuthorizer(ctx context.Context, in *TestInvokeAuthorizerRequest) (*TestInvokeAuthorizerResponse, error) {
-	login, err := h.Authorizers.Test(ctx, in.AuthorizerName, testedRequest(in), deref(in.Token), deref(in.TokenSignature))
+	login, err := h.Authorizers.Test(ctx, in.AuthorizerName, testedRequest(in), api.OrZero(in.Token), api.OrZero(in.TokenSignature))
 	if err != nil {
 		return nil, err
 	}
@@ -130,10 +130,10 @@ func (h Handlers) TestInvokeAuthorizer(ctx context.Context, in *TestInvokeAuthor
 func testedRequest(in *TestInvokeAuthorizerRequest) *identity.CustomRequest {
 	r := &identity.CustomRequest{}
 	if c := in.TlsContext; c != nil {
-		r.ServerName = deref(c.ServerName)
+		r.ServerName = api.OrZero(c.ServerName)
 	}
 	if c := in.HttpContext; c != nil {
-		r.HTTP = &identity.HTTPCredentials{Header: http.Header{}, Query: deref(c.QueryString)}
+		r.HTTP = &identity.HTTPCredentials{Header: http.Header{}, Query: api.OrZero(c.QueryString)}
 		if len(r.HTTP.Query) > 0 && r.HTTP.Query[0] == '?' {
 			r.HTTP.Query = r.HTTP.Query[1:]
 		}
@@ -143,7 +143,7 @@ func testedRequest(in *TestInvokeAuthorizerRequest) *identity.CustomRequest {
 	}
 	if c := in.MqttContext; c != nil {
 		r.MQTT = &identity.MQTTCredentials{
-			ClientID: deref(c.ClientId), UserName: deref(c.Username), HasUserName: c.Username != nil, Password: c.Password, HasPassword: c.Password != nil,
+			ClientID: api.OrZero(c.ClientId), UserName: api.OrZero(c.Username), HasUserName: c.Username != nil, Password: c.Password, HasPassword: c.Password != nil,
 		}
 	}
 	return r

@@ -26,10 +26,10 @@ func (h Handlers) DeleteRegistrationCode(ctx context.Context, _ *DeleteRegistrat
 func (h Handlers) RegisterCACertificate(ctx context.Context, in *RegisterCACertificateRequest) (*RegisterCACertificateResponse, error) {
 	req := registry.CARegistration{
 		PEM:              in.CaCertificate,
-		VerificationPEM:  deref(in.VerificationCertificate),
-		Active:           deref(in.SetAsActive),
-		AutoRegistration: deref(in.AllowAutoRegistration),
-		Mode:             string(deref(in.CertificateMode)),
+		VerificationPEM:  api.OrZero(in.VerificationCertificate),
+		Active:           api.OrZero(in.SetAsActive),
+		AutoRegistration: api.OrZero(in.AllowAutoRegistration),
+		Mode:             string(api.OrZero(in.CertificateMode)),
 		Tags:             tagsIn(in.Tags),
 	}
 	if in.RegistrationConfig != nil {
@@ -43,7 +43,7 @@ func (h Handlers) RegisterCACertificate(ctx context.Context, in *RegisterCACerti
 }
 
 func registrationConfig(c *RegistrationConfig) registry.RegistrationConfig {
-	return registry.RegistrationConfig{TemplateBody: deref(c.TemplateBody), TemplateName: deref(c.TemplateName), RoleARN: deref(c.RoleArn)}
+	return registry.RegistrationConfig{TemplateBody: api.OrZero(c.TemplateBody), TemplateName: api.OrZero(c.TemplateName), RoleARN: api.OrZero(c.RoleArn)}
 }
 
 // DescribeCACertificate describes a registered CA.
@@ -70,17 +70,9 @@ func (h Handlers) DescribeCACertificate(ctx context.Context, in *DescribeCACerti
 		out.CertificateDescription.AutoRegistrationStatus = new(AutoRegistrationStatusEnable)
 	}
 	if c := ca.Registration; c != (registry.RegistrationConfig{}) {
-		out.RegistrationConfig = &RegistrationConfig{RoleArn: optional(c.RoleARN), TemplateBody: optional(c.TemplateBody), TemplateName: optional(c.TemplateName)}
+		out.RegistrationConfig = &RegistrationConfig{RoleArn: api.OrAbsent(c.RoleARN), TemplateBody: api.OrAbsent(c.TemplateBody), TemplateName: api.OrAbsent(c.TemplateName)}
 	}
 	return out, nil
-}
-
-// optional returns s as an optional member; the empty string is absent.
-func optional(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
 
 func caStatus(ca registry.CACertificate) *CACertificateStatus {
@@ -92,9 +84,9 @@ func caStatus(ca registry.CACertificate) *CACertificateStatus {
 
 // ListCACertificates lists the registered CAs by their registration.
 func (h Handlers) ListCACertificates(ctx context.Context, in *ListCACertificatesRequest) (*ListCACertificatesResponse, error) {
-	items, next, err := list(ctx, in.Marker, in.PageSize, deref(in.AscendingOrder), []any{in.TemplateName},
+	items, next, err := list(ctx, in.Marker, in.PageSize, api.OrZero(in.AscendingOrder), []any{in.TemplateName},
 		func(p registry.Page) (registry.Listing[registry.CACertificate], error) {
-			return h.Registry.ListCACertificates(ctx, deref(in.TemplateName), p)
+			return h.Registry.ListCACertificates(ctx, api.OrZero(in.TemplateName), p)
 		},
 		func(ca registry.CACertificate) CACertificate {
 			return CACertificate{CertificateArn: &ca.ARN, CertificateId: &ca.ID, CreationDate: api.TimeOf(ca.CreatedAt), Status: caStatus(ca)}
@@ -104,7 +96,7 @@ func (h Handlers) ListCACertificates(ctx context.Context, in *ListCACertificates
 
 // UpdateCACertificate changes a registered CA.
 func (h Handlers) UpdateCACertificate(ctx context.Context, in *UpdateCACertificateRequest) (*UpdateCACertificateResponse, error) {
-	u := registry.CAUpdate{RemoveAutoRegistration: deref(in.RemoveAutoRegistration)}
+	u := registry.CAUpdate{RemoveAutoRegistration: api.OrZero(in.RemoveAutoRegistration)}
 	if in.NewStatus != nil {
 		u.Active = new(*in.NewStatus == CACertificateStatusActive)
 	}

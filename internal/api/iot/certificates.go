@@ -9,7 +9,7 @@ import (
 
 // CreateKeysAndCertificate makes a key pair and a certificate for it.
 func (h Handlers) CreateKeysAndCertificate(ctx context.Context, in *CreateKeysAndCertificateRequest) (*CreateKeysAndCertificateResponse, error) {
-	cert, keys, err := h.Registry.CreateKeysAndCertificate(ctx, deref(in.SetAsActive))
+	cert, keys, err := h.Registry.CreateKeysAndCertificate(ctx, api.OrZero(in.SetAsActive))
 	if err != nil {
 		return nil, err
 	}
@@ -23,7 +23,7 @@ func (h Handlers) CreateKeysAndCertificate(ctx context.Context, in *CreateKeysAn
 
 // CreateCertificateFromCsr makes a certificate for a key that stays with the device.
 func (h Handlers) CreateCertificateFromCsr(ctx context.Context, in *CreateCertificateFromCsrRequest) (*CreateCertificateFromCsrResponse, error) {
-	cert, err := h.Registry.CreateCertificateFromCSR(ctx, in.CertificateSigningRequest, deref(in.SetAsActive))
+	cert, err := h.Registry.CreateCertificateFromCSR(ctx, in.CertificateSigningRequest, api.OrZero(in.SetAsActive))
 	if err != nil {
 		return nil, err
 	}
@@ -32,11 +32,11 @@ func (h Handlers) CreateCertificateFromCsr(ctx context.Context, in *CreateCertif
 
 // RegisterCertificate registers a certificate that a registered CA signed.
 func (h Handlers) RegisterCertificate(ctx context.Context, in *RegisterCertificateRequest) (*RegisterCertificateResponse, error) {
-	status := registry.CertificateStatus(deref(in.Status))
-	if status == "" && deref(in.SetAsActive) { // deprecated
+	status := registry.CertificateStatus(api.OrZero(in.Status))
+	if status == "" && api.OrZero(in.SetAsActive) { // deprecated
 		status = registry.StatusActive
 	}
-	cert, err := h.Registry.RegisterCertificate(ctx, in.CertificatePem, deref(in.CaCertificatePem), status)
+	cert, err := h.Registry.RegisterCertificate(ctx, in.CertificatePem, api.OrZero(in.CaCertificatePem), status)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (h Handlers) RegisterCertificate(ctx context.Context, in *RegisterCertifica
 
 // RegisterCertificateWithoutCA registers a certificate whatever signed it.
 func (h Handlers) RegisterCertificateWithoutCA(ctx context.Context, in *RegisterCertificateWithoutCARequest) (*RegisterCertificateWithoutCAResponse, error) {
-	cert, err := h.Registry.RegisterCertificateWithoutCA(ctx, in.CertificatePem, registry.CertificateStatus(deref(in.Status)))
+	cert, err := h.Registry.RegisterCertificateWithoutCA(ctx, in.CertificatePem, registry.CertificateStatus(api.OrZero(in.Status)))
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (h Handlers) DescribeCertificate(ctx context.Context, in *DescribeCertifica
 
 // ListCertificates lists all certificates by their creation.
 func (h Handlers) ListCertificates(ctx context.Context, in *ListCertificatesRequest) (*ListCertificatesResponse, error) {
-	items, next, err := list(ctx, in.Marker, in.PageSize, deref(in.AscendingOrder), nil,
+	items, next, err := list(ctx, in.Marker, in.PageSize, api.OrZero(in.AscendingOrder), nil,
 		func(p registry.Page) (registry.Listing[registry.Certificate], error) {
 			return h.Registry.ListCertificates(ctx, p)
 		}, certificateItem)
@@ -89,7 +89,7 @@ func (h Handlers) ListCertificates(ctx context.Context, in *ListCertificatesRequ
 
 // ListCertificatesByCA lists the certificates that a CA signed by their creation.
 func (h Handlers) ListCertificatesByCA(ctx context.Context, in *ListCertificatesByCARequest) (*ListCertificatesByCAResponse, error) {
-	items, next, err := list(ctx, in.Marker, in.PageSize, deref(in.AscendingOrder), []any{in.CaCertificateId},
+	items, next, err := list(ctx, in.Marker, in.PageSize, api.OrZero(in.AscendingOrder), []any{in.CaCertificateId},
 		func(p registry.Page) (registry.Listing[registry.Certificate], error) {
 			return h.Registry.ListCertificatesByCA(ctx, in.CaCertificateId, p)
 		}, certificateItem)
@@ -114,5 +114,5 @@ func (h Handlers) UpdateCertificate(ctx context.Context, in *UpdateCertificateRe
 
 // DeleteCertificate deletes a certificate.
 func (h Handlers) DeleteCertificate(ctx context.Context, in *DeleteCertificateRequest) (*DeleteCertificateResponse, error) {
-	return &DeleteCertificateResponse{}, h.Registry.DeleteCertificate(ctx, in.CertificateId, deref(in.ForceDelete))
+	return &DeleteCertificateResponse{}, h.Registry.DeleteCertificate(ctx, in.CertificateId, api.OrZero(in.ForceDelete))
 }

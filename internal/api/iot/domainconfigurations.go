@@ -26,8 +26,8 @@ func (h Handlers) CreateDomainConfiguration(ctx context.Context, in *CreateDomai
 		return nil, err
 	}
 	d := registry.DomainConfiguration{
-		Name: in.DomainConfigurationName, DomainName: deref(in.DomainName), SecurityPolicy: deref(security),
-		AuthenticationType: string(deref(in.AuthenticationType)), ApplicationProtocol: string(deref(in.ApplicationProtocol)),
+		Name: in.DomainConfigurationName, DomainName: api.OrZero(in.DomainName), SecurityPolicy: api.OrZero(security),
+		AuthenticationType: string(api.OrZero(in.AuthenticationType)), ApplicationProtocol: string(api.OrZero(in.ApplicationProtocol)),
 	}
 	if authorizer != nil {
 		d.Authorizer = *authorizer
@@ -55,7 +55,7 @@ func (h Handlers) UpdateDomainConfiguration(ctx context.Context, in *UpdateDomai
 	if err != nil {
 		return nil, err
 	}
-	u := registry.DomainUpdate{Authorizer: authorizer, RemoveAuthorizer: deref(in.RemoveAuthorizerConfig), SecurityPolicy: security}
+	u := registry.DomainUpdate{Authorizer: authorizer, RemoveAuthorizer: api.OrZero(in.RemoveAuthorizerConfig), SecurityPolicy: security}
 	if in.AuthenticationType != nil {
 		u.AuthenticationType = new(string(*in.AuthenticationType))
 	}
@@ -75,9 +75,9 @@ func (h Handlers) UpdateDomainConfiguration(ctx context.Context, in *UpdateDomai
 // domainNotBuilt refuses what would be taken and then not done.
 func domainNotBuilt(server *ServerCertificateConfig, client *ClientCertificateConfig) error {
 	switch {
-	case server != nil && (deref(server.EnableOCSPCheck) || server.OcspLambdaArn != nil || server.OcspAuthorizedResponderArn != nil):
+	case server != nil && (api.OrZero(server.EnableOCSPCheck) || server.OcspLambdaArn != nil || server.OcspAuthorizedResponderArn != nil):
 		return InvalidRequestException("serverCertificateConfig: Gatehouse does not staple OCSP answers yet.")
-	case client != nil && deref(client.ClientCertificateCallbackArn) != "":
+	case client != nil && api.OrZero(client.ClientCertificateCallbackArn) != "":
 		return InvalidRequestException("clientCertificateConfig: Gatehouse does not call functions about client certificates yet.")
 	}
 	return nil
@@ -102,7 +102,7 @@ func authorizerConfigIn(c *AuthorizerConfig) (*registry.AuthorizerConfig, error)
 	if c.DefaultAuthorizerName != nil && c.AllowAuthorizerOverride == nil {
 		return nil, InvalidRequestException("authorizerConfig: allowAuthorizerOverride is required with defaultAuthorizerName.")
 	}
-	return &registry.AuthorizerConfig{DefaultName: deref(c.DefaultAuthorizerName), AllowOverride: deref(c.AllowAuthorizerOverride)}, nil
+	return &registry.AuthorizerConfig{DefaultName: api.OrZero(c.DefaultAuthorizerName), AllowOverride: api.OrZero(c.AllowAuthorizerOverride)}, nil
 }
 
 // DescribeDomainConfiguration answers a configuration with its server certificate's state.
@@ -144,7 +144,7 @@ func (h Handlers) DescribeDomainConfiguration(ctx context.Context, in *DescribeD
 
 // ListDomainConfigurations lists the account's own endpoints, then the others.
 func (h Handlers) ListDomainConfigurations(ctx context.Context, in *ListDomainConfigurationsRequest) (*ListDomainConfigurationsResponse, error) {
-	service := string(deref(in.ServiceType))
+	service := string(api.OrZero(in.ServiceType))
 	items, next, err := list(ctx, in.Marker, in.PageSize, true, []any{service},
 		func(p registry.Page) (registry.Listing[registry.DomainConfiguration], error) {
 			return h.Registry.ListDomainConfigurations(ctx, service, p)

@@ -11,15 +11,6 @@ import (
 // none. Source: api sheet 4.8.
 const markerPageSize = 25
 
-// deref returns what p points to, or the zero value of its type.
-func deref[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
-	}
-	return *p
-}
-
 // list reads one page of a list with markers, and returns its items, converted,
 // and the marker of the next page. filters choose and order the items.
 func list[T, U any](ctx context.Context, marker *string, size *int32, ascending bool, filters []any,

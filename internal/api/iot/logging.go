@@ -20,7 +20,7 @@ func (h Handlers) SetV2LoggingOptions(ctx context.Context, in *SetV2LoggingOptio
 	}
 	for _, e := range in.EventConfigurations {
 		u.Events = append(u.Events, registry.EventLogging{
-			EventType: e.EventType, Level: registry.LogLevel(deref(e.LogLevel)), Destination: deref(e.LogDestination),
+			EventType: e.EventType, Level: registry.LogLevel(api.OrZero(e.LogLevel)), Destination: api.OrZero(e.LogDestination),
 		})
 	}
 	return &SetV2LoggingOptionsResponse{}, h.Registry.SetLoggingOptions(ctx, u)
@@ -34,7 +34,7 @@ func (h Handlers) GetV2LoggingOptions(ctx context.Context, in *GetV2LoggingOptio
 		return nil, err
 	}
 	events := o.Events
-	if deref(in.Verbose) {
+	if api.OrZero(in.Verbose) {
 		for _, name := range registry.LogEventTypes {
 			if strings.HasPrefix(name, registry.OwnLogEvents) || slices.ContainsFunc(o.Events, func(e registry.EventLogging) bool { return e.EventType == name }) {
 				continue
@@ -60,7 +60,7 @@ func (h Handlers) GetV2LoggingOptions(ctx context.Context, in *GetV2LoggingOptio
 
 // SetV2LoggingLevel sets the log level of a target.
 func (h Handlers) SetV2LoggingLevel(ctx context.Context, in *SetV2LoggingLevelRequest) (*SetV2LoggingLevelResponse, error) {
-	target := registry.LogTarget{Type: registry.LogTargetType(in.LogTarget.TargetType), Name: deref(in.LogTarget.TargetName)}
+	target := registry.LogTarget{Type: registry.LogTargetType(in.LogTarget.TargetType), Name: api.OrZero(in.LogTarget.TargetName)}
 	return &SetV2LoggingLevelResponse{}, h.Registry.SetLogLevel(ctx, target, registry.LogLevel(in.LogLevel))
 }
 
@@ -75,7 +75,7 @@ const pageOfLevels = 250
 
 // ListV2LoggingLevels lists the account's log level and those of targets.
 func (h Handlers) ListV2LoggingLevels(ctx context.Context, in *ListV2LoggingLevelsRequest) (*ListV2LoggingLevelsResponse, error) {
-	only := registry.LogTargetType(deref(in.TargetType))
+	only := registry.LogTargetType(api.OrZero(in.TargetType))
 	page, err := api.ReadPage(ctx, in.NextToken, in.MaxResults, pageOfLevels, string(only))
 	if err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func levelKey(t registry.LogTarget) string {
 // SetLoggingOptions stores the logging options of the first version.
 func (h Handlers) SetLoggingOptions(ctx context.Context, in *SetLoggingOptionsRequest) (*SetLoggingOptionsResponse, error) {
 	p := in.LoggingOptionsPayload
-	level := registry.LogLevel(deref(p.LogLevel))
+	level := registry.LogLevel(api.OrZero(p.LogLevel))
 	if level == "" {
 		level = registry.LogError
 	}

@@ -35,7 +35,7 @@ func (h Handlers) GetPolicy(ctx context.Context, in *GetPolicyRequest) (*GetPoli
 
 // ListPolicies lists all policies by their creation.
 func (h Handlers) ListPolicies(ctx context.Context, in *ListPoliciesRequest) (*ListPoliciesResponse, error) {
-	items, next, err := list(ctx, in.Marker, in.PageSize, deref(in.AscendingOrder), nil,
+	items, next, err := list(ctx, in.Marker, in.PageSize, api.OrZero(in.AscendingOrder), nil,
 		func(p registry.Page) (registry.Listing[string], error) { return h.Registry.ListPolicies(ctx, p) }, h.policyItem)
 	return &ListPoliciesResponse{Policies: items, NextMarker: next}, err
 }
@@ -52,7 +52,7 @@ func (h Handlers) DeletePolicy(ctx context.Context, in *DeletePolicyRequest) (*D
 
 // CreatePolicyVersion adds a version to a policy.
 func (h Handlers) CreatePolicyVersion(ctx context.Context, in *CreatePolicyVersionRequest) (*CreatePolicyVersionResponse, error) {
-	v, err := h.Registry.CreatePolicyVersion(ctx, in.PolicyName, in.PolicyDocument, deref(in.SetAsDefault))
+	v, err := h.Registry.CreatePolicyVersion(ctx, in.PolicyName, in.PolicyDocument, api.OrZero(in.SetAsDefault))
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ func (h Handlers) ListTagsForResource(ctx context.Context, in *ListTagsForResour
 func tagsIn(tags []Tag) []registry.Tag {
 	list := make([]registry.Tag, len(tags))
 	for i, tag := range tags {
-		list[i] = registry.Tag{Key: tag.Key, Value: orZero(tag.Value)}
+		list[i] = registry.Tag{Key: tag.Key, Value: api.OrZero(tag.Value)}
 	}
 	return list
 }

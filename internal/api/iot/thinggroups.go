@@ -9,9 +9,9 @@ import (
 
 // CreateThingGroup creates a static group, or finds the same one.
 func (h Handlers) CreateThingGroup(ctx context.Context, in *CreateThingGroupRequest) (*CreateThingGroupResponse, error) {
-	n := registry.NewThingGroup{Name: in.ThingGroupName, Parent: orZero(in.ParentGroupName), Tags: tagsIn(in.Tags)}
+	n := registry.NewThingGroup{Name: in.ThingGroupName, Parent: api.OrZero(in.ParentGroupName), Tags: tagsIn(in.Tags)}
 	if p := in.ThingGroupProperties; p != nil {
-		n.Description = orZero(p.ThingGroupDescription)
+		n.Description = api.OrZero(p.ThingGroupDescription)
 		n.Attributes = attributeUpdate(p.AttributePayload).Set
 	}
 	g, err := h.Registry.CreateThingGroup(ctx, n)
@@ -32,10 +32,10 @@ func (h Handlers) DescribeThingGroup(ctx context.Context, in *DescribeThingGroup
 		ThingGroupId:  &g.ID,
 		ThingGroupMetadata: &ThingGroupMetadata{
 			CreationDate:    api.TimeOf(g.CreatedAt),
-			ParentGroupName: orAbsent(g.Parent),
+			ParentGroupName: api.OrAbsent(g.Parent),
 		},
 		ThingGroupName:       &g.Name,
-		ThingGroupProperties: &ThingGroupProperties{ThingGroupDescription: orAbsent(g.Description)},
+		ThingGroupProperties: &ThingGroupProperties{ThingGroupDescription: api.OrAbsent(g.Description)},
 		Version:              &g.Version,
 	}
 	if g.Parent != "" {
@@ -56,8 +56,8 @@ func (h Handlers) ListThingGroups(ctx context.Context, in *ListThingGroupsReques
 		return nil, err
 	}
 	list, err := h.Registry.ListThingGroups(ctx, registry.ThingGroupFilter{
-		Prefix:     orZero(in.NamePrefixFilter),
-		Parent:     orZero(in.ParentGroup),
+		Prefix:     api.OrZero(in.NamePrefixFilter),
+		Parent:     api.OrZero(in.ParentGroup),
 		DirectOnly: in.Recursive != nil && !*in.Recursive,
 	}, registry.Page{Size: page.Size, After: page.After})
 	if err != nil {
@@ -118,7 +118,7 @@ func (h Handlers) RemoveThingFromThingGroup(ctx context.Context, in *RemoveThing
 
 // UpdateThingGroupsForThing takes a thing out of groups and puts it into others.
 func (h Handlers) UpdateThingGroupsForThing(ctx context.Context, in *UpdateThingGroupsForThingRequest) (*UpdateThingGroupsForThingResponse, error) {
-	thing, err := h.Registry.ResourceName("thing", orZero(in.ThingName), "")
+	thing, err := h.Registry.ResourceName("thing", api.OrZero(in.ThingName), "")
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func (h Handlers) ListThingsInThingGroup(ctx context.Context, in *ListThingsInTh
 	if err != nil {
 		return nil, err
 	}
-	list, err := h.Registry.ListThingsInGroup(ctx, in.ThingGroupName, orZero(in.Recursive), registry.Page{Size: page.Size, After: page.After})
+	list, err := h.Registry.ListThingsInGroup(ctx, in.ThingGroupName, api.OrZero(in.Recursive), registry.Page{Size: page.Size, After: page.After})
 	if err != nil {
 		return nil, err
 	}
@@ -158,10 +158,10 @@ func (h Handlers) ListThingGroupsForThing(ctx context.Context, in *ListThingGrou
 }
 
 func (h Handlers) thingAndGroup(thingName, thingARN, groupName, groupARN *string) (thing, group string, err error) {
-	if thing, err = h.Registry.ResourceName("thing", orZero(thingName), orZero(thingARN)); err != nil {
+	if thing, err = h.Registry.ResourceName("thing", api.OrZero(thingName), api.OrZero(thingARN)); err != nil {
 		return "", "", err
 	}
-	group, err = h.Registry.ResourceName("thinggroup", orZero(groupName), orZero(groupARN))
+	group, err = h.Registry.ResourceName("thinggroup", api.OrZero(groupName), api.OrZero(groupARN))
 	return thing, group, err
 }
 

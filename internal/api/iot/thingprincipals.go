@@ -120,5 +120,5 @@ func (h Handlers) principalThings(ctx context.Context, principal string, only re
 
 // thingPrincipalType reads an optional member; absent is "".
 func thingPrincipalType(t *ThingPrincipalType) registry.ThingPrincipalType {
-	return registry.ThingPrincipalType(orZero(t))
+	return registry.ThingPrincipalType(api.OrZero(t))
 }

@@ -15,8 +15,8 @@ const thingPage = 50
 func (h Handlers) CreateThing(ctx context.Context, in *CreateThingRequest) (*CreateThingResponse, error) {
 	thing, err := h.Registry.CreateThing(ctx, registry.NewThing{
 		Name:             in.ThingName,
-		TypeName:         orZero(in.ThingTypeName),
-		BillingGroupName: orZero(in.BillingGroupName),
+		TypeName:         api.OrZero(in.ThingTypeName),
+		BillingGroupName: api.OrZero(in.BillingGroupName),
 		Attributes:       attributeUpdate(in.AttributePayload).Set,
 	})
 	if err != nil {
@@ -37,7 +37,7 @@ func (h Handlers) DescribeThing(ctx context.Context, in *DescribeThingRequest) (
 		ThingArn:        &thing.ARN,
 		ThingId:         &thing.ID,
 		ThingName:       &thing.Name,
-		ThingTypeName:   orAbsent(thing.TypeName),
+		ThingTypeName:   api.OrAbsent(thing.TypeName),
 		Version:         &thing.Version,
 	}, nil
 }
@@ -50,10 +50,10 @@ func (h Handlers) ListThings(ctx context.Context, in *ListThingsRequest) (*ListT
 		return nil, err
 	}
 	list, err := h.Registry.ListThings(ctx, registry.ThingFilter{
-		TypeName:       orZero(in.ThingTypeName),
-		AttributeName:  orZero(in.AttributeName),
-		AttributeValue: orZero(in.AttributeValue),
-		PrefixValue:    orZero(in.UsePrefixAttributeValue),
+		TypeName:       api.OrZero(in.ThingTypeName),
+		AttributeName:  api.OrZero(in.AttributeName),
+		AttributeValue: api.OrZero(in.AttributeValue),
+		PrefixValue:    api.OrZero(in.UsePrefixAttributeValue),
 	}, registry.Page{Size: page.Size, After: page.After})
 	if err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func (h Handlers) ListThings(ctx context.Context, in *ListThingsRequest) (*ListT
 			Attributes:    thing.Attributes,
 			ThingArn:      &thing.ARN,
 			ThingName:     &thing.Name,
-			ThingTypeName: orAbsent(thing.TypeName),
+			ThingTypeName: api.OrAbsent(thing.TypeName),
 			Version:       &thing.Version,
 		})
 	}
@@ -74,8 +74,8 @@ func (h Handlers) ListThings(ctx context.Context, in *ListThingsRequest) (*ListT
 // UpdateThing changes the attributes or the type of a thing.
 func (h Handlers) UpdateThing(ctx context.Context, in *UpdateThingRequest) (*UpdateThingResponse, error) {
 	err := h.Registry.UpdateThing(ctx, in.ThingName, registry.ThingUpdate{
-		TypeName:        orZero(in.ThingTypeName),
-		RemoveType:      orZero(in.RemoveThingType),
+		TypeName:        api.OrZero(in.ThingTypeName),
+		RemoveType:      api.OrZero(in.RemoveThingType),
 		Attributes:      attributeUpdate(in.AttributePayload),
 		ExpectedVersion: in.ExpectedVersion,
 	})
@@ -98,21 +98,5 @@ func attributeUpdate(p *AttributePayload) registry.AttributeUpdate {
 	if p == nil {
 		return registry.AttributeUpdate{}
 	}
-	return registry.AttributeUpdate{Set: p.Attributes, Merge: orZero(p.Merge)}
-}
-
-// orZero reads an optional member.
-func orZero[T any](p *T) (v T) {
-	if p != nil {
-		v = *p
-	}
-	return v
-}
-
-// orAbsent is an optional member of an answer: the empty string is absent.
-func orAbsent(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
+	return registry.AttributeUpdate{Set: p.Attributes, Merge: api.OrZero(p.Merge)}
 }

@@ -11,7 +11,7 @@ import (
 func (h Handlers) CreateThingType(ctx context.Context, in *CreateThingTypeRequest) (*CreateThingTypeResponse, error) {
 	var p registry.ThingTypeProperties
 	if in.ThingTypeProperties != nil {
-		p.Description = orZero(in.ThingTypeProperties.ThingTypeDescription)
+		p.Description = api.OrZero(in.ThingTypeProperties.ThingTypeDescription)
 		p.SearchableAttributes = in.ThingTypeProperties.SearchableAttributes
 		p.Propagating = propagatingAttributes(in.ThingTypeProperties.Mqtt5Configuration)
 	}
@@ -44,7 +44,7 @@ func (h Handlers) ListThingTypes(ctx context.Context, in *ListThingTypesRequest)
 	if err != nil {
 		return nil, err
 	}
-	list, err := h.Registry.ListThingTypes(ctx, orZero(in.ThingTypeName), registry.Page{Size: page.Size, After: page.After})
+	list, err := h.Registry.ListThingTypes(ctx, api.OrZero(in.ThingTypeName), registry.Page{Size: page.Size, After: page.After})
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (h Handlers) UpdateThingType(ctx context.Context, in *UpdateThingTypeReques
 
 // DeprecateThingType forbids new things of a type, or allows them again.
 func (h Handlers) DeprecateThingType(ctx context.Context, in *DeprecateThingTypeRequest) (*DeprecateThingTypeResponse, error) {
-	if err := h.Registry.DeprecateThingType(ctx, in.ThingTypeName, orZero(in.UndoDeprecate)); err != nil {
+	if err := h.Registry.DeprecateThingType(ctx, in.ThingTypeName, api.OrZero(in.UndoDeprecate)); err != nil {
 		return nil, err
 	}
 	return &DeprecateThingTypeResponse{}, nil
@@ -104,15 +104,15 @@ func thingTypeMetadata(tt registry.ThingType) *ThingTypeMetadata {
 func thingTypeProperties(p registry.ThingTypeProperties) *ThingTypeProperties {
 	out := &ThingTypeProperties{
 		SearchableAttributes: p.SearchableAttributes,
-		ThingTypeDescription: orAbsent(p.Description),
+		ThingTypeDescription: api.OrAbsent(p.Description),
 	}
 	if p.Propagating != nil {
 		out.Mqtt5Configuration = &Mqtt5Configuration{PropagatingAttributes: make([]PropagatingAttribute, len(p.Propagating))}
 		for i, a := range p.Propagating {
 			out.Mqtt5Configuration.PropagatingAttributes[i] = PropagatingAttribute{
-				ConnectionAttribute: orAbsent(a.ConnectionAttribute),
-				ThingAttribute:      orAbsent(a.ThingAttribute),
-				UserPropertyKey:     orAbsent(a.UserPropertyKey),
+				ConnectionAttribute: api.OrAbsent(a.ConnectionAttribute),
+				ThingAttribute:      api.OrAbsent(a.ThingAttribute),
+				UserPropertyKey:     api.OrAbsent(a.UserPropertyKey),
 			}
 		}
 	}
@@ -128,9 +128,9 @@ func propagatingAttributes(c *Mqtt5Configuration) []registry.PropagatingAttribut
 	list := make([]registry.PropagatingAttribute, len(c.PropagatingAttributes))
 	for i, a := range c.PropagatingAttributes {
 		list[i] = registry.PropagatingAttribute{
-			UserPropertyKey:     orZero(a.UserPropertyKey),
-			ThingAttribute:      orZero(a.ThingAttribute),
-			ConnectionAttribute: orZero(a.ConnectionAttribute),
+			UserPropertyKey:     api.OrZero(a.UserPropertyKey),
+			ThingAttribute:      api.OrZero(a.ThingAttribute),
+			ConnectionAttribute: api.OrZero(a.ConnectionAttribute),
 		}
 	}
 	return list

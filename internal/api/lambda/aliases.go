@@ -3,6 +3,7 @@ package lambda
 import (
 	"context"
 
+	"github.com/gatehouse-iot/gatehouse/internal/api"
 	"github.com/gatehouse-iot/gatehouse/internal/function"
 )
 
@@ -23,7 +24,7 @@ func (h Handlers) CreateAlias(ctx context.Context, in *CreateAliasRequest) (*Ali
 	if err := refuseRouting(in.RoutingConfig); err != nil {
 		return nil, err
 	}
-	a, arn, err := h.Functions.CreateAlias(ctx, in.FunctionName, function.Alias{Name: in.Name, FunctionVersion: in.FunctionVersion, Description: orZero(in.Description)})
+	a, arn, err := h.Functions.CreateAlias(ctx, in.FunctionName, function.Alias{Name: in.Name, FunctionVersion: in.FunctionVersion, Description: api.OrZero(in.Description)})
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +36,7 @@ func (h Handlers) UpdateAlias(ctx context.Context, in *UpdateAliasRequest) (*Ali
 	if err := refuseRouting(in.RoutingConfig); err != nil {
 		return nil, err
 	}
-	a, arn, err := h.Functions.UpdateAlias(ctx, in.FunctionName, in.Name, in.FunctionVersion, in.Description, orZero(in.RevisionId))
+	a, arn, err := h.Functions.UpdateAlias(ctx, in.FunctionName, in.Name, in.FunctionVersion, in.Description, api.OrZero(in.RevisionId))
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +59,7 @@ func (h Handlers) DeleteAlias(ctx context.Context, in *DeleteAliasRequest) (*Del
 
 // ListAliases answers the aliases, in one page.
 func (h Handlers) ListAliases(_ context.Context, in *ListAliasesRequest) (*ListAliasesResponse, error) {
-	list, arn, err := h.Functions.Aliases(in.FunctionName, orZero(in.FunctionVersion))
+	list, arn, err := h.Functions.Aliases(in.FunctionName, api.OrZero(in.FunctionVersion))
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 
+	"github.com/gatehouse-iot/gatehouse/internal/api"
 	"github.com/gatehouse-iot/gatehouse/internal/function"
 )
 
@@ -63,13 +64,13 @@ func (s *shared) refuseUnbuilt() error {
 		name string
 		used bool
 	}{
-		{"DeadLetterConfig", s.deadLetter != nil && orZero(s.deadLetter.TargetArn) != ""},
+		{"DeadLetterConfig", s.deadLetter != nil && api.OrZero(s.deadLetter.TargetArn) != ""},
 		{"FileSystemConfigs", len(s.fileSystems) > 0},
 		{"ImageConfig", s.image != nil},
-		{"KMSKeyArn", orZero(s.kmsKey) != ""},
+		{"KMSKeyArn", api.OrZero(s.kmsKey) != ""},
 		{"Layers", len(s.layers) > 0},
-		{"LoggingConfig", s.logging != nil && (orZero(s.logging.LogFormat) == LogFormatJson || s.logging.ApplicationLogLevel != nil || s.logging.SystemLogLevel != nil || s.logging.LogGroup != nil)},
-		{"SnapStart", s.snapStart != nil && orZero(s.snapStart.ApplyOn) != SnapStartApplyOnNone},
+		{"LoggingConfig", s.logging != nil && (api.OrZero(s.logging.LogFormat) == LogFormatJson || s.logging.ApplicationLogLevel != nil || s.logging.SystemLogLevel != nil || s.logging.LogGroup != nil)},
+		{"SnapStart", s.snapStart != nil && api.OrZero(s.snapStart.ApplyOn) != SnapStartApplyOnNone},
 		{"VpcConfig", s.vpc != nil && (len(s.vpc.SubnetIds) > 0 || len(s.vpc.SecurityGroupIds) > 0)},
 		{"CapacityProviderConfig", s.capacityProvider != nil},
 		{"DurableConfig", s.durable != nil},
@@ -84,9 +85,9 @@ func (s *shared) refuseUnbuilt() error {
 // refusePackage refuses code that is not in the request.
 func refusePackage(zip []byte, bucket, image *string) error {
 	switch {
-	case orZero(bucket) != "":
+	case api.OrZero(bucket) != "":
 		return InvalidParameterValueException("Gatehouse has no Amazon S3 to read the deployment package from: send it as ZipFile.")
-	case orZero(image) != "":
+	case api.OrZero(image) != "":
 		return InvalidParameterValueException("Gatehouse runs no container images: send a deployment package as ZipFile.")
 	case len(zip) == 0:
 		return InvalidParameterValueException("Please provide a source for function code: ZipFile.")

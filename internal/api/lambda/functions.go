@@ -19,7 +19,7 @@ func (h Handlers) CreateFunction(ctx context.Context, in *CreateFunctionRequest)
 	if err := unbuilt.refuseUnbuilt(); err != nil {
 		return nil, err
 	}
-	if orZero(in.CodeSigningConfigArn) != "" {
+	if api.OrZero(in.CodeSigningConfigArn) != "" {
 		return nil, InvalidParameterValueException("Gatehouse has nothing behind the parameter CodeSigningConfigArn: leave it out.")
 	}
 	if err := refusePackage(in.Code.ZipFile, in.Code.S3Bucket, in.Code.ImageUri); err != nil {
@@ -28,7 +28,7 @@ func (h Handlers) CreateFunction(ctx context.Context, in *CreateFunctionRequest)
 	f, err := h.Functions.Create(ctx, function.NewFunction{
 		Name:          in.FunctionName,
 		Settings:      settings(in.Description, in.Handler, &in.Role, in.Runtime, in.Timeout, in.MemorySize, in.EphemeralStorage, in.TracingConfig, in.Environment),
-		Architectures: architectures(in.Architectures), Zip: in.Code.ZipFile, Publish: orZero(in.Publish), Tags: in.Tags,
+		Architectures: architectures(in.Architectures), Zip: in.Code.ZipFile, Publish: api.OrZero(in.Publish), Tags: in.Tags,
 	})
 	if err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func (h Handlers) CreateFunction(ctx context.Context, in *CreateFunctionRequest)
 
 // GetFunction answers a function with its tags and its reserved concurrency.
 func (h Handlers) GetFunction(_ context.Context, in *GetFunctionRequest) (*GetFunctionResponse, error) {
-	f, err := h.Functions.Get(in.FunctionName, orZero(in.Qualifier))
+	f, err := h.Functions.Get(in.FunctionName, api.OrZero(in.Qualifier))
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (h Handlers) GetFunction(_ context.Context, in *GetFunctionRequest) (*GetFu
 
 // GetFunctionConfiguration answers a function.
 func (h Handlers) GetFunctionConfiguration(_ context.Context, in *GetFunctionConfigurationRequest) (*FunctionConfiguration, error) {
-	f, err := h.Functions.Get(in.FunctionName, orZero(in.Qualifier))
+	f, err := h.Functions.Get(in.FunctionName, api.OrZero(in.Qualifier))
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (h Handlers) UpdateFunctionCode(ctx context.Context, in *UpdateFunctionCode
 	if err := refusePackage(in.ZipFile, in.S3Bucket, in.ImageUri); err != nil {
 		return nil, err
 	}
-	f, err := h.Functions.UpdateCode(ctx, in.FunctionName, in.ZipFile, architectures(in.Architectures), orZero(in.RevisionId), orZero(in.Publish), orZero(in.DryRun))
+	f, err := h.Functions.UpdateCode(ctx, in.FunctionName, in.ZipFile, architectures(in.Architectures), api.OrZero(in.RevisionId), api.OrZero(in.Publish), api.OrZero(in.DryRun))
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (h Handlers) UpdateFunctionConfiguration(ctx context.Context, in *UpdateFun
 		return nil, err
 	}
 	change := settings(in.Description, in.Handler, in.Role, in.Runtime, in.Timeout, in.MemorySize, in.EphemeralStorage, in.TracingConfig, in.Environment)
-	f, err := h.Functions.UpdateConfiguration(ctx, in.FunctionName, change, orZero(in.RevisionId))
+	f, err := h.Functions.UpdateConfiguration(ctx, in.FunctionName, change, api.OrZero(in.RevisionId))
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (h Handlers) UpdateFunctionConfiguration(ctx context.Context, in *UpdateFun
 
 // DeleteFunction removes a function or one of its versions.
 func (h Handlers) DeleteFunction(ctx context.Context, in *DeleteFunctionRequest) (*DeleteFunctionResponse, error) {
-	if err := h.Functions.Delete(ctx, in.FunctionName, orZero(in.Qualifier)); err != nil {
+	if err := h.Functions.Delete(ctx, in.FunctionName, api.OrZero(in.Qualifier)); err != nil {
 		return nil, err
 	}
 	return &DeleteFunctionResponse{StatusCode: new(int32(http.StatusNoContent))}, nil
@@ -111,11 +111,11 @@ func (h Handlers) DeleteFunction(ctx context.Context, in *DeleteFunctionRequest)
 
 // PublishVersion makes a numbered version.
 func (h Handlers) PublishVersion(ctx context.Context, in *PublishVersionRequest) (*FunctionConfiguration, error) {
-	hash := orZero(in.CodeSha256)
+	hash := api.OrZero(in.CodeSha256)
 	if raw, err := base64.StdEncoding.DecodeString(hash); err == nil {
 		hash = hex.EncodeToString(raw)
 	}
-	f, err := h.Functions.Publish(ctx, in.FunctionName, orZero(in.Description), hash, orZero(in.RevisionId))
+	f, err := h.Functions.Publish(ctx, in.FunctionName, api.OrZero(in.Description), hash, api.OrZero(in.RevisionId))
 	if err != nil {
 		return nil, err
 	}

@@ -44,22 +44,6 @@ func mapError(err error) *api.Error {
 	return api.Errorf("ServiceException", http.StatusInternalServerError, "An unexpected error has occurred.").WithCause(err)
 }
 
-// orZero reads an optional member.
-func orZero[T any](p *T) (v T) {
-	if p != nil {
-		v = *p
-	}
-	return v
-}
-
-// orAbsent is an optional member of an answer: the empty string is absent.
-func orAbsent(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
 // asInt reads an optional number.
 func asInt(p *int32) *int {
 	if p == nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"github.com/gatehouse-iot/gatehouse/internal/api"
 	"github.com/gatehouse-iot/gatehouse/internal/function"
 )
 
@@ -20,9 +21,9 @@ const (
 // A function's own failure is an answer of status 200. Source: custom-auth sheet 15.
 func (h Handlers) Invoke(ctx context.Context, in *InvocationRequest) (*InvocationResponse, error) {
 	req := function.Request{
-		FunctionARN: in.FunctionName, Qualifier: orZero(in.Qualifier), Payload: in.Payload, Tail: orZero(in.LogType) == LogTypeTail,
+		FunctionARN: in.FunctionName, Qualifier: api.OrZero(in.Qualifier), Payload: in.Payload, Tail: api.OrZero(in.LogType) == LogTypeTail,
 	}
-	kind := orZero(in.InvocationType)
+	kind := api.OrZero(in.InvocationType)
 	most := maxPayload
 	if kind == InvocationTypeEvent {
 		most = maxEventPayload
@@ -33,7 +34,7 @@ func (h Handlers) Invoke(ctx context.Context, in *InvocationRequest) (*Invocatio
 	if len(req.Payload) > 0 && !json.Valid(req.Payload) {
 		return nil, InvalidRequestContentException("Could not parse request body into json: the payload is not valid JSON.")
 	}
-	if text := orZero(in.ClientContext); text != "" {
+	if text := api.OrZero(in.ClientContext); text != "" {
 		raw, err := base64.StdEncoding.DecodeString(text)
 		if err != nil || len(text) > maxContext || !json.Valid(raw) {
 			return nil, InvalidRequestContentException("Client context must be a valid Base64-encoded JSON object of at most %d characters.", maxContext)
@@ -72,7 +73,7 @@ func (h Handlers) Invoke(ctx context.Context, in *InvocationRequest) (*Invocatio
 		return nil, e
 	}
 	out := &InvocationResponse{
-		StatusCode: new(int32(http.StatusOK)), ExecutedVersion: &res.ExecutedVersion, Payload: res.Payload, FunctionError: orAbsent(res.FunctionError()),
+		StatusCode: new(int32(http.StatusOK)), ExecutedVersion: &res.ExecutedVersion, Payload: res.Payload, FunctionError: api.OrAbsent(res.FunctionError()),
 	}
 	if req.Tail {
 		out.LogResult = new(base64.StdEncoding.EncodeToString(res.Log))

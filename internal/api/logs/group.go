@@ -7,12 +7,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-iot/gatehouse/internal/api"
 	"github.com/gatehouse-iot/gatehouse/internal/logs"
 )
 
 // CreateLogGroup makes a group that keeps its events for ever.
 func (h *Handlers) CreateLogGroup(_ context.Context, in *CreateLogGroupRequest) (*CreateLogGroupResponse, error) {
-	if in.KmsKeyId != nil || len(in.Tags) > 0 || value(in.DeletionProtectionEnabled) || in.LogGroupClass != nil && *in.LogGroupClass != LogGroupClassStandard {
+	if in.KmsKeyId != nil || len(in.Tags) > 0 || api.OrZero(in.DeletionProtectionEnabled) || in.LogGroupClass != nil && *in.LogGroupClass != LogGroupClassStandard {
 		return nil, InvalidParameterException("Gatehouse supports no kmsKeyId, tags, deletion protection or class other than STANDARD of log groups yet.")
 	}
 	return &CreateLogGroupResponse{}, h.cfg.Store.CreateGroup(in.LogGroupName)
@@ -47,7 +48,7 @@ func (h *Handlers) DescribeLogGroups(ctx context.Context, in *DescribeLogGroupsR
 	last := ""
 	for _, g := range h.cfg.Store.Groups() {
 		switch {
-		case g.Name <= p.After, !strings.HasPrefix(g.Name, value(in.LogGroupNamePrefix)), !strings.Contains(g.Name, value(in.LogGroupNamePattern)),
+		case g.Name <= p.After, !strings.HasPrefix(g.Name, api.OrZero(in.LogGroupNamePrefix)), !strings.Contains(g.Name, api.OrZero(in.LogGroupNamePattern)),
 			wanted != nil && !slices.Contains(wanted, g.Name), in.LogGroupClass != nil && *in.LogGroupClass != LogGroupClassStandard:
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-iot/gatehouse/internal/api"
 	"github.com/gatehouse-iot/gatehouse/internal/logs"
 	"github.com/gatehouse-iot/gatehouse/internal/logs/pattern"
 )
@@ -33,7 +34,7 @@ func (h *Handlers) GetLogEvents(ctx context.Context, in *GetLogEventsRequest) (*
 		return nil, logs.ErrNoStream
 	}
 	q := logs.Read{
-		From: logs.NoStart, To: logs.NoEnd, Limit: maxPageEvents, Bytes: maxPageBytes, Backward: !value(in.StartFromHead),
+		From: logs.NoStart, To: logs.NoEnd, Limit: maxPageEvents, Bytes: maxPageBytes, Backward: !api.OrZero(in.StartFromHead),
 		Streams: func(name string) bool { return name == in.LogStreamName },
 	}
 	if in.StartTime != nil {
@@ -118,7 +119,7 @@ func streamChoice(names, prefixes []string) (func(string) bool, error) {
 }
 
 func parsePattern(text *string) (*pattern.Pattern, error) {
-	p, err := pattern.Parse(value(text))
+	p, err := pattern.Parse(api.OrZero(text))
 	if err != nil {
 		return nil, InvalidParameterException("Invalid filter pattern")
 	}

@@ -121,13 +121,3 @@ func page(ctx context.Context, token *string, size *int32, def int, filters ...a
 	}
 	return p, err
 }
-
-//go:fix inline
-
-func value[T any](p *T) T {
-	var zero T
-	if p == nil {
-		return zero
-	}
-	return *p
-}

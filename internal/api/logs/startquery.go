@@ -62,7 +62,7 @@ func (h *Handlers) StartQuery(_ context.Context, in *StartQueryRequest) (*StartQ
 		return nil, malformed(&insights.SyntaxError{Message: "Query's end date and time is either before the log groups creation time or exceeds the log groups log retention settings"})
 	}
 	q := newQuery(in.QueryString, groups)
-	opt := insights.Options{Start: time.UnixMilli(from), End: time.UnixMilli(in.EndTime * 1000), Now: q.created, Limit: int(value(in.Limit)), Workers: queryWorkers()}
+	opt := insights.Options{Start: time.UnixMilli(from), End: time.UnixMilli(in.EndTime * 1000), Now: q.created, Limit: int(api.OrZero(in.Limit)), Workers: queryWorkers()}
 	if err := h.queries.start(q, parsed, NewSource(h.cfg.Account, views, from, to), opt); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-iot/gatehouse/internal/api"
 	"github.com/gatehouse-iot/gatehouse/internal/logs"
 )
 
@@ -29,7 +30,7 @@ func (h *Handlers) DescribeLogStreams(ctx context.Context, in *DescribeLogStream
 	if byTime && in.LogStreamNamePrefix != nil {
 		return nil, InvalidParameterException("Cannot order by LastEventTime with a logStreamNamePrefix.")
 	}
-	down := value(in.Descending)
+	down := api.OrZero(in.Descending)
 	p, err := page(ctx, in.NextToken, in.Limit, 50, group, in.LogStreamNamePrefix, byTime, down)
 	if err != nil {
 		return nil, err
@@ -54,7 +55,7 @@ func (h *Handlers) DescribeLogStreams(ctx context.Context, in *DescribeLogStream
 	out := &DescribeLogStreamsResponse{LogStreams: []LogStream{}}
 	last := ""
 	for _, s := range streams {
-		if !strings.HasPrefix(s.Name, value(in.LogStreamNamePrefix)) || p.After != "" && order(key(s), p.After) <= 0 {
+		if !strings.HasPrefix(s.Name, api.OrZero(in.LogStreamNamePrefix)) || p.After != "" && order(key(s), p.After) <= 0 {
 			continue
 		}
 		if len(out.LogStreams) == p.Size {
