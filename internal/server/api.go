@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net"
@@ -72,19 +71,16 @@ func newAPIServer(s *Server) (*apiServer, error) {
 	extra["/healthz"] = http.HandlerFunc(healthy)
 	extra["/readyz"] = http.HandlerFunc(s.ready)
 	extra[MetricsPath] = s.metricsHandler(aws)
-	extra["/gatehouse/v1/server"] = aws.Authenticated(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(about) // a client that went away needs no answer
-	}))
+	extra["/gatehouse/v1/server"] = aws.Authenticated(s.answer(func(*http.Request) (any, error) { return about, nil }))
 	attempts := aws.Authenticated(s.attempts.Handler())
 	extra[attempt.Path], extra[attempt.Path+"/"] = attempts, attempts
 
-	users := aws.Authenticated(s.usersHandler())
+	users := aws.Authenticated(s.answer(s.users))
 	extra[UsersPath], extra[UsersPath+"/"] = users, users
 	extra[HeapPath] = aws.Authenticated(http.HandlerFunc(s.heap))
-	extra[LogLevelsPath] = aws.Authenticated(http.HandlerFunc(s.logLevels))
-	extra[ServerCertificatesPath] = aws.Authenticated(http.HandlerFunc(s.importCertificate))
-	extra[AuthorizerEventsPath] = aws.Permitted(readAuthorizerEvents, http.HandlerFunc(s.authorizerEvent))
+	extra[LogLevelsPath] = aws.Authenticated(s.answer(s.logLevels))
+	extra[ServerCertificatesPath] = aws.Authenticated(s.answer(s.importCertificate))
+	extra[AuthorizerEventsPath] = aws.Permitted(readAuthorizerEvents, s.answer(s.authorizerEvent))
 
 	server := &http.Server{
 		Handler: aws, ReadHeaderTimeout: apiHeaderTime, ReadTimeout: apiReadTime, WriteTimeout: apiWriteTime, IdleTimeout: apiIdleTime,

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -83,32 +82,18 @@ type ImportedCertificate struct {
 const maxImport = 64 << 10
 
 // importCertificate answers POST on [ServerCertificatesPath].
-func (s *Server) importCertificate(w http.ResponseWriter, r *http.Request) {
+func (s *Server) importCertificate(r *http.Request) (any, error) {
 	var in CertificateImport
 	if r.Method != http.MethodPost {
-		refuse(w, http.StatusMethodNotAllowed, "MethodNotAllowedException", "Use POST.")
-		return
+		return nil, methodNotAllowed("Use POST.")
 	}
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxImport)).Decode(&in); err != nil {
-		refuse(w, http.StatusBadRequest, "InvalidRequestException", "The body is not the JSON of a server certificate.")
-		return
+	if err := readJSON(r, maxImport, &in); err != nil {
+		return nil, registry.Errorf(registry.InvalidRequest, "The body is not the JSON of a server certificate.")
 	}
 	c, err := s.registry.ImportServerCertificate(r.Context(), in.CertificateARN, registry.ServerCertificatePEM{
 		Certificate: in.Certificate, Chain: in.Chain, PrivateKey: in.PrivateKey,
 	})
-	if refused, ok := errors.AsType[*registry.Error](err); ok {
-		status := http.StatusBadRequest
-		if refused.Kind == registry.ResourceNotFound {
-			status = http.StatusNotFound
-		}
-		refuse(w, status, string(refused.Kind), refused.Message)
-		return
-	} else if err != nil {
-		s.cfg.Log.LogAttrs(r.Context(), slog.LevelError, "cannot import a server certificate", slog.Any("error", err))
-		refuse(w, http.StatusInternalServerError, "InternalFailureException", "An unexpected error has occurred.")
-		return
-	}
-	answerJSON(w, ImportedCertificate{CertificateARN: c.ARN, Names: c.Names, NotAfter: c.NotAfter})
+	return ImportedCertificate{CertificateARN: c.ARN, Names: c.Names, NotAfter: c.NotAfter}, err
 }
 
 // AuthorizerEventsPath is followed by the trace ID of an attempt, and answers what
@@ -129,23 +114,10 @@ type AuthorizerEvent struct {
 }
 
 // authorizerEvent answers GET below [AuthorizerEventsPath].
-func (s *Server) authorizerEvent(w http.ResponseWriter, r *http.Request) {
+func (s *Server) authorizerEvent(r *http.Request) (any, error) {
 	e, ok := s.authorizers.Event(r.URL.Path[len(AuthorizerEventsPath):])
 	if !ok {
-		refuse(w, http.StatusNotFound, "ResourceNotFoundException", "No invocation of an authorizer is known for that attempt; the latest ones are, until a restart.")
-		return
+		return nil, registry.Errorf(registry.ResourceNotFound, "No invocation of an authorizer is known for that attempt; the latest ones are, until a restart.")
 	}
-	answerJSON(w, AuthorizerEvent{Authorizer: e.Authorizer, FunctionARN: e.FunctionARN, Redacted: e.Redacted, Event: e.Event})
-}
-
-func answerJSON(w http.ResponseWriter, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // a client that went away needs no answer
-}
-
-func refuse(w http.ResponseWriter, status int, code, message string) {
-	w.Header().Set("X-Amzn-ErrorType", code)
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"message": message})
+	return AuthorizerEvent{Authorizer: e.Authorizer, FunctionARN: e.FunctionARN, Redacted: e.Redacted, Event: e.Event}, nil
 }

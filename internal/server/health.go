@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"time"
 )
@@ -52,8 +51,6 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 func writeHealth(w http.ResponseWriter, status int, h health) {
-	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(h) // a client that went away needs no answer
+	writeJSON(w, status, h)
 }

@@ -2,13 +2,9 @@ package server
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 	"time"
 
-	"github.com/gatehouse-iot/gatehouse/internal/api"
 	"github.com/gatehouse-iot/gatehouse/internal/registry"
 )
 
@@ -35,21 +31,17 @@ type LogLevels struct {
 }
 
 // logLevels answers LogLevelsPath.
-func (s *Server) logLevels(w http.ResponseWriter, r *http.Request) {
-	var out any = struct{}{}
-	var err error
+func (s *Server) logLevels(r *http.Request) (any, error) {
 	switch r.Method {
 	case http.MethodGet:
-		out, err = s.listLogLevels(r.Context())
+		return s.listLogLevels(r.Context())
 	case http.MethodPut:
-		out, err = s.putLogLevel(r)
+		return s.putLogLevel(r)
 	case http.MethodDelete:
 		q := r.URL.Query()
-		err = s.registry.EndTemporaryLogLevel(r.Context(), registry.LogTarget{Type: registry.LogTargetType(q.Get("targetType")), Name: q.Get("targetName")})
-	default:
-		err = api.Errorf("MethodNotAllowedException", http.StatusMethodNotAllowed, "%s knows GET, PUT and DELETE.", LogLevelsPath)
+		return nil, s.registry.EndTemporaryLogLevel(r.Context(), registry.LogTarget{Type: registry.LogTargetType(q.Get("targetType")), Name: q.Get("targetName")})
 	}
-	s.answerLogLevels(w, r, out, err)
+	return nil, methodNotAllowed(LogLevelsPath + " knows GET, PUT and DELETE.")
 }
 
 func (s *Server) listLogLevels(ctx context.Context) (LogLevels, error) {
@@ -70,33 +62,12 @@ func (s *Server) listLogLevels(ctx context.Context) (LogLevels, error) {
 
 func (s *Server) putLogLevel(r *http.Request) (LogLevel, error) {
 	const most = 4 << 10 // bytes
-	body, err := io.ReadAll(io.LimitReader(r.Body, most))
-	if err != nil {
-		return LogLevel{}, err
-	}
 	var in LogLevel
-	if err := json.Unmarshal(body, &in); err != nil || in.Seconds <= 0 || in.Seconds > 366*24*3600 {
+	if err := readJSON(r, most, &in); err != nil || in.Seconds <= 0 || in.Seconds > 366*24*3600 {
 		return in, registry.Errorf(registry.InvalidRequest, "The body is no JSON object with targetType, targetName, logLevel and seconds.")
 	}
 	target := registry.LogTarget{Type: registry.LogTargetType(in.TargetType), Name: in.TargetName}
 	ends, err := s.registry.SetLogLevelFor(r.Context(), target, registry.LogLevel(in.Level), time.Duration(in.Seconds*float64(time.Second)))
 	in.Seconds, in.ExpiresAt = 0, new(ends.UTC())
 	return in, err
-}
-
-func (s *Server) answerLogLevels(w http.ResponseWriter, r *http.Request, out any, err error) {
-	status := http.StatusOK
-	if err != nil {
-		answer := api.From(err)
-		if refused, ok := errors.AsType[*registry.Error](err); ok {
-			answer = api.Errorf(string(refused.Kind), http.StatusBadRequest, "%s", refused.Message)
-		} else if answer.Status == http.StatusInternalServerError {
-			s.cfg.Log.ErrorContext(r.Context(), "log levels failed", "error", err)
-		}
-		status, out = answer.Status, map[string]string{"message": answer.Message}
-		w.Header().Set("X-Amzn-Errortype", answer.Code)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(out) // a client that went away needs no answer
 }

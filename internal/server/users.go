@@ -3,8 +3,6 @@ package server
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -61,24 +59,18 @@ func (s *Server) authorizeCaller(ctx context.Context, cred api.Credential, from 
 	return a, nil
 }
 
-// usersHandler answers UsersPath.
-func (s *Server) usersHandler() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name := strings.Trim(strings.TrimPrefix(r.URL.Path, UsersPath), "/")
-		var out any
-		var err error
-		switch {
-		case r.Method == http.MethodGet && name == "":
-			out, err = s.listUsers(r.Context())
-		case r.Method == http.MethodPut && name != "":
-			out, err = s.putUser(r, name)
-		case r.Method == http.MethodDelete && name != "":
-			out, err = struct{}{}, s.registry.DeleteUser(r.Context(), name)
-		default:
-			err = api.Errorf("MethodNotAllowedException", http.StatusMethodNotAllowed, "%s knows GET; %s/NAME knows PUT and DELETE.", UsersPath, UsersPath)
-		}
-		s.answerUsers(w, r, out, err)
-	})
+// users answers UsersPath.
+func (s *Server) users(r *http.Request) (any, error) {
+	name := strings.Trim(strings.TrimPrefix(r.URL.Path, UsersPath), "/")
+	switch {
+	case r.Method == http.MethodGet && name == "":
+		return s.listUsers(r.Context())
+	case r.Method == http.MethodPut && name != "":
+		return s.putUser(r, name)
+	case r.Method == http.MethodDelete && name != "":
+		return nil, s.registry.DeleteUser(r.Context(), name)
+	}
+	return nil, methodNotAllowed(UsersPath + " knows GET; " + UsersPath + "/NAME knows PUT and DELETE.")
 }
 
 func (s *Server) listUsers(ctx context.Context) (any, error) {
@@ -94,12 +86,8 @@ func (s *Server) listUsers(ctx context.Context) (any, error) {
 const maxUserBody = 64 << 10
 
 func (s *Server) putUser(r *http.Request, name string) (any, error) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxUserBody))
-	if err != nil {
-		return nil, err
-	}
 	var in UserPolicy
-	if err := json.Unmarshal(body, &in); err != nil {
+	if err := readJSON(r, maxUserBody, &in); err != nil {
 		return nil, registry.Errorf(registry.InvalidRequest, "The body is no JSON object with policyName or policy, of at most %d bytes.", maxUserBody)
 	}
 	policyName, document := registry.InlinePolicy, string(in.Policy)
@@ -125,29 +113,4 @@ func userOf(u registry.User) User {
 		Name: u.Name, ARN: u.ARN, UserID: u.ID, AccessKeyID: u.AccessKeyID,
 		PolicyName: u.PolicyName, Policy: json.RawMessage(u.PolicyDocument), CreatedAt: u.CreatedAt.UTC(),
 	}
-}
-
-// userStatus are the HTTP statuses of what the registry refuses.
-var userStatus = map[registry.Kind]int{
-	registry.ResourceNotFound: http.StatusNotFound, registry.ResourceAlreadyExists: http.StatusConflict, registry.LimitExceeded: http.StatusGone,
-}
-
-func (s *Server) answerUsers(w http.ResponseWriter, r *http.Request, out any, err error) {
-	status := http.StatusOK
-	if err != nil {
-		answer := api.From(err)
-		if refused, ok := errors.AsType[*registry.Error](err); ok {
-			answer = api.Errorf(string(refused.Kind), userStatus[refused.Kind], "%s", refused.Message)
-			if answer.Status == 0 {
-				answer.Status = http.StatusBadRequest
-			}
-		} else if answer.Status == http.StatusInternalServerError {
-			s.cfg.Log.ErrorContext(r.Context(), "users failed", "error", err)
-		}
-		status, out = answer.Status, map[string]string{"message": answer.Message}
-		w.Header().Set("X-Amzn-Errortype", answer.Code)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(out) // a client that went away needs no answer
 }

@@ -50,7 +50,7 @@ func must[T any](out T, err error) func(*testing.T) T {
 // wantException checks that the wire would show that exception, with that status.
 func wantException(t *testing.T, err error, code string, status int) {
 	t.Helper()
-	e := mapError(err)
+	e := MapError(err)
 	if e == nil || e.Code != code || e.Status != status {
 		t.Errorf("got %v, want %s %d", err, code, status)
 	}

@@ -31,7 +31,7 @@ func TestDescribeEndpoint(t *testing.T) {
 		}
 	}
 	_, err = h.DescribeEndpoint(t.Context(), &DescribeEndpointRequest{EndpointType: new("iot:Nothing")})
-	if e := mapError(err); e == nil || e.Code != "InvalidRequestException" || e.Status != 400 {
+	if e := MapError(err); e == nil || e.Code != "InvalidRequestException" || e.Status != 400 {
 		t.Errorf("unknown type: %v, want InvalidRequestException", err)
 	}
 }
@@ -53,7 +53,7 @@ func TestMapError(t *testing.T) {
 		registry.RegistrationCodeValidation: 400,
 	} {
 		err := fmt.Errorf("wrapped: %w", registry.Errorf(kind, "100%% of %s", "it").About("id", "arn"))
-		e := mapError(err)
+		e := MapError(err)
 		if e == nil || e.Code != string(kind) || e.Status != status || e.Message != "100% of it" {
 			t.Fatalf("%s: %+v, want status %d", kind, e, status)
 		}
@@ -65,10 +65,10 @@ func TestMapError(t *testing.T) {
 			t.Errorf("%s is about %q, %q; want %q, %q", kind, e.ResourceID, e.ResourceARN, wantID, wantARN)
 		}
 	}
-	if e := mapError(registry.Errorf("StrangeException", "x")); e != nil {
+	if e := MapError(registry.Errorf("StrangeException", "x")); e != nil {
 		t.Errorf("a kind that the model lacks: %+v, want none", e)
 	}
-	if e := mapError(errors.New("disk full")); e != nil {
+	if e := MapError(errors.New("disk full")); e != nil {
 		t.Errorf("broken machinery: %+v, want none", e)
 	}
 	if e := api.From(errors.New("disk full")); e.Status != 500 || e.Message != "An unexpected error has occurred." {

@@ -7,9 +7,9 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/registry"
 )
 
-// mapError turns a refusal of the registry into the exception of the same name,
+// MapError turns a refusal of the registry into the exception of the same name,
 // with the status that this service's model gives it; nil for all other errors.
-func mapError(err error) *api.Error {
+func MapError(err error) *api.Error {
 	e, ok := errors.AsType[*registry.Error](err)
 	if !ok {
 		return nil

@@ -19,6 +19,6 @@ type Handlers struct {
 // New binds the handlers to the wire: give it to [api.NewServer].
 func New(h Handlers) *api.Service {
 	svc := NewService(h)
-	svc.MapError = mapError
+	svc.MapError = MapError
 	return svc
 }

@@ -19,7 +19,7 @@ func TestPolicyLifeCycle(t *testing.T) {
 	}
 	_, err := h.CreatePolicy(ctx, &CreatePolicyRequest{PolicyName: "p", PolicyDocument: allowAll})
 	wantException(t, err, "ResourceAlreadyExistsException", 409)
-	if e := mapError(err); e.ResourceID != "p" || e.ResourceARN != arns+"policy/p" {
+	if e := MapError(err); e.ResourceID != "p" || e.ResourceARN != arns+"policy/p" {
 		t.Errorf("the exception names %q, %q", e.ResourceID, e.ResourceARN)
 	}
 	_, err = h.CreatePolicy(ctx, &CreatePolicyRequest{PolicyName: "q", PolicyDocument: `{"Version":"2012-10-17",}`})
