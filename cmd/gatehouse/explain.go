@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
+	"github.com/gatehouse-iot/gatehouse/internal/layout"
 )
 
 // explainCmd says what the gateway saw of a device.
@@ -174,17 +175,17 @@ func (e explained) text(a *app) error {
 }
 
 // paintFor gives colours when results go to a terminal whose owner wants them.
-func paintFor(a *app) attempt.Paint {
+func paintFor(a *app) layout.Paint {
 	f, isFile := a.Stdout.(*os.File)
 	if !isFile || !term.IsTerminal(int(f.Fd())) || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
-		return attempt.Paint{}
+		return layout.Paint{}
 	}
 	paint := func(attrs ...color.Attribute) func(string) string {
 		c := color.New(attrs...)
 		c.EnableColor()
 		return func(s string) string { return c.Sprint(s) }
 	}
-	return attempt.Paint{
+	return layout.Paint{
 		Good: paint(color.FgGreen, color.Bold), Bad: paint(color.FgRed, color.Bold), Doubt: paint(color.FgYellow, color.Bold),
 		Strong: paint(color.Bold), Faint: paint(color.Faint),
 	}

@@ -10,7 +10,7 @@ import (
 	sdklogs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
-	"github.com/gatehouse-iot/gatehouse/internal/attempt"
+	"github.com/gatehouse-iot/gatehouse/internal/layout"
 )
 
 // logsTailCmd prints log events as they come.
@@ -63,7 +63,7 @@ func (c *logsTailCmd) Run(a *app) error {
 type tail struct {
 	cmd       *logsTailCmd
 	app       *app
-	paint     attempt.Paint
+	paint     layout.Paint
 	from      int64            // epoch ms: nothing older is asked for
 	latest    int64            // time of the latest event that was printed
 	seen      map[string]int64 // IDs of events that were printed, with their times

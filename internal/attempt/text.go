@@ -4,30 +4,18 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/internal/layout"
 )
-
-// Paint colours parts of a text for a terminal. A nil function leaves its part as it is.
-type Paint struct{ Good, Bad, Doubt, Strong, Faint func(string) string }
-
-func use(f func(string) string, s string) string {
-	if f == nil {
-		return s
-	}
-	return f(s)
-}
-
-const width = 80 // columns; only commands, which must be runnable as printed, may be wider
 
 // Text writes an attempt as a person reads it: the verdict, the ladder of its
 // checks, then what the device sees, why, and the repair.
-func (d Detail) Text(w io.Writer, paint Paint) error {
-	t := &textWriter{paint: paint}
+func (d Detail) Text(w io.Writer, paint layout.Paint) error {
+	t := &textWriter{Page: layout.Page{Paint: paint}}
 	t.verdict(d)
 	t.ladder(d.Attempt)
 	for i, f := range d.Report.Findings { // the first has its title in the verdict
@@ -36,29 +24,20 @@ func (d Detail) Text(w io.Writer, paint Paint) error {
 	for _, f := range d.Report.Warnings {
 		t.finding(f, true)
 	}
-	_, err := io.WriteString(w, t.b.String())
+	_, err := t.WriteTo(w)
 	return err
 }
 
-type textWriter struct {
-	b     strings.Builder
-	paint Paint
-	fixes []string // printed
-}
+type textWriter struct{ layout.Page }
 
 func (t *textWriter) verdict(d Detail) {
-	colour := t.paint.Good
+	colour := t.Paint.Good
 	if d.Report.Refused {
-		colour = t.paint.Bad
+		colour = t.Paint.Bad
 	}
 	head, rest, _ := strings.Cut(d.Report.Verdict, ": ")
-	for i, line := range wrap(head+": "+rest, width) {
-		if i == 0 {
-			line = use(colour, head) + strings.TrimPrefix(line, head)
-		}
-		t.b.WriteString(line + "\n")
-	}
-	t.b.WriteString(use(t.paint.Faint, "trace "+d.Attempt.ID) + "\n\n")
+	t.Marked(head, ": "+rest, colour)
+	t.WriteString(layout.Use(t.Paint.Faint, "trace "+d.Attempt.ID) + "\n\n")
 }
 
 // ladder writes every check in its order: mark, time, code, evidence.
@@ -69,40 +48,40 @@ func (t *textWriter) ladder(rec Record) {
 	}
 	const before = 2 + 4 + 1 + 8 + 2 // margin, mark, time
 	for _, s := range rec.Steps {
-		mark, colour := "ok  ", t.paint.Good
+		mark, colour := "ok  ", t.Paint.Good
 		switch s.Outcome {
 		case Failed:
-			mark, colour = "FAIL", t.paint.Bad
+			mark, colour = "FAIL", t.Paint.Bad
 		case Also:
-			mark, colour = "also", t.paint.Bad
+			mark, colour = "also", t.Paint.Bad
 		case Warned:
-			mark, colour = "warn", t.paint.Doubt
+			mark, colour = "warn", t.Paint.Doubt
 		default:
 		}
 		at := clock(s.At)
 		if s.Outcome == Also {
 			at = "" // it was never made, only foreseen
 		}
-		fmt.Fprintf(&t.b, "  %s %8s  %s", use(colour, mark), at, use(t.paint.Strong, s.Check.Code))
+		fmt.Fprintf(t, "  %s %8s  %s", layout.Use(colour, mark), at, layout.Use(t.Paint.Strong, s.Check.Code))
 		indent := before + codes + 2
-		room := width - indent
+		room := layout.Width - indent
 		col := before + len(s.Check.Code)
-		lines := wrap(rungText(s), room)
+		lines := layout.Wrap(rungText(s), room)
 		if s.Outcome == Passed && len(lines) > 2 { // such as the cipher suites of a ClientHello
 			lines = append(lines[:1], string([]rune(lines[1])[:min(utf8.RuneCountInString(lines[1]), room-1)])+ellipsis)
 		}
 		for i, line := range lines {
 			if i > 0 || col > indent-2 {
-				t.b.WriteByte('\n')
+				t.WriteByte('\n')
 				col = 0
 			}
-			t.b.WriteString(strings.Repeat(" ", indent-col) + line)
+			t.WriteString(strings.Repeat(" ", indent-col) + line)
 			col = indent
 		}
-		t.b.WriteByte('\n')
+		t.WriteByte('\n')
 	}
 	if rec.Dropped > 0 {
-		fmt.Fprintf(&t.b, "  (and %d more, beyond what is kept of one attempt)\n", rec.Dropped)
+		fmt.Fprintf(t, "  (and %d more, beyond what is kept of one attempt)\n", rec.Dropped)
 	}
 }
 
@@ -137,41 +116,32 @@ func rungText(s Step) string {
 
 var ourARN = regexp.MustCompile(`^arn:aws[a-z-]*:iot:[a-z0-9-]*:[0-9]*:`)
 
-var longHex = regexp.MustCompile(`\b[0-9a-f]{40,64}\b`)
-
 // short keeps a value on a line: 12 digits of a fingerprint tell as much as 64.
 func short(v string) string {
-	v = longHex.ReplaceAllStringFunc(v, shortHex)
+	v = layout.Short(v)
 	if utf8.RuneCountInString(v) > 160 {
 		v = string([]rune(v)[:160]) + ellipsis
 	}
 	return v
 }
 
-func shortHex(h string) string { return h[:12] + ellipsis }
-
 // finding writes one finding; the first has its title in the verdict already.
 func (t *textWriter) finding(f Finding, titled bool) {
-	t.b.WriteByte('\n')
+	t.WriteByte('\n')
 	if titled {
-		word, colour := "WARNING", t.paint.Doubt
+		word, colour := "WARNING", t.Paint.Doubt
 		switch f.Outcome {
 		case Also:
-			word, colour = "ALSO", t.paint.Bad
+			word, colour = "ALSO", t.Paint.Bad
 		case Failed:
-			word, colour = "REFUSED", t.paint.Bad
+			word, colour = "REFUSED", t.Paint.Bad
 		case Warned:
 			if f.Severity == check.Note.String() {
-				word, colour = "NOTE", t.paint.Strong
+				word, colour = "NOTE", t.Paint.Strong
 			}
 		default:
 		}
-		for i, line := range wrap(fmt.Sprintf("%s: %s (%s)", word, f.Title, f.Code), width) {
-			if i == 0 {
-				line = use(colour, word) + strings.TrimPrefix(line, word)
-			}
-			t.b.WriteString(line + "\n")
-		}
+		t.Marked(word, fmt.Sprintf(": %s (%s)", f.Title, f.Code), colour)
 	}
 	if f.Device != "" && f.Outcome == Failed {
 		text := f.Device
@@ -182,60 +152,13 @@ func (t *textWriter) finding(f Finding, titled bool) {
 			}
 			text += " " + strings.Join(said, "; ") + "."
 		}
-		t.part("Device sees", text)
+		t.Part("Device sees", text)
 	}
-	t.part("Why", longHex.ReplaceAllStringFunc(f.Cause, shortHex))
+	t.Part("Why", layout.Short(f.Cause))
 	if f.Advice != "" {
-		t.part("Do", f.Advice)
+		t.Part("Do", f.Advice)
 	}
-	if f.Fix == "" || slices.Contains(t.fixes, f.Fix) {
-		return // it stands above already
-	}
-	t.fixes = append(t.fixes, f.Fix)
-	t.b.WriteString(use(t.paint.Strong, "Fix") + "\n")
-	for line := range strings.SplitSeq(f.Fix, "\n") {
-		t.b.WriteString("  " + line + "\n")
-	}
-	if len(f.Missing) > 0 {
-		t.part("", "(replace "+strings.ToUpper(strings.Join(f.Missing, ", "))+" first: the record does not have it)")
-	}
-}
-
-// part writes a labelled paragraph.
-func (t *textWriter) part(label, text string) {
-	const indent = 13
-	for i, line := range wrap(text, width-indent) {
-		head := strings.Repeat(" ", indent)
-		if i == 0 {
-			head = use(t.paint.Strong, label) + strings.Repeat(" ", indent-len(label))
-		}
-		t.b.WriteString(head + line + "\n")
-	}
-}
-
-// wrap breaks text at blanks into lines of at most n runes; a longer word has a
-// line of its own, in pieces. It returns at least one line.
-func wrap(text string, n int) []string {
-	var lines []string
-	line, used := "", 0
-	for word := range strings.FieldsSeq(text) {
-		runes := []rune(word)
-		if used > 0 && used+1+len(runes) > n {
-			lines = append(lines, line)
-			line, used = "", 0
-		}
-		for len(runes) > n {
-			lines = append(lines, string(runes[:n]))
-			runes = runes[n:]
-		}
-		if used > 0 {
-			line += " "
-			used++
-		}
-		line += string(runes)
-		used += len(runes)
-	}
-	return append(lines, line)
+	t.Fix(f.Fix, f.Missing, "the record does not have it")
 }
 
 // clock prints how long after its begin something happened in an attempt.

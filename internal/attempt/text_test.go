@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/internal/layout"
 )
 
 const certID = "3f2a9c81b2d45e0f7a6b1c8d9e0f3a2b4c5d6e7f8091a2b3c4d5e6f708192a3b"
@@ -87,7 +88,7 @@ func TestText(t *testing.T) {
 	for name, rec := range golden() {
 		t.Run(name, func(t *testing.T) {
 			var b strings.Builder
-			if err := (Detail{Attempt: rec, Report: r.Explain(rec)}).Text(&b, Paint{}); err != nil {
+			if err := (Detail{Attempt: rec, Report: r.Explain(rec)}).Text(&b, layout.Paint{}); err != nil {
 				t.Fatal(err)
 			}
 			got := b.String()
@@ -112,7 +113,7 @@ func TestText(t *testing.T) {
 				if !strings.HasPrefix(line, "  ") {
 					inFix = line == "Fix"
 				}
-				if n := utf8.RuneCountInString(line); n > width && !inFix {
+				if n := utf8.RuneCountInString(line); n > layout.Width && !inFix {
 					t.Errorf("%d columns: %s", n, line)
 				}
 			}
@@ -128,10 +129,10 @@ func TestPaintChangesNothingElse(t *testing.T) {
 	for name, rec := range golden() {
 		d := Detail{Attempt: rec, Report: r.Explain(rec)}
 		var plain, painted strings.Builder
-		if err := d.Text(&plain, Paint{}); err != nil {
+		if err := d.Text(&plain, layout.Paint{}); err != nil {
 			t.Fatal(err)
 		}
-		if err := d.Text(&painted, Paint{mark, mark, mark, mark, mark}); err != nil {
+		if err := d.Text(&painted, layout.Paint{Good: mark, Bad: mark, Doubt: mark, Strong: mark, Faint: mark}); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(plain.String(), unmark.Replace(painted.String())); diff != "" || !strings.Contains(painted.String(), "\x01") {

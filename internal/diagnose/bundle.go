@@ -18,9 +18,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/diagnose/inspect"
 	"github.com/gatehouse-iot/gatehouse/internal/diagnose/probe"
+	"github.com/gatehouse-iot/gatehouse/internal/layout"
 )
 
 // manifest is the first file of a bundle.
@@ -58,7 +58,7 @@ func bundle(w io.Writer, r Report, device probe.Report, account *inspect.Report,
 		return fmt.Errorf("report without secrets: %w", err)
 	}
 	var text bytes.Buffer
-	if err := cleaned.Text(&text, attempt.Paint{}); err != nil {
+	if err := cleaned.Text(&text, layout.Paint{}); err != nil {
 		return err
 	}
 	type file struct {

@@ -25,6 +25,7 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 	"github.com/gatehouse-iot/gatehouse/internal/diagnose/inspect"
 	"github.com/gatehouse-iot/gatehouse/internal/diagnose/probe"
+	"github.com/gatehouse-iot/gatehouse/internal/layout"
 )
 
 const someID = "3f2a9c81b2d45e0f7a6b1c8d9e0f3a2b4c5d6e7f8091a2b3c4d5e6f708192a3b"
@@ -163,13 +164,13 @@ func whole() Report {
 // everything that came from outside harmless.
 func TestTextFitsATerminal(t *testing.T) {
 	var b strings.Builder
-	if err := whole().Text(&b, attempt.Paint{}); err != nil {
+	if err := whole().Text(&b, layout.Paint{}); err != nil {
 		t.Fatal(err)
 	}
 	fix := false
 	for line := range strings.SplitSeq(b.String(), "\n") {
 		fix = line == "Fix" || fix && strings.HasPrefix(line, "  ")
-		if !fix && utf8.RuneCountInString(line) > width {
+		if !fix && utf8.RuneCountInString(line) > layout.Width {
 			t.Errorf("%d columns: %s", utf8.RuneCountInString(line), line)
 		}
 	}

@@ -30,6 +30,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iot/types"
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
+	"github.com/gatehouse-iot/gatehouse/internal/layout"
 	"github.com/gatehouse-iot/gatehouse/mqtt"
 	"github.com/gatehouse-iot/gatehouse/test/rawmqtt"
 )
@@ -454,7 +455,7 @@ func (d *device) record(code string) attempt.Detail {
 // text is an explanation as people read it.
 func text(got attempt.Detail) string {
 	var b strings.Builder
-	if err := got.Text(&b, attempt.Paint{}); err != nil {
+	if err := got.Text(&b, layout.Paint{}); err != nil {
 		return err.Error()
 	}
 	return b.String()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/internal/layout"
 )
 
 // TestUnknown: a text that says nothing of a fault gets no cause.
@@ -87,12 +88,12 @@ func TestNarrow(t *testing.T) {
 func TestText(t *testing.T) {
 	var b bytes.Buffer
 	d := Explain("\x1b[31mE (12) esp-tls: mbedtls_ssl_handshake returned -0x7780 \x07 for device\x1b[0m " + strings.Repeat("x", 300))
-	if err := d.Text(&b, attempt.Paint{}); err != nil {
+	if err := d.Text(&b, layout.Paint{}); err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(b.String()) {
-		if !strings.HasPrefix(line, "      ") && !strings.HasPrefix(line, "line ") && utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) > width {
-			t.Errorf("wider than %d columns: %q", width, line)
+		if !strings.HasPrefix(line, "      ") && utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) > layout.Width {
+			t.Errorf("wider than %d columns: %q", layout.Width, line)
 		}
 		if strings.ContainsAny(line, "\x1b\x07") {
 			t.Errorf("control characters in %q", line)
@@ -153,7 +154,7 @@ func FuzzExplain(f *testing.F) {
 		}
 		if d.Known {
 			var b bytes.Buffer
-			if err := d.Text(&b, attempt.Paint{}); err != nil || strings.ContainsAny(b.String(), "\x1b\r") {
+			if err := d.Text(&b, layout.Paint{}); err != nil || strings.ContainsAny(b.String(), "\x1b\r") {
 				t.Errorf("text: %v", err)
 			}
 		}
