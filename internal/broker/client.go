@@ -168,6 +168,9 @@ func (c *Client) Finish(last []byte) {
 		c.resume.Stop()
 	}
 	c.broker.queued.Add(int64(-c.pending.bytes))
+	if c.window != nil {
+		c.broker.queued.Add(int64(-c.window.copied))
+	}
 	c.window, c.pending = nil, queue{}
 	c.out.mu.Unlock()
 }

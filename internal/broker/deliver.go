@@ -108,7 +108,7 @@ func (b *Broker) Publish(bt *Batch, from *Client, r *Route, m *Message) (copies 
 		} else if rc != nil && rc.storedFor() {
 			continue
 		}
-		if rc != nil && bt.deliver(rc, r.topic, m) {
+		if rc != nil && bt.deliverShared(&r.groups[i], rc, r.topic, m) {
 			copies++
 		}
 	}
@@ -157,11 +157,9 @@ func (c *Client) busy() bool {
 	return c.out.closed || c.pending.len() > 0 || c.window != nil && c.window.n >= c.receiveMax
 }
 
-// deliver adds one copy to the output of a receiver and remembers to write it.
-func (bt *Batch) deliver(rc *receiver, topic string, m *Message) bool {
-	c := rc.client
-	kind := 0
-	if c.v5 {
+// kind is that of the frame that a receiver gets of m.
+func (rc *receiver) kind(m *Message) (kind int) {
+	if rc.client.v5 {
 		kind |= kindV5
 	}
 	if m.QoS > 0 && rc.options.QoS > 0 {
@@ -170,6 +168,12 @@ func (bt *Batch) deliver(rc *receiver, topic string, m *Message) bool {
 	if m.Retain && rc.options.RetainAsPublished {
 		kind |= kindRetain
 	}
+	return kind
+}
+
+// deliver adds one copy to the output of a receiver and remembers to write it.
+func (bt *Batch) deliver(rc *receiver, topic string, m *Message) bool {
+	c, kind := rc.client, rc.kind(m)
 	f := bt.frame(m, topic, kind)
 	if len(f.data) > c.maxPacket {
 		c.peer.Dropped(DropTooLarge, topic)
@@ -204,8 +208,7 @@ func (bt *Batch) deliver(rc *receiver, topic string, m *Message) bool {
 				c.peer.Dropped(DropQueue, topic)
 				return false
 			}
-			c.pending.push(*f)
-			c.broker.queued.Add(int64(len(f.data)))
+			c.broker.queued.Add(int64(c.pending.push(*f)))
 			bt.kept |= 1 << kind
 			o.mu.Unlock()
 			return true
@@ -259,6 +262,9 @@ func (c *Client) passLocked(f *frame, now time.Time, seq messagelog.Seq) bool {
 	id := c.window.take(now, len(f.data), f.topic)
 	if seq > 0 {
 		c.window.keep(id, seq)
+	}
+	if f.copy != nil {
+		c.keepCopyLocked(id, f.copy)
 	}
 	c.out.appendPatchedLocked(f.data, f.id, id)
 	c.peer.Sent(f.topic, f.trace)
@@ -352,6 +358,9 @@ func (bt *Batch) Ack(c *Client, id uint16) (known bool) {
 				bt.repaid = append(bt.repaid, l)
 			}
 		}
+		if c.window.copies != nil {
+			c.dropCopyLocked(id)
+		}
 		if c.pending.len() > 0 {
 			c.refillLocked(bt.Now)
 		}
@@ -404,7 +413,10 @@ func (c *Client) Sweep(now time.Time) {
 	var loans []loan
 	if c.window != nil {
 		var seqs []messagelog.Seq
-		if n, seqs, loans = c.window.expire(now.Add(-retryDuration)); n > 0 {
+		copied := c.window.copied
+		n, seqs, loans = c.window.expire(now.Add(-retryDuration))
+		c.broker.queued.Add(int64(c.window.copied - copied))
+		if n > 0 {
 			c.refillLocked(now)
 		}
 		if s != nil && s.live.Load() == c && n > 0 {

@@ -1,9 +1,6 @@
 package broker
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // A StoredSession is what is known of a session that outlives its connections.
 type StoredSession struct {
@@ -55,31 +52,7 @@ func (b *Broker) Subscriptions() int { return int(b.index.subscriptions.Load()) 
 func (b *Broker) Groups() int { return int(b.index.groups.Load()) }
 
 // Members counts the members of the group of a shared filter, $share/{name}/{filter}.
-func (b *Broker) Members(shared string) int {
-	name, filter := SplitShare(shared)
-	sh, _ := b.index.place(filter)
-	sh.mu.RLock()
-	defer sh.mu.RUnlock()
-	n := &sh.root
-	for rest, more := filter, true; more && n != nil; {
-		var level string
-		level, rest, more = strings.Cut(rest, "/")
-		switch level {
-		case "+":
-			n = n.plus
-		case "#":
-			n = n.hash
-		default:
-			n = n.find(level)
-		}
-	}
-	if n == nil {
-		return 0
-	}
-	for _, g := range n.groups {
-		if g.name == name {
-			return len(g.members)
-		}
-	}
-	return 0
+func (b *Broker) Members(shared string) (n int) {
+	b.index.lookup(shared, func(g *group) { n = len(g.members) })
+	return n
 }

@@ -221,11 +221,46 @@ func (m *matches) add(n *node) {
 		m.subs = append(m.subs, receiver{client: s.owner.client, session: s.owner.session, options: s.options})
 	}
 	for _, g := range n.groups {
-		members := make([]receiver, len(g.members))
-		for i, s := range g.members {
-			members[i] = receiver{client: s.owner.client, session: s.owner.session, options: s.options}
+		m.groups = append(m.groups, g.receivers())
+	}
+}
+
+// receivers copies what a look-up needs. A group has a member.
+func (g *group) receivers() groupReceivers {
+	members := make([]receiver, len(g.members))
+	for i, s := range g.members {
+		members[i] = receiver{client: s.owner.client, session: s.owner.session, options: s.options}
+	}
+	return groupReceivers{filter: g.members[0].filter, members: members, queue: g.queue}
+}
+
+// lookup calls f with the group of a shared filter, $share/{name}/{filter}, under the lock that
+// guards it, if there is one.
+func (x *index) lookup(shared string, f func(*group)) {
+	name, filter := SplitShare(shared)
+	sh, _ := x.place(filter)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	n := &sh.root
+	for rest, more := filter, true; more && n != nil; {
+		var level string
+		level, rest, more = strings.Cut(rest, "/")
+		switch level {
+		case "+":
+			n = n.plus
+		case "#":
+			n = n.hash
+		default:
+			n = n.find(level)
 		}
-		m.groups = append(m.groups, groupReceivers{members: members, queue: g.queue})
+	}
+	if n == nil {
+		return
+	}
+	for _, g := range n.groups {
+		if g.name == name {
+			f(g)
+		}
 	}
 }
 

@@ -37,9 +37,13 @@ type frame struct {
 	payload int
 	topic   string
 	trace   string
+	copy    *groupCopy // to hand over; nil: not of a shared subscription that has no queue
 }
 
-// appendPublish encodes a PUBLISH as MQTT 5 or 3.1.1 to f.data[:0]. The packet identifier stays 0.
+// held is the memory of a frame that waits, in bytes.
+func (f *frame) held() int { return len(f.data) + f.copy.size() }
+
+// encode encodes a PUBLISH as MQTT 5 or 3.1.1 to f.data[:0]. The packet identifier stays 0.
 func (f *frame) encode(m *Message, topic string, v5, retain bool, qos byte, now time.Time) {
 	size := 2 + len(topic) + len(m.Payload)
 	if qos > 0 {

@@ -36,6 +36,7 @@ type receiver struct {
 }
 
 type groupReceivers struct {
+	filter  string // with $share/{name}/
 	members []receiver
 	queue   *sharedQueue // nil without a member that has a stored session
 	chosen  *receiver    // for the message that is being published

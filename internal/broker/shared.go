@@ -308,6 +308,7 @@ func (bt *Batch) runShared() {
 // returnLoans gives what c has not acknowledged to other members of its groups.
 func (c *Client) returnLoans() {
 	c.out.mu.Lock()
+	copies := c.takeCopiesLocked()
 	var loans map[uint16]loan
 	if c.window != nil {
 		loans, c.window.loans = c.window.loans, nil
@@ -321,6 +322,7 @@ func (c *Client) returnLoans() {
 	for q := range queues {
 		q.run()
 	}
+	c.broker.handOver(copies)
 }
 
 // pumpShared hands out what waits for the groups of a member that has just come.

@@ -22,6 +22,9 @@ type window struct {
 	n     int
 	next  uint16
 
+	copies *[slots]*groupCopy // messages of shared subscriptions without a queue; nil until there is one
+	copied int                // bytes of copies, counted in Broker.queued
+
 	acked  uint32 // size of the largest packet that was acknowledged
 	passed passed // what the client may have passed over; its id is 0 without one
 	told   bool   // it was reported: once for a connection
@@ -146,6 +149,10 @@ func (w *window) expire(t time.Time) (n int, seqs []messagelog.Seq, loans []loan
 			if l, ok := w.repay(id); ok {
 				loans = append(loans, l)
 			}
+			if w.copies != nil {
+				w.copied -= w.copies[i].size()
+				w.copies[i] = nil
+			}
 		}
 	}
 	return n, seqs, loans
@@ -160,21 +167,24 @@ type queue struct {
 
 func (q *queue) len() int { return len(q.list) - q.head }
 
-func (q *queue) push(f frame) {
+// push adds f and returns how many bytes it counts for.
+func (q *queue) push(f frame) int {
 	if q.head > 0 && len(q.list) == cap(q.list) {
 		n := copy(q.list, q.list[q.head:])
 		clear(q.list[n:])
 		q.list, q.head = q.list[:n], 0
 	}
 	q.list = append(q.list, f)
-	q.bytes += len(f.data)
+	q.bytes += f.held()
+	return f.held()
 }
 
 func (q *queue) front() *frame { return &q.list[q.head] }
 
 func (q *queue) pop() {
-	q.bytes -= len(q.list[q.head].data)
-	q.list[q.head] = frame{}
+	f := &q.list[q.head]
+	q.bytes -= f.held()
+	*f = frame{}
 	q.head++
 	if q.head == len(q.list) {
 		*q = queue{}
