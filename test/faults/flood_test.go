@@ -235,7 +235,8 @@ func floodAll(t *testing.T, limits string) {
 				_, err = api.DescribeEndpoint(t.Context(), &iot.DescribeEndpointInput{})
 			}
 			if err != nil {
-				t.Errorf("a good client under attack, after %v: %v", time.Since(began), err)
+				why, _, _ := gw.Run(t.Context(), "", "gatehouse", "explain", "--client-id", fmt.Sprintf("good-%d", tries))
+				t.Errorf("a good client under attack, after %v: %v\n%s", time.Since(began), err, why)
 				continue
 			}
 			took = append(took, time.Since(began))

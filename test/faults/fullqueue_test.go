@@ -201,6 +201,20 @@ func warnings(t *testing.T, gw *gatehouseproc.Process, clientID string) (codes [
 	return codes
 }
 
+// recorded waits until the attempt of a client ID is in the store.
+func recorded(t *testing.T, gw *gatehouseproc.Process, clientID string) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		out, stderr, _ := gw.Run(t.Context(), "", "gatehouse", "-o", "json", "explain", "--client-id", clientID)
+		if json.Valid([]byte(out)) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the attempt of %s is not recorded: %s", clientID, stderr)
+		}
+	}
+}
+
 // While the disk has no room for messages, a message that a stored session must not lose is refused
 // and everything else goes on; what waits is delivered; with room again all is as before, by itself.
 // Nothing that was acknowledged is lost, also when the server is killed then.
@@ -261,6 +275,7 @@ func TestMessagesOnFullDisk(t *testing.T) {
 	newcomer := connectTo(t, gw, d, thinmqtt.Options{ClientID: "newcomer", Keep: true})
 	alive(t, newcomer)
 	_ = newcomer.Leave()
+	recorded(t, gw, "newcomer") // on a full disk its attempt is lost
 
 	leave(t, filler, 0)
 	goesOn("a full disk")
