@@ -34,8 +34,8 @@ func TestPage(t *testing.T) {
 	p.Fix("aws iot\n  attach", []string{"thing"}, "nobody knows it")
 	p.Fix("aws iot\n  attach", nil, "")
 	p.Part("Id", Short(strings.Repeat("0123456789abcdef", 4)))
-	want := `<REFUSED>: word word word word word word word word word word word word word
-word word word word word word word
+	want := `<REFUSED>: word word word word word word word word word word word word word word
+word word word word word word
 WHY          because because because because because because because because
              because because
              xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
