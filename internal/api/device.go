@@ -2,12 +2,9 @@ package api
 
 import (
 	"context"
-	"errors"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"strconv"
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
@@ -59,16 +56,7 @@ func (s *Server) ServeDevice(w http.ResponseWriter, r *http.Request, d DeviceCal
 	x := s.exchange(r)
 	x.requestID, x.caller, x.attempt = d.Attempt.ID(), d.Caller, d.Attempt
 	x.to = target{style: styleData}
-	defer func() {
-		if p := recover(); p != nil {
-			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-				panic(p)
-			}
-			s.cfg.Log.LogAttrs(r.Context(), slog.LevelError, "panic in an API handler", slog.String("request_id", x.requestID),
-				slog.String("operation", x.operation), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
-			x.finishDevice(w, response{}, From(nil), finish)
-		}
-	}()
+	defer x.recovered(func(e *Error) { x.finishDevice(w, response{}, e, finish) })
 	resp, e := x.answerDevice(d.Body)
 	if e != nil {
 		x.log(e)

@@ -120,16 +120,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Amzn-Requestid", x.requestID)
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Access-Control-Expose-Headers", "x-amzn-ErrorMessage,x-amzn-RequestId,x-amzn-ErrorType,Date")
-	defer func() {
-		if p := recover(); p != nil {
-			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-				panic(p)
-			}
-			s.cfg.Log.LogAttrs(r.Context(), slog.LevelError, "panic in an API handler", slog.String("request_id", x.requestID),
-				slog.String("operation", x.operation), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
-			x.to.render(From(nil), x.requestID).write(w, r.Method)
-		}
-	}()
+	defer x.recovered(func(e *Error) { x.to.render(e, x.requestID).write(w, r.Method) })
 	if extra := s.extra(r.URL.Path); extra != nil {
 		extra.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callKey{}, x.call)))
 		return
@@ -147,6 +138,20 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.cfg.Answered != nil {
 		s.cfg.Answered(x.operation, resp.status, time.Since(begun))
 	}
+}
+
+// recovered answers a request whose handler panicked. It is to be deferred.
+func (x *exchange) recovered(answer func(*Error)) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(p)
+	}
+	x.s.cfg.Log.LogAttrs(x.r.Context(), slog.LevelError, "panic in an API handler", slog.String("request_id", x.requestID),
+		slog.String("operation", x.operation), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+	answer(From(nil))
 }
 
 // preflight allows what browser clients of the AWS SDK send.
