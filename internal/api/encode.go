@@ -79,18 +79,10 @@ func appendStructure(b []byte, v reflect.Value, s *Shape, top bool) []byte {
 		if m.In != Body {
 			continue
 		}
-		f := v.Field(i)
-		switch f.Kind() {
-		case reflect.Pointer:
-			if f.IsNil() {
-				continue
-			}
-			f = f.Elem()
-		case reflect.Slice, reflect.Map:
-			if f.IsNil() && (m.Shape.Kind == Blob || !top && !m.Required) {
-				continue
-			}
-		default: // scalars are always there
+		always := (top || m.Required) && (m.Shape.Kind == List || m.Shape.Kind == Map)
+		f, ok := present(v.Field(i))
+		if !ok && !always {
+			continue
 		}
 		if !first {
 			b = append(b, ',')
@@ -101,6 +93,24 @@ func appendStructure(b []byte, v reflect.Value, s *Shape, top bool) []byte {
 		b = appendValue(b, f, m.Shape)
 	}
 	return append(b, '}')
+}
+
+// present returns what a member of an output holds; false if it is absent. Scalars
+// that are no pointers are always there.
+func present(f reflect.Value) (reflect.Value, bool) {
+	switch f.Kind() {
+	case reflect.Pointer:
+		return f.Elem(), !f.IsNil()
+	case reflect.Slice, reflect.Map:
+		return f, !f.IsNil()
+	default:
+		return f, true
+	}
+}
+
+// sortedKeys are the keys of a map in the order of their text.
+func sortedKeys(v reflect.Value) []reflect.Value {
+	return slices.SortedFunc(slices.Values(v.MapKeys()), func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 }
 
 func appendValue(b []byte, v reflect.Value, s *Shape) []byte {
@@ -117,9 +127,8 @@ func appendValue(b []byte, v reflect.Value, s *Shape) []byte {
 		}
 		return append(b, ']')
 	case Map:
-		keys := slices.SortedFunc(slices.Values(v.MapKeys()), func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 		b = append(b, '{')
-		for i, k := range keys {
+		for i, k := range sortedKeys(v) {
 			if i > 0 {
 				b = append(b, ',')
 			}
@@ -190,11 +199,9 @@ func appendFloat(b []byte, f float64, bits int) []byte {
 
 // headerText writes an output member for a header; false if it is absent.
 func headerText(f reflect.Value, s *Shape) (string, bool) {
-	if f.Kind() == reflect.Pointer {
-		if f.IsNil() {
-			return "", false
-		}
-		f = f.Elem()
+	f, ok := present(f)
+	if !ok {
+		return "", false
 	}
 	switch s.Kind {
 	case String:

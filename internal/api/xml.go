@@ -3,7 +3,6 @@ package api
 import (
 	"net/http"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -30,28 +29,16 @@ func writeXML(b *strings.Builder, v reflect.Value, s *Shape) {
 	case Structure:
 		for i := range s.Members {
 			m := &s.Members[i]
-			f := v.Field(i)
-			switch f.Kind() {
-			case reflect.Pointer:
-				if f.IsNil() {
-					continue
-				}
-				f = f.Elem()
-			case reflect.Slice, reflect.Map:
-				if f.IsNil() {
-					continue
-				}
-			default: // scalars are always there
+			if f, ok := present(v.Field(i)); ok {
+				element(b, m.wire(), f, m.Shape)
 			}
-			element(b, m.wire(), f, m.Shape)
 		}
 	case List:
 		for i := range v.Len() {
 			element(b, "member", v.Index(i), s.Value)
 		}
 	case Map:
-		keys := slices.SortedFunc(slices.Values(v.MapKeys()), func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
-		for _, k := range keys {
+		for _, k := range sortedKeys(v) {
 			b.WriteString("<entry>")
 			element(b, "key", k, s.Key)
 			element(b, "value", v.MapIndex(k), s.Value)
