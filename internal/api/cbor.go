@@ -9,7 +9,6 @@ import (
 	"math"
 	"net/http"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,7 +43,7 @@ func inflate(r *http.Request, body []byte) ([]byte, *Error) {
 	return out, nil
 }
 
-// callCBOR decodes, validates and calls an operation of the rpc-v2-cbor protocol.
+// callCBOR performs an operation of the rpc-v2-cbor protocol.
 // Source: metrics sheet 3.2.
 func (x *exchange) callCBOR(body []byte) (response, *Error) {
 	svc := x.to.bound
@@ -54,29 +53,22 @@ func (x *exchange) callCBOR(body []byte) (response, *Error) {
 	if protocol := x.r.Header.Get("Smithy-Protocol"); protocol != "" && protocol != "rpc-v2-cbor" {
 		return response{}, serialization("The header smithy-protocol says %s, the path is of rpc-v2-cbor.", short(protocol))
 	}
-	i := slices.IndexFunc(svc.Operations, func(o Operation) bool { return o.Info.Name == x.to.op })
-	if i < 0 {
+	op := svc.operation(x.to.op)
+	if op == nil {
 		return response{}, NotImplemented(svc.ID, svc.Version, short(x.to.op))
 	}
-	op := &svc.Operations[i]
-	x.operation = svc.ID + ":" + op.Info.Name
-	in := op.New()
-	missing, e := decodeCBOR(op.Info.Input, body, in)
-	if e != nil {
-		return response{}, e
-	}
-	if e := op.Info.validate(in, missing); e != nil {
-		return response{}, e
-	}
-	out, e := x.handle(op, in)
-	if e != nil {
-		return response{}, e
-	}
+	return x.perform(op, func(shape *Shape, in any) (map[string]bool, *Error) {
+		return decodeCBOR(shape, body, in)
+	}, encodeCBOR)
+}
+
+// encodeCBOR writes the output of an operation; one that has none is an empty map.
+func encodeCBOR(op *OperationInfo, out any) response {
 	r := response{status: http.StatusOK, header: http.Header{"Smithy-Protocol": {"rpc-v2-cbor"}}, contentType: "application/cbor", body: []byte{0xA0}}
-	if v := indirect(out); v.IsValid() && op.Info.Output != nil {
-		r.body = appendCBOR(nil, v, op.Info.Output)
+	if v := indirect(out); v.IsValid() && op.Output != nil {
+		r.body = appendCBOR(nil, v, op.Output)
 	}
-	return r, nil
+	return r
 }
 
 var cborMode = func() cbor.DecMode {
@@ -263,20 +255,9 @@ func appendCBOR(b []byte, v reflect.Value, s *Shape) []byte {
 		b = append(b, 0xBF) // of indefinite length
 		for i := range s.Members {
 			m := &s.Members[i]
-			f := v.Field(i)
-			switch f.Kind() {
-			case reflect.Pointer:
-				if f.IsNil() {
-					continue
-				}
-				f = f.Elem()
-			case reflect.Slice, reflect.Map:
-				if f.IsNil() {
-					continue
-				}
-			default: // scalars are always there
+			if f, ok := present(v.Field(i)); ok {
+				b = appendCBOR(appendText(b, m.wire()), f, m.Shape)
 			}
-			b = appendCBOR(appendText(b, m.wire()), f, m.Shape)
 		}
 		return append(b, 0xFF)
 	case List:
@@ -287,8 +268,7 @@ func appendCBOR(b []byte, v reflect.Value, s *Shape) []byte {
 		return b
 	case Map:
 		b = appendHead(b, cborMap, uint64(v.Len()))
-		keys := slices.SortedFunc(slices.Values(v.MapKeys()), func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
-		for _, k := range keys {
+		for _, k := range sortedKeys(v) {
 			b = appendCBOR(appendText(b, k.String()), v.MapIndex(k), s.Value)
 		}
 		return b

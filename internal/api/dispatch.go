@@ -8,30 +8,43 @@ import (
 	"strings"
 )
 
-// callREST routes, decodes, validates and calls a rest-json operation.
+// A decoding fills in, a pointer to the Go type of shape, from a request, and
+// returns the paths of required members that were absent, for the validation.
+type decoding func(shape *Shape, in any) (missing map[string]bool, _ *Error)
+
+// An encoding writes the output of an operation, a pointer to its Go type; nil is an empty one.
+type encoding func(op *OperationInfo, out any) response
+
+// perform decodes, validates, handles and answers a request for op, in whichever protocol.
+func (x *exchange) perform(op *Operation, decode decoding, encode encoding) (response, *Error) {
+	x.operation = x.to.bound.ID + ":" + op.Info.Name
+	in := op.New()
+	missing, e := decode(op.Info.Input, in)
+	if e != nil {
+		return response{}, e
+	}
+	if e := op.Info.validate(in, missing); e != nil {
+		return response{}, e
+	}
+	out, e := x.handle(op, in)
+	if e != nil {
+		return response{}, e
+	}
+	return encode(op.Info, out), nil
+}
+
+// callREST routes and performs a rest-json operation.
 func (x *exchange) callREST(query url.Values, body []byte) (response, *Error) {
-	svc := x.to.bound
-	m, allowed, ok := svc.router.find(x.r.Method, x.path)
+	m, allowed, ok := x.to.bound.router.find(x.r.Method, x.path)
 	if !ok {
 		return response{}, unknownOperation(x.to, x.r.Method, x.path, allowed)
 	}
-	x.operation = svc.ID + ":" + m.op.Info.Name
-	in := m.op.New()
-	missing, e := decodeInput(m.op.Info.Input, bindings{labels: m.labels, query: query, header: x.r.Header, body: body}, in)
-	if e != nil {
-		return response{}, e
-	}
-	if e := m.op.Info.validate(in, missing); e != nil {
-		return response{}, e
-	}
-	out, e := x.handle(m.op, in)
-	if e != nil {
-		return response{}, e
-	}
-	return encodeREST(m.op.Info, out), nil
+	return x.perform(m.op, func(shape *Shape, in any) (map[string]bool, *Error) {
+		return decodeInput(shape, bindings{labels: m.labels, query: query, header: x.r.Header, body: body}, in)
+	}, encodeREST)
 }
 
-// callQuery does the same for the query protocol.
+// callQuery performs an operation of the query protocol.
 func (x *exchange) callQuery(query url.Values, body []byte) (response, *Error) {
 	svc := x.to.bound
 	form, err := url.ParseQuery(string(body))
@@ -45,30 +58,20 @@ func (x *exchange) callQuery(query url.Values, body []byte) (response, *Error) {
 	if version != "" && version != svc.Version {
 		return response{}, Errorf("InvalidAction", http.StatusBadRequest, "Could not find operation %s for version %s", short(name), short(version))
 	}
-	i := slices.IndexFunc(svc.Operations, func(o Operation) bool { return o.Info.Name == name })
+	op := svc.operation(name)
 	switch {
 	case name == "":
 		return response{}, Errorf("MissingAction", http.StatusBadRequest, "The request names no Action.")
-	case i < 0 && (x.to.name == "sts" && slices.Contains(stsOperations, name) || svc.Protocol == RPC):
+	case op == nil && (x.to.name == "sts" && slices.Contains(stsOperations, name) || svc.Protocol == RPC):
 		return response{}, NotImplemented(svc.ID, svc.Version, short(name))
-	case i < 0:
+	case op == nil:
 		return response{}, Errorf("InvalidAction", http.StatusBadRequest, "Could not find operation %s for version %s", short(name), svc.Version)
 	}
-	op := &svc.Operations[i]
-	x.operation = svc.ID + ":" + name
-	in := op.New()
-	missing, e := decodeForm(op.Info.Input, form, in)
-	if e != nil {
-		return response{}, e
-	}
-	if e := op.Info.validate(in, missing); e != nil {
-		return response{}, e
-	}
-	out, e := x.handle(op, in)
-	if e != nil {
-		return response{}, e
-	}
-	return encodeXML(svc.Service, op.Info, out, x.requestID), nil
+	return x.perform(op, func(shape *Shape, in any) (map[string]bool, *Error) {
+		return decodeForm(shape, form, in)
+	}, func(op *OperationInfo, out any) response {
+		return encodeXML(svc.Service, op, out, x.requestID)
+	})
 }
 
 // stsOperations are operations of STS that the kept part of its model lacks.

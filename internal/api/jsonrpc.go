@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"reflect"
-	"slices"
 )
 
 // maxJSONBody bounds a request body of the JSON protocol: 1 MiB of log messages,
@@ -22,32 +21,20 @@ func (t target) maxBody(def int64) int64 {
 	return def
 }
 
-// callJSON decodes, validates and calls an operation of the awsJson protocols.
+// callJSON performs an operation of the awsJson protocols.
 // Source: logs sheet 4.1.
 func (x *exchange) callJSON(body []byte) (response, *Error) {
 	svc := x.to.bound
-	i := slices.IndexFunc(svc.Operations, func(o Operation) bool { return o.Info.Name == x.to.op })
+	op := svc.operation(x.to.op)
 	switch {
 	case x.to.op == "":
 		return response{}, Errorf("UnknownOperationException", http.StatusBadRequest, "The request names no operation in X-Amz-Target.")
-	case i < 0: // of the service, but of no model here; or of no service at all
+	case op == nil: // of the service, but of no model here; or of no service at all
 		return response{}, NotImplemented(svc.ID, svc.Version, short(x.to.op))
 	}
-	op := &svc.Operations[i]
-	x.operation = svc.ID + ":" + op.Info.Name
-	in := op.New()
-	missing, e := decodeInput(op.Info.Input, bindings{body: body}, in)
-	if e != nil {
-		return response{}, e
-	}
-	if e := op.Info.validate(in, missing); e != nil {
-		return response{}, e
-	}
-	out, e := x.handle(op, in)
-	if e != nil {
-		return response{}, e
-	}
-	return x.encodeJSON(op.Info, out), nil
+	return x.perform(op, func(shape *Shape, in any) (map[string]bool, *Error) {
+		return decodeInput(shape, bindings{body: body}, in)
+	}, x.encodeJSON)
 }
 
 // encodeJSON writes the output of an operation; one that has none has no body.

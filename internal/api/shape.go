@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
@@ -108,6 +109,15 @@ type Service struct {
 
 	// Done, if set, is told of each call of an operation whose input could be read.
 	Done func(Done)
+}
+
+// operation returns the operation with that name, or nil.
+func (s *Service) operation(name string) *Operation {
+	i := slices.IndexFunc(s.Operations, func(o Operation) bool { return o.Info.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &s.Operations[i]
 }
 
 // Done is a call of an operation, and what came of it.
