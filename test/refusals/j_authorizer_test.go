@@ -4,18 +4,9 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/json"
-	"encoding/pem"
-	"math/big"
-	"net"
-	"os"
-	"path/filepath"
-	"strconv"
+	"slices"
+	"strings"
 	"sync"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
@@ -27,12 +18,14 @@ import (
 	"github.com/gatehouse-iot/gatehouse/test/rawmqtt"
 )
 
-// authorizerCode answers as the password of the CONNECT asks for.
+// authorizerCode answers as the password of the CONNECT asks for, or the header Want.
 const authorizerCode = `
 const allow = (action) => ({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: action, Resource: "*" }] });
 export async function handler(event) {
-  const password = Buffer.from(event.protocolData?.mqtt?.password ?? "", "base64").toString();
-  const answer = { isAuthenticated: true, principalId: "Device1", policyDocuments: [allow("iot:*")], disconnectAfterInSeconds: 3600, refreshAfterInSeconds: 300 };
+  const { mqtt, http, tls } = event.protocolData;
+  const password = http?.headers.want ?? Buffer.from(mqtt?.password ?? "", "base64").toString();
+  const principalId = tls.principalId ?? "Device1"; // CUSTOM_AUTH_X509 has one
+  const answer = { isAuthenticated: true, principalId, policyDocuments: [allow("iot:*")], disconnectAfterInSeconds: 3600, refreshAfterInSeconds: 300 };
   switch (password) {
     case "throw": throw new TypeError("no such user");
     case "sleep": await new Promise((done) => setTimeout(done, 7000)); return answer;
@@ -43,6 +36,11 @@ export async function handler(event) {
     case "eleven": return { ...answer, policyDocuments: Array(11).fill(allow("iot:*")) };
     case "short": return { ...answer, refreshAfterInSeconds: 60 };
     case "publishonly": return { ...answer, policyDocuments: [allow("iot:Publish")] };
+    case "connectonly": return { ...answer, policyDocuments: [allow("iot:Connect")] };
+    case "deny": return { ...answer, policyDocuments: [{ ...allow("iot:*"), Statement: [{ Effect: "Deny", Action: "iot:Connect", Resource: "*" }] }] };
+    case "malformed": return { ...answer, policyDocuments: [{ Version: "2012-10-17", Statement: [{ Effect: "Allow" }] }] };
+    case "large": return { ...answer, policyDocuments: [allow(Array(200).fill("iot:Publish"))] };
+    case "somebody": return { ...answer, principalId: "Somebody" };
     case "empty": return { ...answer, policyDocuments: [] };
   }
   return answer;
@@ -151,86 +149,74 @@ func byAuthorizer(user, password string) func(*device) rawmqtt.End {
 	}
 }
 
-// connectTo connects to the ALPN port under a host name.
+// connectTo connects to the ALPN port under a host name; the default endpoint's is "".
 func (d *device) connectTo(host string, alpn []string, user, password string) rawmqtt.End {
 	d.t.Helper()
+	o, hello := d.customHello(host, alpn, user, password)
+	return d.try(o, d.encode(hello)...)
+}
+
+// customHello is how the device dials for connectTo, and its CONNECT.
+func (d *device) customHello(host string, alpn []string, user, password string) (rawmqtt.Options, *mqtt.Connect) {
+	d.t.Helper()
 	o := d.options()
-	o.Addr, o.ALPN = net.JoinHostPort("127.0.0.1", strconv.Itoa(d.gw.Ports.ALPN)), alpn
-	o.Certificate = d.cert
+	o.Addr, o.ALPN = at(d.gw.Ports.ALPN), alpn
 	if host != "" {
 		o.ServerName = host
 	}
 	p := d.hello()
 	p.HasUserName, p.UserName, p.HasPassword, p.Password = true, []byte(d.fill(user)), true, []byte(password)
-	return d.try(o, d.encode(p)...)
+	return o, p
 }
 
 const byName = "bob?x-amz-customauthorizer-name=$authorizer"
 
-// lonely has one authorizer, and no default one.
-var lonely = lazily("lonely", "--limits", "open")
+// lonely has one authorizer at a time, and no default one; lonelyTurn is held
+// by the device whose authorizer it is.
+var (
+	lonely     = lazily("lonely", "--limits", "open")
+	lonelyTurn sync.Mutex
+)
 
-// domain makes a domain configuration for a host name of the device.
-func (d *device) domain(change func(*iot.CreateDomainConfigurationInput)) {
-	d.t.Helper()
-	host := d.name + ".example.com"
-	d.vars["host"], d.vars["domain"] = host, d.name
-	key := otherKey
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	d.must(err)
-	dir := d.t.TempDir()
-	keyDER, err := x509.MarshalECPrivateKey(key)
-	d.must(err)
-	for name, block := range map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: der}, "key.pem": {Type: "EC PRIVATE KEY", Bytes: keyDER}} {
-		d.must(os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600))
-	}
-	out, stderr, err := d.gw.Run(d.ctx(), dir, "gatehouse", "domain", "import-certificate", "--cert", "cert.pem", "--key", "key.pem")
-	if err != nil {
-		d.t.Fatalf("import-certificate: %v\n%s%s", err, out, stderr)
-	}
-	in := &iot.CreateDomainConfigurationInput{
-		DomainConfigurationName: &d.name, DomainName: &host, ServerCertificateArns: []string{string(bytes.TrimSpace([]byte(out)))},
-		AuthenticationType: types.AuthenticationTypeCustomAuth, ApplicationProtocol: types.ApplicationProtocolSecureMqtt,
-		AuthorizerConfig: &types.AuthorizerConfig{DefaultAuthorizerName: &d.name, AllowAuthorizerOverride: aws.Bool(false)},
-	}
-	if change != nil {
-		change(in)
-	}
-	_, err = d.gw.iot.CreateDomainConfiguration(d.ctx(), in)
-	d.must(err)
-	d.t.Cleanup(func() {
-		ctx := context.Background()
-		_, err := d.gw.iot.UpdateDomainConfiguration(ctx, &iot.UpdateDomainConfigurationInput{DomainConfigurationName: &d.name, DomainConfigurationStatus: types.DomainConfigurationStatusDisabled})
-		d.must(err)
-		_, err = d.gw.iot.DeleteDomainConfiguration(ctx, &iot.DeleteDomainConfigurationInput{DomainConfigurationName: &d.name})
-		d.must(err)
-	})
-}
-
-// toDomain connects to the device's domain, without ALPN.
-func toDomain(user string) func(*device) rawmqtt.End {
-	return func(d *device) rawmqtt.End { return d.connectTo(d.vars["host"], nil, user, "ok") }
+// alone waits until no other device has an authorizer in lonely.
+func alone(d *device) {
+	lonelyTurn.Lock()
+	d.t.Cleanup(lonelyTurn.Unlock)
 }
 
 // authorizerRows is group J: custom authorizers.
-var authorizerRows = []refusal{
+var authorizerRows = slices.Concat(chainRows, tokenRows, answerRows, entryRows, bothRows)
+
+// chainRows are which authorizer is asked, and whether it may ask its function.
+// Source: custom-auth sheet 3, 14, 18.
+var chainRows = []refusal{
 	{
-		id: "J-01", does: "names no authorizer, and the account has no default one", mode: &lonely, setup: func(d *device) {
-			d.function()
-			d.authorizer(nil)
-			d.permit(d.authorizerARN(), d.gw.AccountID, "")
-		},
+		id: "J-01", does: "names no authorizer, and the account has no default one", mode: &lonely, setup: func(d *device) { alone(d); authorized(d) },
 		act: byAuthorizer("bob", "ok"), sees: byMQTT(closed, ""), code: "authorizer.not_selected",
 		fix: "aws iot set-default-authorizer --authorizer-name $authorizer", after: accepted,
 	},
 	{
-		id: "J/unknown", does: "names an authorizer in another case", setup: authorized,
+		id: "J-01/domain", does: "names no authorizer, and the domain configuration prescribes none", mode: &lonely, setup: func(d *device) {
+			alone(d)
+			authorized(d)
+			d.domain(func(in *iot.CreateDomainConfigurationInput) { in.AuthorizerConfig = nil })
+		},
+		act: toDomain("bob"), sees: byMQTT(closed, ""), code: "authorizer.not_selected", says: "neither the domain configuration $domain nor the account",
+		fix:   "aws iot update-domain-configuration --domain-configuration-name $domain --authorizer-config defaultAuthorizerName=$authorizer,allowAuthorizerOverride=true",
+		after: accepted,
+	},
+	{
+		id: "J/unknown", does: "names an authorizer that does not exist", setup: authorized,
 		act: byAuthorizer("bob?x-amz-customauthorizer-name=X$authorizer", "ok"), sees: denied, code: "authorizer.unknown",
-		proof: map[string]string{"nearest": "$authorizer"},
+		proof: map[string]string{"nearest": "$authorizer", "source": "user name"},
+	},
+	{
+		id: "J/unknown-case", does: "names an authorizer in another case", setup: func(d *device) {
+			authorized(d)
+			d.vars["upper"] = strings.ToUpper(d.name)
+		},
+		act: byAuthorizer("bob?x-amz-customauthorizer-name=$upper", "ok"), sees: denied, code: "authorizer.unknown",
+		proof: map[string]string{"nearest": "$authorizer", "offered": "$upper"}, fix: "gatehouse authorizer test $authorizer",
 	},
 	{
 		id: "J/inactive", does: "names an authorizer that is INACTIVE", setup: func(d *device) {
@@ -287,142 +273,13 @@ var authorizerRows = []refusal{
 		act: byAuthorizer(byName, "ok"), sees: denied, code: "authorizer.throttled", after: accepted,
 	},
 	{
-		id: "J-14/key-name", does: "sends its token under another name", setup: func(d *device) {
-			d.signedAuthorizer()
-		},
-		act: func(d *device) rawmqtt.End {
-			return d.connectTo("", []string{"mqtt"}, byName+"&x-amz-customauthorizer-signature="+d.vars["signature"]+"&jwt=tok", "ok")
-		},
-		sees: denied, code: "authorizer.token_key_name", proof: map[string]string{"offered": "jwt"},
-		fix: "aws iot update-authorizer --authorizer-name $authorizer --token-key-name jwt", after: accepted,
-	},
-	{
-		id: "J-14/token", does: "sends no token to an authorizer that verifies signatures", setup: (*device).signedAuthorizer,
-		act: byAuthorizer(byName, "ok"), sees: denied, code: "authorizer.token_missing",
-	},
-	{
-		id: "J-14/signature", does: "sends a token without its signature", setup: (*device).signedAuthorizer,
-		act: byAuthorizer(byName+"&Token=tok", "ok"), sees: denied, code: "authorizer.signature_missing",
-	},
-	{
-		id: "J-05", does: "sends a signature in base64url", setup: (*device).signedAuthorizer,
-		act: byAuthorizer(byName+"&Token=tok&x-amz-customauthorizer-signature=a-_b", "ok"), sees: denied, code: "authorizer.signature_encoding", says: "base64url",
-	},
-	{
-		id: "J-14/mismatch", does: "signs another value than its token", setup: (*device).signedAuthorizer,
-		act: func(d *device) rawmqtt.End {
-			return d.connectTo("", []string{"mqtt"}, byName+"&Token=other&x-amz-customauthorizer-signature="+d.vars["signature"], "ok")
-		},
-		sees: denied, code: "authorizer.signature_mismatch",
-	},
-	{
-		id: "J-10/throws", does: "meets an authorizer that throws", setup: authorized, act: byAuthorizer(byName, "throw"),
-		sees: denied, code: "authorizer.function_error", says: "TypeError: no such user",
-	},
-	{
-		id: "J-11", does: "meets an authorizer that takes 7 seconds", setup: authorized, act: byAuthorizer(byName, "sleep"),
-		sees: denied, code: "authorizer.timeout", proof: map[string]string{"required": "~s"},
-	},
-	{
-		id: "J-10/null", does: "meets an authorizer that returns nothing", setup: authorized, act: byAuthorizer(byName, "nothing"),
-		sees: denied, code: "authorizer.response_invalid", proof: map[string]string{"json_path": "$"},
-	},
-	{
-		id: "J-10/type", does: "meets an authorizer that answers a text for a boolean", setup: authorized, act: byAuthorizer(byName, "text"),
-		sees: denied, code: "authorizer.response_invalid", proof: map[string]string{"json_path": "~isAuthenticated"},
-	},
-	{
-		id: "J/principal", does: "meets an authorizer that answers a principal ID with a hyphen", setup: authorized, act: byAuthorizer(byName, "hyphen"),
-		sees: denied, code: "authorizer.principal_id_invalid", says: "'-'",
-	},
-	{
-		id: "J-10/documents", does: "meets an authorizer that answers 11 documents", setup: authorized, act: byAuthorizer(byName, "eleven"),
-		sees: denied, code: "authorizer.documents_invalid", says: "11 documents",
-	},
-	{
-		id: "J/duration", does: "meets an authorizer that answers a refresh after 60 seconds", setup: authorized, act: byAuthorizer(byName, "short"),
-		sees: denied, code: "authorizer.duration_invalid", proof: map[string]string{"offered": "60"},
-	},
-	{
-		id: "J/rejected", does: "is rejected by its authorizer", setup: authorized, act: byAuthorizer(byName, "reject"),
-		sees: denied, code: "authorizer.rejected",
-	},
-	{
-		id: "J-04", does: "is authenticated, and the returned policy does not allow iot:Connect", setup: authorized, act: byAuthorizer(byName, "publishonly"),
-		sees: denied, code: "authz.connect.no_statement",
-	},
-	{
-		id: "J/no-documents", does: "is authenticated, and no document is returned", setup: authorized, act: byAuthorizer(byName, "empty"),
-		sees: denied, code: "authorizer.policy",
-	},
-	{
-		id: "J-13", does: "uses a custom authorizer over MQTT without ALPN", setup: authorized,
-		act:  func(d *device) rawmqtt.End { return d.connectTo("", nil, byName, "ok") },
-		sees: silent, code: "tls.alpn.mqtt_required",
-	},
-	{
-		id: "J-08", does: "names an authorizer on port 8883 with its certificate", setup: func(d *device) {
-			d.issued(true)
-			d.allow("iot:* *")
-		},
-		act: func(d *device) rawmqtt.End {
-			return d.connect(func(p *mqtt.Connect) {
-				p.HasUserName, p.UserName = true, []byte("bob?x-amz-customauthorizer-name=a")
-			})
-		},
-		sees: byMQTT(accepted, accepted), code: "authorizer.port",
-	},
-	{
-		id: "J/domain-disabled", does: "connects to a domain configuration that is DISABLED", setup: func(d *device) {
+		id: "J/not-runnable", does: "names an authorizer whose function has no bootstrap", setup: func(d *device) {
 			authorized(d)
-			d.domain(nil)
-			_, err := d.gw.iot.UpdateDomainConfiguration(d.ctx(), &iot.UpdateDomainConfigurationInput{
-				DomainConfigurationName: &d.name, DomainConfigurationStatus: types.DomainConfigurationStatusDisabled,
+			_, err := d.gw.lambda().UpdateFunctionConfiguration(d.ctx(), &lambda.UpdateFunctionConfigurationInput{
+				FunctionName: aws.String(d.functionName()), Runtime: lambdatypes.RuntimeProvidedal2023,
 			})
 			d.must(err)
 		},
-		act: toDomain("bob"), sees: silent, code: "domain.disabled",
-		fix: "aws iot update-domain-configuration --domain-configuration-name $domain --domain-configuration-status ENABLED", after: accepted,
+		act: byAuthorizer(byName, "ok"), sees: denied, code: "authorizer.not_runnable", says: "holds no file",
 	},
-	{
-		id: "J/override", does: "names another authorizer than its domain configuration allows", setup: func(d *device) {
-			authorized(d)
-			d.domain(nil)
-			other := d.name + "-b"
-			_, err := d.gw.iot.CreateAuthorizer(d.ctx(), &iot.CreateAuthorizerInput{
-				AuthorizerName: &other, AuthorizerFunctionArn: aws.String(d.functionARN()), SigningDisabled: aws.Bool(true), Status: types.AuthorizerStatusActive,
-			})
-			d.must(err)
-			d.t.Cleanup(func() { d.withdraw(other) })
-			_, err = d.gw.lambda().AddPermission(d.ctx(), &lambda.AddPermissionInput{
-				FunctionName: aws.String(d.functionName()), StatementId: aws.String("b"), Action: aws.String("lambda:InvokeFunction"), Principal: aws.String("iot.amazonaws.com"),
-			})
-			d.must(err)
-		},
-		act: toDomain(byName + "-b"), sees: denied, code: "authorizer.override_not_allowed", after: accepted,
-	},
-}
-
-// signedAuthorizer makes an authorizer that verifies signatures, and signs "tok".
-func (d *device) signedAuthorizer() {
-	d.t.Helper()
-	dir := d.t.TempDir()
-	run := func(args ...string) string {
-		out, stderr, err := d.gw.Run(context.Background(), dir, "gatehouse", append([]string{"authorizer"}, args...)...)
-		if err != nil {
-			d.t.Fatalf("%v: %v\n%s%s", args, err, out, stderr)
-		}
-		return out
-	}
-	run("keygen", "--out", "token")
-	public, err := os.ReadFile(filepath.Join(dir, "token.public.pem"))
-	d.must(err)
-	d.function()
-	d.authorizer(func(in *iot.CreateAuthorizerInput) {
-		in.SigningDisabled, in.TokenKeyName, in.TokenSigningPublicKeys = nil, aws.String("Token"), map[string]string{"k": string(public)}
-	})
-	d.permit(d.authorizerARN(), d.gw.AccountID, "")
-	var signed struct{ EncodedSignature string }
-	d.must(json.Unmarshal([]byte(run("sign", "-o", "json", "--key", "token.private.pem", "tok")), &signed))
-	d.vars["signature"] = signed.EncodedSignature
 }
