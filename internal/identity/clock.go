@@ -41,6 +41,7 @@ const (
 	inputType        = "type"
 	inputTarget      = "target" // a principal other than a certificate
 	inputUser        = "user"
+	inputAuthorizer  = "authorizer" // "" is which one is the default
 )
 
 // slot returns the counter of an input.
@@ -83,6 +84,8 @@ func inputsOf(ch registry.Change) []input {
 	add(inputGroup, ch.GroupName)
 	add(inputUser, ch.UserID)
 	switch ch.Kind {
+	case registry.AuthorizerChanged: // perhaps the default one, or which one that is
+		list = append(list, input{inputAuthorizer, ch.AuthorizerName}, input{inputAuthorizer, ""})
 	case registry.AttachmentChanged:
 		// What is attached to a target matters to that target, not to
 		// everyone who has the policy.

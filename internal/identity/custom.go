@@ -51,6 +51,7 @@ type Authorizers struct {
 	functions function.Invoker
 	log       *slog.Logger
 	events    *eventBook
+	known     *bounded[string, knownAuthorizer] // by name; "" is the default one
 }
 
 // NewAuthorizers checks cfg and builds an Authorizers. It starts nothing.
@@ -61,7 +62,37 @@ func NewAuthorizers(cfg CustomConfig) (*Authorizers, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Authorizers{registry: cfg.Registry, identity: cfg.Identity, functions: cfg.Functions, log: cfg.Log, events: newEventBook(cfg.Record)}, nil
+	return &Authorizers{
+		registry: cfg.Registry, identity: cfg.Identity, functions: cfg.Functions, log: cfg.Log, events: newEventBook(cfg.Record),
+		known: newBounded[string, knownAuthorizer](2 * maxNearest), // a bounded keeps half of it for certain
+	}, nil
+}
+
+// A knownAuthorizer was read from the registry when the clock showed stamp. It is shared.
+type knownAuthorizer struct {
+	authorizer registry.Authorizer
+	stamp      uint64
+}
+
+// lookup returns an authorizer, the account's default one for "", or a
+// ResourceNotFound *registry.Error. An answer from memory is as fresh as the registry.
+func (s *Authorizers) lookup(ctx context.Context, name string) (registry.Authorizer, error) {
+	slot := []uint16{s.identity.clock.slot(input{inputAuthorizer, name})}
+	stamp, _ := s.identity.clock.read(slot) // from before the look: a change meanwhile makes it old
+	if k, ok := s.known.get(name); ok && k.stamp == stamp {
+		return k.authorizer, nil
+	}
+	var a registry.Authorizer
+	var err error
+	if name == "" {
+		a, err = s.registry.DefaultAuthorizer(ctx)
+	} else {
+		a, err = s.registry.Authorizer(ctx, name)
+	}
+	if err == nil { // what is not there is not remembered: hostile peers have many names
+		s.known.put(name, knownAuthorizer{a, stamp}, nil)
+	}
+	return a, err
 }
 
 // A Rung is one step of the ladder that an authentication climbs: a check with
@@ -192,7 +223,7 @@ func (s *Authorizers) choose(ctx context.Context, l *Login, r *CustomRequest, p 
 	case !isNamed && d.Authorizer != "":
 		name, source = d.Authorizer, "domain configuration "+d.Configuration
 	case !isNamed:
-		a, err = s.registry.DefaultAuthorizer(ctx)
+		a, err = s.lookup(ctx, "")
 		if registry.IsKind(err, registry.ResourceNotFound) {
 			return a, false, s.notSelected(ctx, l, r, p)
 		} else if err != nil {
@@ -201,7 +232,7 @@ func (s *Authorizers) choose(ctx context.Context, l *Login, r *CustomRequest, p 
 		name, source = a.Name, "default of the account"
 	}
 	if a.Name == "" {
-		a, err = s.registry.Authorizer(ctx, name)
+		a, err = s.lookup(ctx, name)
 		if registry.IsKind(err, registry.ResourceNotFound) {
 			return a, false, s.unknown(ctx, l, name, source)
 		} else if err != nil {

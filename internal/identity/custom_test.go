@@ -63,11 +63,15 @@ type customWorld struct {
 	def         string
 
 	mu     sync.Mutex
+	reads  int // of authorizers
 	events []authorizerEvent
 	answer func(authorizerEvent) (function.Result, error)
 }
 
 func (w *customWorld) Authorizer(_ context.Context, name string) (registry.Authorizer, error) {
+	w.mu.Lock()
+	w.reads++
+	w.mu.Unlock()
 	if a, ok := w.authorizers[name]; ok {
 		return a, nil
 	}
@@ -198,6 +202,7 @@ func TestAuthenticate(t *testing.T) {
 		"encoded form signed": {user: user(t, "signed", "a%20b", "a%20b"), want: check.AuthorizerSignatureMismatch, says: "URL-encoded"},
 		"user name signed":    {user: user(t, "signed", "tok", "bob"), want: check.AuthorizerSignatureMismatch, says: "the user name"},
 		"JWT payload signed":  {user: user(t, "signed", "h.p.s", "h.p"), want: check.AuthorizerSignatureMismatch, says: "JWT"},
+		"SHA-1":               {user: named("signed", "&Token=tok&x-amz-customauthorizer-signature=") + percentEncode(sign(t, crypto.SHA1, "tok")), want: check.AuthorizerSignatureMismatch, says: "SHA-1"},
 		"SHA-512":             {user: named("signed", "&Token=tok&x-amz-customauthorizer-signature=") + percentEncode(sign(t, crypto.SHA512, "tok")), want: check.AuthorizerSignatureMismatch, says: "SHA-512"},
 		"cut short":           {user: named("signed", "&Token=tok&x-amz-customauthorizer-signature=abcd"), want: check.AuthorizerSignatureMismatch, says: "3 bytes"},
 
@@ -244,6 +249,53 @@ func TestAuthenticate(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestAuthorizerIsKnown: the registry is read again after a change of the
+// authorizer, or of which one is the default, and not before.
+func TestAuthorizerIsKnown(t *testing.T) {
+	world, a := newCustom(t)
+	world.def = "open"
+	for i, step := range []struct {
+		user   string
+		change func() registry.Change
+		want   *check.Check // nil: authenticated
+		reads  int
+	}{
+		{user: "bob?x-amz-customauthorizer-name=open", reads: 1},
+		{user: "bob?x-amz-customauthorizer-name=open", reads: 0},
+		{user: "bob", reads: 1},
+		{user: "bob", reads: 0},
+		{user: "bob?x-amz-customauthorizer-name=none", want: check.AuthorizerUnknown, reads: 1},
+		{user: "bob?x-amz-customauthorizer-name=none", want: check.AuthorizerUnknown, reads: 1},
+		{user: "bob?x-amz-customauthorizer-name=open", want: check.AuthorizerInactive, reads: 1, change: func() registry.Change {
+			off := world.authorizers["open"]
+			off.Status = registry.AuthorizerInactive
+			world.authorizers["open"] = off
+			return registry.Change{Kind: registry.AuthorizerChanged, AuthorizerName: "open"}
+		}},
+		{user: "bob", want: check.AuthorizerInactive, reads: 1},
+		{user: "bob", want: check.AuthorizerNotSelected, reads: 1, change: func() registry.Change {
+			world.def = ""
+			return registry.Change{Kind: registry.AuthorizerChanged}
+		}},
+	} {
+		world.reads = 0
+		if step.change != nil {
+			a.identity.changed(step.change())
+		}
+		l, err := a.Authenticate(t.Context(), connecting(step.user))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got *check.Check
+		if rung := l.Refusal(); rung != nil {
+			got = rung.Check
+		}
+		if got != step.want || world.reads != step.reads {
+			t.Errorf("step %d, %s: refused by %v after %d reads, want %v after %d", i, step.user, got, world.reads, step.want, step.reads)
+		}
 	}
 }
 
