@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gatehouse-iot/gatehouse/internal/broker/nonblock"
 )
 
 const (
@@ -43,9 +45,9 @@ var chunks = sync.Pool{New: func() any { return new(chunk) }}
 // message is told that there is no room and never waits.
 type output struct {
 	nc     net.Conn
-	limit  int                           // bytes that may wait
-	pace   func(n int) time.Duration     // how long the writer rests after n bytes; nil: not at all
-	ready  interface{ Congested() bool } // the socket below, if it can tell whether a write would wait
+	limit  int                       // bytes that may wait
+	pace   func(n int) time.Duration // how long the writer rests after n bytes; nil: not at all
+	ready  socket                    // the one below, if it can tell
 	source refiller
 	held   *atomic.Int64 // chunks of all outputs of the broker
 
@@ -62,23 +64,16 @@ type output struct {
 	later    *time.Timer // writes what was gathered; nil before the first time
 }
 
+// A socket tells whether a write would wait.
+type socket interface{ Congested() bool }
+
 // A refiller adds to the output when there is room again. It is called with the lock held.
 type refiller interface{ wroteLocked() }
 
 func (o *output) init(nc net.Conn, limit int, pace func(int) time.Duration, source refiller, held *atomic.Int64) {
 	o.nc, o.limit, o.pace, o.source, o.held = nc, limit, pace, source, held
 	o.room.L = &o.mu
-	for c := any(nc); c != nil; {
-		if r, ok := c.(interface{ Congested() bool }); ok {
-			o.ready = r
-			break
-		}
-		t, ok := c.(interface{ NetConn() net.Conn })
-		if !ok {
-			break
-		}
-		c = t.NetConn()
-	}
+	o.ready, _ = nonblock.Find[socket](nc)
 }
 
 // hasRoomLocked tells whether n more bytes may wait. A single packet above the whole limit fits when nothing waits.

@@ -36,7 +36,6 @@ type wire struct {
 	// What follows belongs to the goroutine of the handshake, and is not
 	// touched once sealed.
 	sealed      bool   // the handshake is over: bytes pass through unread
-	hurry       bool   // the next read acknowledges before it waits
 	alert       byte   // number that the next outgoing alert shall have; 0 leaves it
 	sent        byte   // number of the plaintext alert that went out, 0 for none
 	received    byte   // number of the plaintext alert that came in, 0 for none
@@ -53,12 +52,7 @@ func newWire(nc net.Conn) *wire { return &wire{Conn: nonblock.New(nc)} }
 // Read reads from the connection. Until the handshake is over it looks at
 // what passes.
 func (w *wire) Read(p []byte) (int, error) {
-	read := w.Conn.Read
-	if w.hurry {
-		w.hurry = false
-		read = w.readHurried
-	}
-	n, err := read(p)
+	n, err := w.Conn.Read(p)
 	if n == 0 {
 		return n, err
 	}
@@ -121,8 +115,13 @@ func isSSLv2Hello(p []byte) bool { return len(p) >= 3 && p[0] == 0x80 && p[2] ==
 // and without session tickets we have nothing to send with it: the first read
 // that has to wait acknowledges at once, not after the 40 ms of the kernel.
 func (w *wire) seal() {
-	w.sealed, w.hurry = true, true
-	w.first = nil
+	w.sealed, w.first = true, nil
+	if c, ok := w.Conn.(*nonblock.Conn); ok {
+		c.OnWait(func() {
+			c.OnWait(nil)
+			acknowledge(c)
+		})
+	}
 }
 
 // CloseWrite sends FIN and leaves the other direction open, where the

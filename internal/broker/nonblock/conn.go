@@ -1,10 +1,13 @@
-// Package nonblock lets a goroutine write to a socket without waiting for the peer: what the socket
-// does not take at once goes out from a goroutine of the connection.
+// Package nonblock lets a goroutine use a socket without waiting for the peer unawares: what the
+// socket does not take at once goes out from a goroutine of the connection, and a Read that has to
+// wait says so before it does.
 package nonblock
 
 import (
 	"errors"
+	"io"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 )
@@ -21,6 +24,7 @@ type Conn struct {
 	net.Conn
 	raw     syscall.RawConn
 	attempt func(fd uintptr) bool // writes p once; made once, so that Write does not allocate
+	in      incoming
 
 	mu      sync.Mutex
 	changed sync.Cond
@@ -29,6 +33,15 @@ type Conn struct {
 	err     error  // of any write; sticks
 	backlog []byte
 	sending bool // a goroutine sends backlog
+}
+
+// An incoming is what one Read does. It belongs to the goroutine that reads.
+type incoming struct {
+	attempt func(fd uintptr) bool // reads into p; made once, so that Read does not allocate
+	onWait  func()
+	p       []byte
+	n       int
+	err     error
 }
 
 // New wraps nc. A connection without a socket that can be asked (a net.Pipe, a platform without
@@ -48,7 +61,22 @@ func New(nc net.Conn) net.Conn {
 		c.n, c.err = writeOnce(fd, c.p)
 		return true
 	}
+	c.in.attempt = c.in.tryRead
 	return c
+}
+
+// Find returns the first of nc and the connections under it, as their NetConn tells, that is a T.
+func Find[T any](nc net.Conn) (found T, ok bool) {
+	for {
+		if found, ok = any(nc).(T); ok {
+			return found, true
+		}
+		over, ok := nc.(interface{ NetConn() net.Conn })
+		if !ok {
+			return found, false
+		}
+		nc = over.NetConn()
+	}
 }
 
 // Congested tells whether the socket did not take all of an earlier Write yet.
@@ -63,6 +91,44 @@ func (c *Conn) NetConn() net.Conn { return c.Conn }
 
 // SyscallConn implements [syscall.Conn]. Bytes written by it get mixed up with the backlog.
 func (c *Conn) SyscallConn() (syscall.RawConn, error) { return c.raw, nil }
+
+// OnWait has f called by every Read that finds nothing to read, before it waits for the peer; nil
+// ends that. What came together can so be answered together, without a system call that asks for
+// more. f may write to the connection and must not read from it. Only the goroutine that reads may
+// call OnWait.
+func (c *Conn) OnWait(f func()) { c.in.onWait = f }
+
+// Read implements [net.Conn].
+func (c *Conn) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	in := &c.in
+	in.p, in.n, in.err = p, 0, nil
+	err := c.raw.Read(in.attempt)
+	in.p = nil
+	switch {
+	case err != nil:
+		if e, ok := errors.AsType[*net.OpError](err); ok {
+			e.Op = "read" // not "raw-read"
+		}
+		return 0, err
+	case in.err != nil:
+		return 0, &net.OpError{Op: "read", Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError("read", in.err)}
+	case in.n == 0:
+		return 0, io.EOF
+	}
+	return in.n, nil
+}
+
+// tryRead reads what the socket has. It answers false to be called again when there is more.
+func (in *incoming) tryRead(fd uintptr) (done bool) {
+	var wait bool
+	if in.n, wait, in.err = readOnce(fd, in.p); wait && in.onWait != nil {
+		in.onWait()
+	}
+	return !wait
+}
 
 // Write implements [net.Conn].
 func (c *Conn) Write(p []byte) (int, error) {

@@ -2,10 +2,12 @@ package nonblock
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -91,12 +93,88 @@ func TestWriteFails(t *testing.T) {
 	}
 }
 
+// TestOnWait: a Read that has nothing to read says so before it waits, and sees what comes meanwhile.
+func TestOnWait(t *testing.T) {
+	c, peer := pair(t)
+	said := 0
+	c.OnWait(func() {
+		said++
+		c.Write([]byte("?"))
+		if _, err := io.ReadFull(peer, make([]byte, 1)); err != nil {
+			t.Error(err)
+		}
+		if _, err := peer.Write([]byte("answer")); err != nil {
+			t.Error(err)
+		}
+	})
+	p := make([]byte, 3)
+	for _, want := range []string{"ans", "wer"} { // the second one needs not wait
+		if n, err := c.Read(p); err != nil || string(p[:n]) != want {
+			t.Fatalf("Read: %q, %v, want %q", p[:n], err, want)
+		}
+	}
+	if said != 1 {
+		t.Errorf("asked %d times, want 1", said)
+	}
+	c.OnWait(nil)
+	if n, err := c.Read(nil); n != 0 || err != nil {
+		t.Errorf("Read of nothing: %d, %v", n, err)
+	}
+	peer.CloseWrite()
+	if n, err := c.Read(p); n != 0 || err != io.EOF {
+		t.Errorf("Read at the end: %d, %v", n, err)
+	}
+}
+
+// TestReadFails: failures look like those of any other connection.
+func TestReadFails(t *testing.T) {
+	c, peer := pair(t)
+	c.SetReadDeadline(time.Unix(1, 0))
+	_, err := c.Read(make([]byte, 1))
+	if e, ok := errors.AsType[*net.OpError](err); !ok || e.Op != "read" || !e.Timeout() || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("Read after the deadline: %v", err)
+	}
+	c.SetReadDeadline(time.Time{})
+	peer.SetLinger(0) // closing resets the connection
+	peer.Close()
+	_, err = c.Read(make([]byte, 1))
+	if e, ok := errors.AsType[*net.OpError](err); !ok || e.Op != "read" || e.Addr.String() != c.RemoteAddr().String() || !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("Read of a reset connection: %v", err)
+	}
+	c.Close()
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Read after Close: %v", err)
+	}
+}
+
+func TestFind(t *testing.T) {
+	c, _ := pair(t)
+	if got, ok := Find[*Conn](tls.Server(c, &tls.Config{})); got != c || !ok {
+		t.Errorf("under TLS: %v, %v", got, ok)
+	}
+	if got, ok := Find[*net.TCPConn](c); got == nil || !ok {
+		t.Errorf("under the connection: %v, %v", got, ok)
+	}
+	if got, ok := Find[*tls.Conn](c); got != nil || ok {
+		t.Errorf("what is not there: %v, %v", got, ok)
+	}
+}
+
 func TestPipe(t *testing.T) {
 	a, b := net.Pipe()
 	defer a.Close()
 	defer b.Close()
 	if New(a) != a {
 		t.Error("a pipe has no socket")
+	}
+}
+
+func TestReadAllocs(t *testing.T) {
+	c, peer := pair(t)
+	c.OnWait(func() {})
+	one, p := []byte{1}, make([]byte, 64)
+	if n := testing.AllocsPerRun(100, func() { peer.Write(one); c.Read(p) }); n >= 1 {
+		t.Errorf("%v allocations for a Read", n)
 	}
 }
 

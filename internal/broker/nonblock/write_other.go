@@ -5,3 +5,5 @@ package nonblock
 const supported = false
 
 func writeOnce(uintptr, []byte) (int, error) { panic("not supported") }
+
+func readOnce(uintptr, []byte) (int, bool, error) { panic("not supported") }

@@ -22,3 +22,19 @@ func writeOnce(fd uintptr, p []byte) (int, error) {
 		return 0, err
 	}
 }
+
+// readOnce reads what a non-blocking socket has; wait says that it has nothing.
+func readOnce(fd uintptr, p []byte) (n int, wait bool, err error) {
+	for {
+		n, err := syscall.Read(int(fd), p)
+		switch err {
+		case nil:
+			return n, false, nil
+		case syscall.EINTR:
+			continue
+		case syscall.EAGAIN:
+			return 0, true, nil
+		}
+		return 0, false, err
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/broker"
 	"github.com/gatehouse-iot/gatehouse/internal/broker/gcra"
+	"github.com/gatehouse-iot/gatehouse/internal/broker/nonblock"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 	"github.com/gatehouse-iot/gatehouse/internal/gateway/websocket"
 	"github.com/gatehouse-iot/gatehouse/internal/identity"
@@ -55,6 +56,7 @@ type conn struct {
 	work      *work                      // what the packets of one read need; nil while idle
 	waiting   *waiting                   // answers that wait for the disk; nil before the first
 	published int64                      // messages accepted
+	began     int64                      // bytes that had been read when the work began
 
 	rate       gcra.Meter // publishes, inbound and outbound
 	throughput gcra.Meter
@@ -198,10 +200,18 @@ func (k *conn) noFirstPacket(err error, wait time.Duration) *ending {
 	return &ending{reason: clientError}
 }
 
-// run reads and handles packets until the connection ends, and says how. Work is flushed when no
-// whole packet is left in the read buffer, so what comes in one read goes out in one write.
+// longestBatch is how many bytes are read at most before what they brought about goes out.
+const longestBatch = 32 << 10
+
+// run reads and handles packets until the connection ends, and says how. Work is flushed before the
+// connection waits for its socket, so what came together goes out in one write.
 func (k *conn) run() ending {
 	defer k.idle()
+	socket, tells := nonblock.Find[*nonblock.Conn](k.nc)
+	if tells {
+		socket.OnWait(k.idle)
+		defer socket.OnWait(nil)
+	}
 	for {
 		header, body, err := k.in.next()
 		switch {
@@ -222,12 +232,13 @@ func (k *conn) run() ending {
 			}
 			return *k.broken(err, header)
 		}
-		k.idle()
-		before := k.in.total
+		if !tells || k.in.total-k.began > longestBatch {
+			k.idle()
+		}
 		if err := k.in.read(); err != nil {
 			return k.lost(err)
 		}
-		k.slowDown(int(k.in.total - before))
+		k.slowDown(k.in.last)
 		if e := k.over.Load(); e != nil {
 			return *e
 		}
@@ -240,6 +251,7 @@ func (k *conn) slowDown(n int) {
 	if d <= 0 {
 		return
 	}
+	k.idle()
 	k.at.Warn(check.LimitThroughput, attempt.F("required", "512 KiB/s in both directions together"))
 	t := time.NewTimer(d)
 	defer t.Stop()

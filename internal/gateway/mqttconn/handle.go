@@ -16,6 +16,8 @@ func (k *conn) handle(header byte, body []byte) *ending {
 	t := mqtt.TypeOf(header)
 	k.lastPacket.Store(uint32(t))
 	if k.custom != nil && (t == mqtt.TypePublish && k.custom.Expired() || t == mqtt.TypeSubscribe && k.custom.Expiring()) {
+		k.idle() // what came before it does not wait too
+		k.begin()
 		if e := k.confirm(); e != nil {
 			return e
 		}

@@ -77,10 +77,11 @@ func startTLS(tb testing.TB) (dial func(v mqtt.Version, id string) (net.Conn, *m
 	})
 	return func(v mqtt.Version, id string) (net.Conn, *mqtt.Reader) {
 		tb.Helper()
-		nc, err := tls.Dial("tcp", ln.Addr().String(), &tls.Config{InsecureSkipVerify: true})
+		raw, err := net.Dial("tcp", ln.Addr().String())
 		if err != nil {
 			tb.Fatal(err)
 		}
+		nc := tls.Client(&corked{Conn: raw}, &tls.Config{InsecureSkipVerify: true})
 		tb.Cleanup(func() { nc.Close() })
 		r := mqtt.NewReader(nc, v, 0)
 		p := &mqtt.Connect{CleanStart: true, KeepAlive: 60, ClientID: []byte(id)}
@@ -92,6 +93,46 @@ func startTLS(tb testing.TB) (dial func(v mqtt.Version, id string) (net.Conn, *m
 		}
 		return nc, r
 	}
+}
+
+// A corked connection can keep what is written to it until it is uncorked, and counts the TLS
+// records that come in.
+type corked struct {
+	net.Conn
+	cork    bool
+	kept    []byte
+	records int
+	left    int // bytes of the current record still to come
+	header  []byte
+}
+
+func (c *corked) Write(p []byte) (int, error) {
+	if !c.cork {
+		return c.Conn.Write(p)
+	}
+	c.kept = append(c.kept, p...)
+	return len(p), nil
+}
+
+// uncork sends in one write what was kept.
+func (c *corked) uncork() error {
+	c.cork = false
+	_, err := c.Conn.Write(c.kept)
+	return err
+}
+
+func (c *corked) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	for _, b := range p[:n] {
+		if c.left > 0 {
+			c.left--
+		} else if c.header = append(c.header, b); len(c.header) == 5 {
+			c.records++
+			c.left = int(c.header[3])<<8 | int(c.header[4])
+			c.header = c.header[:0]
+		}
+	}
+	return n, err
 }
 
 type fixed struct{ *policy.Bound }
@@ -112,9 +153,11 @@ func TestOverTLS(t *testing.T) {
 			pub, acks := dial(v, "pub")
 			const n = 2000
 			window := make(chan struct{}, maxInflight)
+			ahead := make(chan struct{}, 500) // of the subscriber: what waits for it is bounded
 			go func() {
 				for i := range n {
 					window <- struct{}{}
+					ahead <- struct{}{}
 					p := publishOf("t/1", fmt.Sprintf("%d %s", i, make([]byte, i*37%20_000)), 1)
 					p.PacketID = uint16(i + 1)
 					mqtt.WritePacket(pub, v, p)
@@ -133,6 +176,7 @@ func TestOverTLS(t *testing.T) {
 			}()
 			for i := range n {
 				p, err := in.ReadPacket()
+				<-ahead
 				m, ok := p.(*mqtt.Publish)
 				if !ok {
 					t.Fatalf("message %d: %v, %v", i, p, err)
@@ -146,6 +190,32 @@ func TestOverTLS(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestAnsweredTogether: what arrives together is answered in one TLS record, whatever records it came in.
+func TestAnsweredTogether(t *testing.T) {
+	nc, in := startTLS(t)(mqtt.V311, "c")
+	wire := nc.(*tls.Conn).NetConn().(*corked)
+	const n = 40
+	wire.cork = true
+	for i := range n {
+		p := publishOf("t/1", "x", 1)
+		p.PacketID = uint16(i + 1)
+		mqtt.WritePacket(nc, mqtt.V311, p) // a record of its own
+	}
+	before := wire.records
+	if err := wire.uncork(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		p, err := in.ReadPacket()
+		if a, ok := p.(*mqtt.Puback); !ok || a.PacketID != uint16(i+1) {
+			t.Fatalf("answer %d: %v, %v", i, p, err)
+		}
+	}
+	if got := wire.records - before; got != 1 {
+		t.Errorf("%d records with answers, want 1", got)
 	}
 }
 

@@ -31,6 +31,7 @@ var works = sync.Pool{New: func() any { return new(work) }}
 func (k *conn) begin() {
 	now := k.server.cfg.Now()
 	k.lastHeard.Store(now.UnixNano())
+	k.began = k.in.total
 	k.work = works.Get().(*work)
 	k.work.batch = broker.NewBatch(now)
 }
