@@ -101,7 +101,7 @@ func TestAWSCLICertificates(t *testing.T) {
 func TestCertificateAPI(t *testing.T) {
 	t.Parallel()
 	gw := gatehouseproc.Start(t)
-	api := iotClient(gw)
+	api := gw.IoT()
 	ctx := t.Context()
 	arn := func(kind, id string) string { return "arn:aws:iot:us-east-1:123456789012:" + kind + "/" + id }
 

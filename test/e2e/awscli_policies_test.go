@@ -66,7 +66,7 @@ func TestAWSCLIPolicies(t *testing.T) {
 func TestPolicyAPI(t *testing.T) {
 	t.Parallel()
 	gw := gatehouseproc.Start(t)
-	api := iotClient(gw)
+	api := gw.IoT()
 	ctx := t.Context()
 	create := func(name string) string {
 		return *ok2(api.CreatePolicy(ctx, &iot.CreatePolicyInput{PolicyName: &name, PolicyDocument: aws.String(connectAnything)}))(t).PolicyArn

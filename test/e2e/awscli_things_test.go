@@ -58,7 +58,7 @@ func matches(pattern, text string) bool {
 func TestThingAPI(t *testing.T) {
 	t.Parallel()
 	gw := gatehouseproc.Start(t)
-	api := iotClient(gw)
+	api := gw.IoT()
 	ctx := t.Context()
 	const arn = "arn:aws:iot:us-east-1:123456789012:"
 	create := func(name string) {
@@ -397,7 +397,7 @@ func TestThingAPI(t *testing.T) {
 func TestForeignARNs(t *testing.T) {
 	t.Parallel()
 	gw := gatehouseproc.Start(t)
-	api := iotClient(gw)
+	api := gw.IoT()
 	ctx := t.Context()
 	p, thing := aws.String("p"), aws.String("t")
 	ok2(api.CreatePolicy(ctx, &iot.CreatePolicyInput{PolicyName: p, PolicyDocument: aws.String(connectAnything)}))(t)

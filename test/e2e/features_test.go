@@ -1,11 +1,8 @@
 package e2e
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,10 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-iot/gatehouse/test/gatehouseproc"
@@ -105,22 +99,6 @@ func TestFeaturesPage(t *testing.T) {
 	}
 }
 
-// presigned is the address of MQTT over WebSocket, signed with the first key of gw.
-func presigned(t *testing.T, gw *gatehouseproc.Process) string {
-	t.Helper()
-	req, err := http.NewRequest(http.MethodGet, "https://localhost:"+strconv.Itoa(gw.Ports.ALPN)+"/mqtt?X-Amz-Expires=60", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	empty := sha256.Sum256(nil)
-	key := aws.Credentials{AccessKeyID: gw.AccessKeyID, SecretAccessKey: gw.SecretAccessKey}
-	url, _, err := v4.NewSigner().PresignHTTP(t.Context(), key, req, hex.EncodeToString(empty[:]), "iotdevicegateway", gw.Region, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Replace(url, "https:", "wss:", 1)
-}
-
 // output runs a client that prints what works.
 func output(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()
@@ -156,7 +134,7 @@ func nodeFeatures(client string) func(*testing.T, *gatehouseproc.Process, gateho
 		})
 		over := run("websocket.mjs", map[string]any{
 			"client": client, "host": "localhost", "port": gw.Ports.ALPN, "ca": gw.CAFile, "region": gw.Region, "accessKeyId": gw.AccessKeyID, "secretAccessKey": gw.SecretAccessKey,
-			"url": presigned(t, gw), "clientId": d.ThingName + "-w", "topic": d.ThingName + "/w", "timeoutMs": 60_000,
+			"url": gw.MustPresignWebSocket(t, gw.Credentials()), "clientId": d.ThingName + "-w", "topic": d.ThingName + "/w", "timeoutMs": 60_000,
 		})
 		if strings.Contains(over, `"received","payloads":["with qos 0","with qos 1"]`) {
 			got += "websocket\n"
@@ -180,7 +158,7 @@ func cFeatures(t *testing.T, gw *gatehouseproc.Process, d gatehouseproc.Device) 
 		t.Helper()
 		return output(t, exec.Command(program, version[:1], uri, d.CAFile, d.CertificateFile, d.PrivateKeyFile, d.ThingName))
 	}
-	return run("ssl://localhost:"+strconv.Itoa(gw.Ports.MQTT)) + run(presigned(t, gw))
+	return run("ssl://localhost:"+strconv.Itoa(gw.Ports.MQTT)) + run(gw.MustPresignWebSocket(t, gw.Credentials()))
 }
 
 // mosquittoFeatures drives the command-line tools.

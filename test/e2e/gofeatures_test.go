@@ -134,7 +134,7 @@ func goFeatures(newClient func(*testing.T, *gatehouseproc.Process, gatehouseproc
 		}
 
 		w, gotW := device("w")
-		w.connect(presigned(t, gw), false, "")
+		w.connect(gw.MustPresignWebSocket(t, gw.Credentials()), false, "")
 		w.subscribe(topic("w"))
 		w.publish(topic("w"), arrived{payload: "over frames"})
 		if receive(t, gotW).payload == "over frames" {

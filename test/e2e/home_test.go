@@ -29,7 +29,7 @@ func TestUpForAnotherAccount(t *testing.T) {
 		}
 	}
 	gw = gatehouseproc.StartIn(t, dir, "--account-id", "111122223333", "--region", "eu-west-1")
-	c, err := iotClient(gw).DescribeCertificate(t.Context(), &iot.DescribeCertificateInput{CertificateId: &d.CertificateID})
+	c, err := gw.IoT().DescribeCertificate(t.Context(), &iot.DescribeCertificateInput{CertificateId: &d.CertificateID})
 	if err != nil || *c.CertificateDescription.CertificateArn != d.CertificateARN || !strings.HasPrefix(d.CertificateARN, "arn:aws:iot:eu-west-1:111122223333:cert/") {
 		t.Errorf("the certificate after the refusals: %+v, %v, want %s", c, err, d.CertificateARN)
 	}

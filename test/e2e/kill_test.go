@@ -13,18 +13,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 
 	"github.com/gatehouse-iot/gatehouse/test/gatehouseproc"
 )
-
-func iotClient(gw *gatehouseproc.Process) *iot.Client {
-	return iot.New(iot.Options{
-		Region: gw.Region, BaseEndpoint: &gw.APIURL, RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider(gw.AccessKeyID, gw.SecretAccessKey, ""),
-	})
-}
 
 // kill -9 while 1,000 API writes and 1,000 device connections are under way:
 // every acknowledged write is there after the restart, and devices connect again.
@@ -33,7 +25,7 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	gw := gatehouseproc.StartIn(t, dir, "--limits", "open")
 	d := gw.AddDevice(t, "kill-0", "--topic", "*")
-	api := iotClient(gw)
+	api := gw.IoT()
 	doc := func(i int) string {
 		return fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:Connect","Resource":"arn:aws:iot:us-east-1:123456789012:client/n%d"}]}`, i)
 	}
@@ -98,7 +90,7 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 	}
 
 	again := gatehouseproc.StartIn(t, dir, "--limits", "open")
-	api = iotClient(again)
+	api = again.IoT()
 	there := map[string]bool{}
 	things := iot.NewListThingsPaginator(api, &iot.ListThingsInput{MaxResults: aws.Int32(250)})
 	for things.HasMorePages() {

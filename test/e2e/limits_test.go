@@ -13,7 +13,7 @@ import (
 func TestOpenLimitsDeleteThingTypesAtOnce(t *testing.T) {
 	t.Parallel()
 	gw := gatehouseproc.Start(t, "--limits", "open")
-	api := iotClient(gw)
+	api := gw.IoT()
 	name := aws.String("pump")
 	ok2(api.CreateThingType(t.Context(), &iot.CreateThingTypeInput{ThingTypeName: name}))(t)
 	wantAWSError(t, fail(api.DeleteThingType(t.Context(), &iot.DeleteThingTypeInput{ThingTypeName: name})), "InvalidRequestException", 400, "must be deprecated first")

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 	"github.com/aws/aws-sdk-go-v2/service/iotdataplane"
 	"github.com/aws/aws-sdk-go-v2/service/iotdataplane/types"
@@ -23,10 +22,7 @@ import (
 )
 
 func dataClient(gw *gatehouseproc.Process) *iotdataplane.Client {
-	return iotdataplane.New(iotdataplane.Options{
-		Region: gw.Region, BaseEndpoint: &gw.APIURL, RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider(gw.AccessKeyID, gw.SecretAccessKey, ""),
-	})
+	return iotdataplane.NewFromConfig(gw.Config())
 }
 
 // mosquitto runs mosquitto_pub or mosquitto_sub as d and returns what it printed.

@@ -2,10 +2,8 @@ package e2e
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -17,7 +15,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/coder/websocket"
 
 	"github.com/gatehouse-iot/gatehouse/internal/check"
@@ -65,19 +62,10 @@ func TestWebSocketClients(t *testing.T) {
 		{"Effect":"Allow","Action":"iot:Subscribe","Resource":"arn:aws:iot:us-east-1:123456789012:topicfilter/ws/${iot:ClientId}"}]}`))
 	run := func(t *testing.T, client, clientID string, key aws.Credentials) (string, error) {
 		t.Helper()
-		req, err := http.NewRequest(http.MethodGet, "https://localhost:"+strconv.Itoa(gw.Ports.ALPN)+"/mqtt?X-Amz-Expires=60", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		empty := sha256.Sum256(nil)
-		url, _, err := v4.NewSigner().PresignHTTP(t.Context(), key, req, hex.EncodeToString(empty[:]), "iotdevicegateway", gw.Region, time.Now())
-		if err != nil {
-			t.Fatal(err)
-		}
 		want, err := json.Marshal(map[string]any{
 			"client": client, "host": "localhost", "port": gw.Ports.ALPN, "ca": gw.CAFile, "region": gw.Region,
 			"accessKeyId": key.AccessKeyID, "secretAccessKey": key.SecretAccessKey,
-			"url": strings.Replace(url, "https:", "wss:", 1), "clientId": clientID, "topic": "ws/" + clientID, "timeoutMs": 90_000,
+			"url": gw.MustPresignWebSocket(t, key), "clientId": clientID, "topic": "ws/" + clientID, "timeoutMs": 90_000,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -172,16 +160,7 @@ func TestWebSocketEnds(t *testing.T) {
 	defer transport.CloseIdleConnections()
 	connect := func(key aws.Credentials, clientID string) *websocket.Conn {
 		t.Helper()
-		req, err := http.NewRequest(http.MethodGet, "https://localhost:"+strconv.Itoa(gw.Ports.ALPN)+"/mqtt?X-Amz-Expires=60", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		empty := sha256.Sum256(nil)
-		url, _, err := v4.NewSigner().PresignHTTP(t.Context(), key, req, hex.EncodeToString(empty[:]), "iotdevicegateway", gw.Region, time.Now())
-		if err != nil {
-			t.Fatal(err)
-		}
-		ws, _, err := websocket.Dial(t.Context(), strings.Replace(url, "https:", "wss:", 1), &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}, Subprotocols: []string{"mqtt"}})
+		ws, _, err := websocket.Dial(t.Context(), gw.MustPresignWebSocket(t, key), &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}, Subprotocols: []string{"mqtt"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -199,7 +178,7 @@ func TestWebSocketEnds(t *testing.T) {
 		}
 		return ws
 	}
-	root := aws.Credentials{AccessKeyID: gw.AccessKeyID, SecretAccessKey: gw.SecretAccessKey}
+	root := gw.Credentials()
 	watcher := connect(root, "watcher")
 	if err := watcher.Write(t.Context(), websocket.MessageBinary, []byte("\x82\x0b\x00\x01\x00\x06will/#\x00")); err != nil {
 		t.Fatal(err)

@@ -35,7 +35,7 @@ func request(t testing.TB, gw *gatehouseproc.Process, method, target string, bod
 		URL: &url.URL{Scheme: "http", Host: host, Opaque: "//" + host + path, RawQuery: query},
 	}
 	sum := sha256.Sum256(body)
-	key := aws.Credentials{AccessKeyID: gw.AccessKeyID, SecretAccessKey: gw.SecretAccessKey}
+	key := gw.Credentials()
 	if err := v4.NewSigner().SignHTTP(t.Context(), key, r, hex.EncodeToString(sum[:]), "iot", gw.Region, time.Now()); err != nil {
 		t.Fatal(err)
 	}

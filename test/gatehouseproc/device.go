@@ -10,20 +10,11 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 )
 
 // anything allows everything, under every client ID.
 const anything = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]}`
-
-// IoT speaks the AWS API of p, as its first user and without retries.
-func (p *Process) IoT() *iot.Client {
-	return iot.New(iot.Options{
-		Region: p.Region, BaseEndpoint: &p.APIURL, RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider(p.AccessKeyID, p.SecretAccessKey, ""),
-	})
-}
 
 // AddPermissiveDevice is [Process.AddDevice] for one that may do everything, with what it needs to
 // connect by TLS.

@@ -7,11 +7,9 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"math/big"
 	mathrand "math/rand/v2"
@@ -23,8 +21,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/coder/websocket"
 
 	"github.com/gatehouse-iot/gatehouse/mqtt"
@@ -398,19 +394,12 @@ func (l *load) strange(ctx context.Context, _ int) {
 
 // dialWebSocket opens a WebSocket signed by the first user.
 func (l *load) dialWebSocket(ctx context.Context) (net.Conn, error) {
-	url := fmt.Sprintf("https://localhost:%d/mqtt?X-Amz-Expires=60", l.gw.Ports.ALPN)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return nil, err
-	}
-	empty := sha256.Sum256(nil)
-	key := aws.Credentials{AccessKeyID: l.gw.AccessKeyID, SecretAccessKey: l.gw.SecretAccessKey}
-	signed, _, err := v4.NewSigner().PresignHTTP(ctx, key, req, hex.EncodeToString(empty[:]), "iotdevicegateway", l.gw.Region, time.Now())
+	url, err := l.gw.PresignWebSocket(ctx, l.gw.Credentials())
 	if err != nil {
 		return nil, err
 	}
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: l.config.RootCAs, ServerName: "localhost"}}}
-	ws, _, err := websocket.Dial(ctx, strings.Replace(signed, "https:", "wss:", 1), &websocket.DialOptions{HTTPClient: client, Subprotocols: []string{"mqtt"}}) //nolint:bodyclose // the connection has it
+	ws, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: client, Subprotocols: []string{"mqtt"}}) //nolint:bodyclose // the connection has it
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/gatehouse-iot/gatehouse/internal/server"
@@ -130,7 +129,7 @@ func saveHeap(ctx context.Context, gw *gatehouseproc.Process, folder, name strin
 		return err
 	}
 	empty := sha256.Sum256(nil)
-	keys := aws.Credentials{AccessKeyID: gw.AccessKeyID, SecretAccessKey: gw.SecretAccessKey}
+	keys := gw.Credentials()
 	if err := v4.NewSigner().SignHTTP(ctx, keys, r, hex.EncodeToString(empty[:]), "gatehouse", gw.Region, time.Now()); err != nil {
 		return err
 	}
