@@ -33,6 +33,25 @@ func TestAllow(t *testing.T) {
 	}
 }
 
+// TestClocks: users of one meter read the clock at different times before they come to it, and
+// clocks are set back.
+func TestClocks(t *testing.T) {
+	var m Meter
+	r, now := PerSecond(10), time.Unix(1000, 0)
+	if !m.Allow(r, now, 1) || !m.Allow(r, now.Add(-5*time.Second), 1) {
+		t.Error("who read the clock early is refused by a meter that is not used up")
+	}
+	for range 8 {
+		m.Allow(r, now.Add(-5*time.Second), 1)
+	}
+	if m.Allow(r, now.Add(-5*time.Second), 1) || m.Allow(r, now, 1) {
+		t.Error("reading the clock early gives more than the rate")
+	}
+	if back := now.Add(-time.Hour); !m.Allow(r, back, 10) || m.Allow(r, back, 1) {
+		t.Error("after the clock was set back an hour the meter does not begin anew")
+	}
+}
+
 func TestTake(t *testing.T) {
 	var m Meter
 	r, now := PerSecond(100), time.Unix(1000, 0)
