@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,8 +42,10 @@ type diagnoseCmd struct {
 	Subscribe   string `help:"Subscribe to this filter." placeholder:"FILTER"`
 	MQTTVersion int    `name:"mqtt-version" help:"MQTT version, 3 or 5; both without it." enum:"0,3,5" default:"0" placeholder:"N"`
 	WebSocket   bool   `name:"websocket" help:"MQTT over WebSocket."`
-	ALPN        string `name:"alpn" help:"ALPN protocols to offer, separated by commas." placeholder:"P"`
+	ALPN        string `name:"alpn" help:"ALPN protocols to offer, separated by commas; none offers none. What the port needs without it." placeholder:"P"`
 	SNI         string `name:"sni" help:"Server name to send in place of the host name." placeholder:"NAME"`
+	NoSNI       bool   `name:"no-sni" help:"Send no server name, as some TLS libraries do unless they are told to."`
+	TLSVersion  string `name:"tls-version" help:"The one TLS version that the device speaks, 1.2 or 1.3; both without it." enum:",1.2,1.3" default:"" placeholder:"V"`
 	Proxy       string `help:"HTTP proxy to go through: http://[USER:PASSWORD@]HOST:PORT." placeholder:"URL" env:"GATEHOUSE_DEVICE_PROXY"`
 
 	Authorizer string `help:"Name of the custom authorizer." placeholder:"NAME"`
@@ -167,6 +170,9 @@ func (c *diagnoseCmd) readSecrets(stdin io.Reader) error {
 	return nil
 }
 
+// tlsVersions are the values of --tls-version.
+var tlsVersions = map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
+
 // awsRegion is the Region in the host name of an AWS endpoint.
 var awsRegion = regexp.MustCompile(`\.iot\.([a-z]{2}(?:-[a-z]+)+-[0-9]+)\.`)
 
@@ -175,11 +181,15 @@ var awsRegion = regexp.MustCompile(`\.iot\.([a-z]{2}(?:-[a-z]+)+-[0-9]+)\.`)
 func (c *diagnoseCmd) prepare(ctx context.Context) (o probe.Options, look *inspect.Inspector, secrets []string, err error) {
 	o = probe.Options{
 		Port: c.Port, CertFile: c.Cert, KeyFile: c.Key, KeyForm: c.KeyForm, CAFile: c.CA, From: c.From, ClientID: c.ClientID, Thing: c.Thing, Force: c.Force,
-		Publish: c.Publish, Subscribe: c.Subscribe, SNI: c.SNI, WebSocket: c.WebSocket, Version: c.MQTTVersion,
+		Publish: c.Publish, Subscribe: c.Subscribe, SNI: c.SNI, NoSNI: c.NoSNI, TLS: tlsVersions[c.TLSVersion], WebSocket: c.WebSocket, Version: c.MQTTVersion,
 		Authorizer: c.Authorizer, TokenKey: c.TokenKey, Token: c.Token, Signature: c.Signature, Username: c.UserName, Password: c.Password,
 		Proxy: c.Proxy, Variants: c.Variants, Timeout: c.Timeout,
 	}
-	if c.ALPN != "" {
+	switch c.ALPN {
+	case "":
+	case "none":
+		o.ALPN = []string{}
+	default:
 		o.ALPN = strings.Split(c.ALPN, ",")
 	}
 	running, notRunning := server.FindRunning(ctx, c.DataDir)

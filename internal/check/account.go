@@ -71,10 +71,10 @@ var (
 	AccountLoggedFailure = register(Check{
 		Code: "account.logged_failure", Stage: StageDelivery, Severity: Note,
 		Title:  "The account's log has failures of this device",
-		Cause:  "AWSIotLogsV2 has {count} failures of this device within {period}; the latest: {reason}.",
+		Cause:  "Failures of this device in AWSIotLogsV2 within {period}: {count}. The latest: {reason}.",
 		Device: works,
 		Fix:    "aws logs tail AWSIotLogsV2 --since 1h --filter-pattern '{$.status = \"Failure\"}'",
-		Source: "logs sheet", Example: ev("count", "3", "period", "1h0m0s", "reason", "Connect AUTHORIZATION_FAILURE"),
+		Source: "logs sheet", Example: ev("count", "3", "period", "1 hour", "reason", "Connect AUTHORIZATION_FAILURE"),
 	})
 
 	// AccountDecisionDiffers is a policy that TestAuthorization reads in another way than we do.
@@ -109,6 +109,6 @@ var (
 		Cause:  "{count} of {offered} invocations of the function {function} failed within {period}.",
 		Device: works,
 		Fix:    functionLog,
-		Source: "custom-auth sheet 15; metrics sheet", Example: ev("count", "4", "offered", "12", "period", "3h0m0s", "function", "token-check"),
+		Source: "custom-auth sheet 15; metrics sheet", Example: ev("count", "4", "offered", "12", "period", "3 hours", "function", "token-check"),
 	})
 )

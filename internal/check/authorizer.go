@@ -3,7 +3,7 @@ package check
 // Commands of the checks below.
 const (
 	testAuthorizer   = "gatehouse authorizer test {authorizer}"
-	permitIoT        = " --statement-id iot-{trace|short} --action lambda:InvokeFunction --principal iot.amazonaws.com --source-arn {authorizer_arn} --source-account {account}"
+	permitIoT        = " --statement-id iot-{authorizer|slug} --action lambda:InvokeFunction --principal iot.amazonaws.com --source-arn {authorizer_arn} --source-account {account}"
 	functionLog      = "aws logs tail /aws/lambda/{function} --since 10m"
 	describeFunction = "aws lambda get-function --function-name {function}<< --qualifier {qualifier}>>"
 )
@@ -350,7 +350,7 @@ var (
 		Cause:  "The authorizer {authorizer} authenticated the client as {principal}; the documents that its function {function} returned decide about {action} on {resource}.",
 		Device: closedAfterConnect,
 		Advice: "<<Let the function return this statement too: {fix_statement}||Change the documents that the function returns, so that one allows it and none denies it.>> No policy of the registry makes up for it.",
-		Fix:    "gatehouse authorizer replay {trace}",
+		Fix:    "<<gatehouse authorizer replay {trace}||" + testAuthorizer + ">>",
 		Source: "custom-auth sheet 1, 18 CA_POLICY; PROBLEMS J-04",
 		Example: with(exampleAuthorizer, "action", "iot:Connect", "resource", iotExample("client/sensor-1"), "principal", "Sensor1",
 			"fix_statement", `{"Effect":"Allow","Action":"iot:Connect","Resource":"`+iotExample("client/sensor-1")+`"}`),

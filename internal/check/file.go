@@ -96,18 +96,6 @@ var (
 		Source: "PROBLEMS B-07",
 	})
 
-	// TLSServerCertName is PROBLEMS B-08, said by the client itself.
-	TLSServerCertName = register(Check{
-		Code: "tls.server_cert.name_mismatch", Stage: StageTLS, Severity: Refusal,
-		Title:  "The server's certificate is for another host name",
-		Passed: "The server's certificate is for this host name",
-		Cause:  "The client asked for <<{offered}, but the server's certificate is for {required}||{offered}, which is not in the server's certificate||a name that the server's certificate does not have>>: it connects by IP address, by an alias, or to another server.",
-		Device: serverCertificateRefused,
-		Advice: "Connect by the name {endpoint}. To serve another name, start the gateway with --endpoint NAME, or make a domain configuration for it.",
-		Fix:    "openssl s_client -connect {endpoint}:{port} -servername {endpoint} </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName",
-		Source: "PROBLEMS B-08", Example: ev("offered", "192.0.2.1"),
-	})
-
 	// TLSServerCertCrossSign is PROBLEMS B-05.
 	TLSServerCertCrossSign = register(Check{
 		Code: "tls.server_cert.cross_sign", Stage: StageTLS, Severity: Refusal, Possible: true,
@@ -145,10 +133,10 @@ var (
 	ClientTimeoutShort = register(Check{
 		Code: "client.timeout_short", Stage: StageDelivery, Severity: Warning, Possible: true,
 		Title:  "The client's time limit is shorter than the answer takes",
-		Cause:  "The client gave up waiting for an acknowledgement<< that came after {elapsed}>>. The message may well have arrived, and is then sent twice.",
+		Cause:  "<<The acknowledgement of {packet} came after {elapsed}; a client that waits {required} has given up by then.||The client gave up waiting for an acknowledgement.>> The message may well have arrived, and is then sent twice.",
 		Device: Device{MQTT311: "A time-out of its own.", MQTT5: "A time-out of its own.", Clients: []Client{{"embedded C SDK", "-28"}, {"AWS SDK v2", "5129 AWS_ERROR_MQTT_TIMEOUT"}}},
 		Advice: "Raise the command time limit above the link's worst round trip, call the client's loop often enough, and let receivers tolerate duplicates.",
 		Fix:    watch,
-		Source: "PROBLEMS H-14", Example: ev("elapsed", "7s"),
+		Source: "PROBLEMS H-14", Example: ev("packet", "PUBLISH", "elapsed", "7s", "required", "less than 5s"),
 	})
 )

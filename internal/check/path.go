@@ -42,7 +42,7 @@ var (
 		Code: "net.endpoint.shape", Stage: StageDNS, Severity: Refusal,
 		Title:  "The host name is none of an AWS IoT data endpoint",
 		Passed: "The host name has the shape of a data endpoint",
-		Cause:  "<<{offered} has not||The host name of the device has not>> the shape of a data endpoint: ID-ats.iot.REGION.amazonaws.com. A control-plane host (iot.REGION.amazonaws.com), a Region that is not yours or a misplaced -ats look almost the same.<< Here {reason}; it should be {required}.>>",
+		Cause:  "<<{offered} does not have||The host name of the device does not have>> the shape of a data endpoint: ID-ats.iot.REGION.amazonaws.com. A control-plane host (iot.REGION.amazonaws.com), a Region that is not yours or a misplaced -ats look almost the same.<< Here {reason}; it should be {required}.>>",
 		Device: unreached(Client{"Node", "getaddrinfo ENOTFOUND"}, Client{"mosquitto", "Lookup error"}),
 		Advice: "Use the host name that the command prints, letter by letter.",
 		Fix:    describeEndpoint,
@@ -136,11 +136,11 @@ var (
 		Code: "net.ipv6.unreachable", Stage: StageTCP, Severity: Note,
 		Title:  "IPv6 does not reach the endpoint",
 		Passed: "IPv6 reaches the endpoint",
-		Cause:  "The name has an IPv6 address and the device has no IPv6 route. A client that tries both uses IPv4; the line is then harmless and the fault is elsewhere.",
+		Cause:  "The name has <<the IPv6 address {used}||an IPv6 address>>, and from the device there is no way to it. A client that tries both uses IPv4; the line is then harmless and the fault is elsewhere.",
 		Device: unreached(Client{"AWS SDK v2", "connect failed with error code 101"}),
 		Advice: "Read on for the next error. If there is none, let the device prefer IPv4.",
 		Fix:    "getent ahosts {endpoint}",
-		Source: "PROBLEMS A-14",
+		Source: "PROBLEMS A-14", Example: ev("used", "2001:db8::1", "error", "network is unreachable"),
 	})
 
 	// NetNeverArrived is PROBLEMS.

@@ -15,14 +15,15 @@ var (
 		Source: "connect sheet 5.1 row 6, 9; PROBLEMS B-01, B-02, B-04, B-07, B-19, B-20", Example: ev("alert", "48 unknown_ca"),
 	})
 
-	// TLSServerCertNameMismatch is PROBLEMS B-08.
-	TLSServerCertNameMismatch = register(Check{
-		Code: "tls.server_cert.name_mismatch_suspected", Stage: StageTLS, Severity: Refusal, Possible: true,
-		Title:  "The device probably did not find its host name in our certificate",
-		Cause:  "The device ended the handshake<< with alert {alert}>> when it saw our certificate, and it connected by {offered}; the certificate is for {required}.",
+	// TLSServerCertName is PROBLEMS B-08.
+	TLSServerCertName = register(Check{
+		Code: "tls.server_cert.name_mismatch", Stage: StageTLS, Severity: Refusal,
+		Title:  "The server's certificate is for another host name",
+		Passed: "The server's certificate is for this host name",
+		Cause:  "<<The device ended the handshake with alert {alert} when it saw our certificate; it came by {offered}, and the certificate is for {required}||The client asked for {offered}, but the server's certificate is for {required}||The client asked for {offered}, which is not in the server's certificate||The client asked for a name that the server's certificate does not have>>: it connects by IP address, by an alias, or to another server.",
 		Device: serverCertificateRefused,
-		Advice: "Connect to {endpoint} by that name. To serve another name, start the gateway with --endpoint NAME.",
-		Fix:    "openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} -verify_hostname {endpoint} -verify_return_error -brief </dev/null",
+		Advice: "Connect by the name {endpoint}. To serve another name, start the gateway with --endpoint NAME, or make a domain configuration for it.",
+		Fix:    "openssl s_client -connect {endpoint}:{port} -servername {endpoint} </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName",
 		Source: "PROBLEMS B-08", Example: ev("alert", "42 bad_certificate", "offered", "192.0.2.1, without a server name", "required", "gw.example.com"),
 	})
 
@@ -62,7 +63,7 @@ var (
 		Device:   serverCertificateRefused,
 		Advice:   "Check in this order: the root CA on the device is {ca_file}; it connects to {endpoint} by name; its clock is right.",
 		Fix:      "openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} -verify_return_error -brief </dev/null",
-		HiddenBy: []*Check{TLSServerCertUntrusted, TLSServerCertNameMismatch, TLSServerCertExpired, DeviceClockBehind},
+		HiddenBy: []*Check{TLSServerCertUntrusted, TLSServerCertName, TLSServerCertExpired, DeviceClockBehind},
 		Source:   "connect sheet 9", Example: ev("alert", "46 certificate_unknown"),
 	})
 

@@ -124,15 +124,15 @@ var (
 		Source: "mqtt sheet 13, 18", Example: ev(),
 	})
 
-	// LifetimeWebSocket ends the connections of the WebSocket door after a day.
-	LifetimeWebSocket = register(Check{
-		Code: "connection.websocket_ttl", Stage: StageSession, Severity: Refusal,
+	// SessionMaxLifetime ends the connections of the WebSocket door after a day: PROBLEMS H-13.
+	SessionMaxLifetime = register(Check{
+		Code: "session.max_lifetime", Stage: StageSession, Severity: Refusal,
 		Title:  "The WebSocket connection is 24 hours old",
-		Cause:  "MQTT over WebSocket lasts 24 hours at most; this connection had lasted {connected_for}.",
+		Cause:  "MQTT over WebSocket lasts 24 hours at most<<; this connection had lasted {connected_for}>>.",
 		Device: answered("The connection is closed.", "DISCONNECT 0xA0 (maximum connect time), then close."),
-		Advice: "Connect again, with a fresh signature.",
+		Advice: "That is by design: sign anew and connect again.",
 		Fix:    watch,
-		Source: "mqtt sheet 13, 19", Example: ev("connected_for", "24h0m0s"),
+		Source: "PROBLEMS H-13; mqtt sheet 13, 19", Example: ev("connected_for", "24h0m0s"),
 	})
 
 	// LifetimeAuthorizer is what a custom authorizer asked for.

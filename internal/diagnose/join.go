@@ -192,6 +192,9 @@ func (f *finding) isBehind(other *finding) bool {
 	if symptoms[i].action == "" {
 		return f.check.Stage == check.StageCertificate
 	}
+	if f.check.Stage == check.StageAuthentication { // who is not authenticated may do nothing
+		return f.failed
+	}
 	return f.seen[0].fields.Get("action") == string(symptoms[i].action)
 }
 
@@ -252,6 +255,7 @@ var symptoms = []symptom{
 	{check.CertRefused, check.CertActive, ""},
 	{check.ConnectClosed, check.AuthzConnect, policy.Connect},
 	{check.ConnectRefused, check.AuthzConnect, policy.Connect},
+	{check.WebSocketRefused, check.AuthzConnect, policy.Connect},
 	{check.SubscribeRefused, check.AuthzSubscribe, policy.Subscribe},
 	{check.PublishRefused, check.AuthzPublish, policy.Publish},
 	{check.MessageNotReceived, check.AuthzReceive, policy.Receive},
@@ -504,7 +508,14 @@ func (j *joiner) summary(r *Report) string {
 		if r.Device.TLSVersion != "" {
 			with = " over TLS " + r.Device.TLSVersion
 		}
-		return "WORKS: " + who + with + ", every check passed."
+		switch n := len(r.Doubts) + len(r.Contradictions); n {
+		case 0:
+			return "WORKS: " + who + with + ", every check passed."
+		case 1:
+			return "WORKS: " + who + with + ", with a doubt: see below."
+		default:
+			return fmt.Sprintf("WORKS: %s%s, with %d doubts: see below.", who, with, n)
+		}
 	}
 }
 

@@ -127,7 +127,7 @@ func (h *handshake) diagnoseAlert(number byte) {
 		h.at.Fail(c, alert, attempt.F("now", h.now()), attempt.F("not_before", date(h.served.NotBefore)), attempt.F("not_after", date(h.served.NotAfter)))
 	case alertBadCertificate, alertUnsupportedCertificate, alertCertificateRevoked, alertCertificateUnknown:
 		if required, ok := h.nameMismatch(); ok {
-			h.at.Fail(check.TLSServerCertNameMismatch, alert, attempt.F("offered", h.serverName()), attempt.F("required", required))
+			h.at.Fail(check.TLSServerCertName, alert, attempt.F("offered", h.serverName()), attempt.F("required", required))
 			return
 		}
 		h.at.Fail(check.TLSServerCertRefused, alert)

@@ -41,7 +41,7 @@ func (u use) add(code, file string) {
 const symptoms = "internal/diagnose/symptom/"
 
 // deviceSide are the files of package check with those causes.
-var deviceSide = []string{"credential.go", "file.go", "lifetime.go", "path.go", "provisioning.go"}
+var deviceSide = []string{"credential.go", "file.go", "path.go", "provisioning.go"}
 
 // unlessSymptom is add without what the table of symptoms only names.
 func (u use) unlessSymptom(ofDevice map[string]bool) func(code, file string) {

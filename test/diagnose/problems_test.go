@@ -69,7 +69,7 @@ var elsewhere = map[string]struct{ file, has string }{
 	"E-23": {"policy/lint_test.go", "policy.lint.self_matching_client_id"},
 	"H-10": {"internal/gateway/mqttconn/subscribe_test.go", "session.keepalive_expired"},
 	"H-11": {"internal/gateway/mqttconn/subscribe_test.go", "session.keepalive_expired"},
-	"H-13": {"internal/gateway/mqttconn/lifecycle_test.go", "connection.websocket_ttl"},
+	"H-13": {"internal/gateway/mqttconn/lifecycle_test.go", "session.max_lifetime"},
 	"I-01": {"internal/gateway/websocket_test.go", "check.SigV4ScopeRegion"},
 	"I-02": {"internal/gateway/websocket_test.go", "check.SigV4SignedHost"},
 	"I-04": {"internal/gateway/websocket_test.go", "check.SigV4Expired"},

@@ -137,6 +137,13 @@ func (s *session) publish(p *mqtt.Publish) bool {
 	case s.does.pubackRefusal:
 		return p.QoS == 0 || s.send(&mqtt.Puback{PacketID: p.PacketID, Reason: mqtt.NotAuthorized})
 	}
+	if s.does.pubackDelay > 0 {
+		select {
+		case <-time.After(s.does.pubackDelay):
+		case <-s.wire.stop:
+			return false
+		}
+	}
 	if p.QoS > 0 && !s.send(&mqtt.Puback{PacketID: p.PacketID}) {
 		return false
 	}

@@ -43,6 +43,7 @@ type behaviour struct {
 	subackFailure  bool
 	publish        end // on PUBLISH
 	pubackRefusal  bool
+	pubackDelay    time.Duration
 	swallowMessage bool // acknowledges and delivers nothing
 }
 
@@ -235,6 +236,10 @@ var faults = []Fault{
 	{
 		Name: "publish-silence", Does: "does not acknowledge PUBLISH", Check: check.MessageNoAnswer,
 		Clients: says(mosquitto, "hangs", pahoPython, "no callback", mqttJS, "no callback", sdk, "AWS_ERROR_MQTT_TIMEOUT"), does: behaviour{publish: silence},
+	},
+	{
+		Name: "publish-late", Does: "acknowledges PUBLISH after 7 s", Check: check.ClientTimeoutShort,
+		Clients: says("embedded C SDK", "-28", sdk, "AWS_ERROR_MQTT_TIMEOUT"), does: behaviour{pubackDelay: 7 * time.Second},
 	},
 	{Name: "receive-nothing", Does: "acknowledges everything and delivers nothing", Check: check.MessageNotReceived, does: behaviour{swallowMessage: true}},
 }

@@ -186,12 +186,12 @@ func (l *look) invocations(ctx context.Context, a authorizer) []probe.Result {
 			sums[aws.ToString(r.Id)] += int(v)
 		}
 	}
-	evidence := []attempt.Field{attempt.F("count", strconv.Itoa(sums["errors"])), attempt.F("offered", strconv.Itoa(sums["invocations"])), attempt.F("period", lately.String())}
+	evidence := []attempt.Field{attempt.F("count", strconv.Itoa(sums["errors"])), attempt.F("offered", strconv.Itoa(sums["invocations"])), attempt.F("period", hours(lately))}
 	if sums["errors"] > 0 {
 		return []probe.Result{a.result(check.AccountFunctionFailing, probe.Warn, evidence...)}
 	}
 	r := a.result(check.AccountFunctionFailing, probe.Pass, evidence...)
-	r.Note = fmt.Sprintf("%d invocations within %s, none failed", sums["invocations"], lately)
+	r.Note = fmt.Sprintf("Invocations of the function within %s: %d, none failed", hours(lately), sums["invocations"])
 	return []probe.Result{r}
 }
 

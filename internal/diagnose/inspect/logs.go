@@ -3,6 +3,7 @@ package inspect
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -115,5 +116,17 @@ func (l *look) logged(rows [][]logtypes.ResultField) []probe.Result {
 	}
 	latest := l.report.Log[0]
 	reason := strings.TrimSpace(latest.Event + " " + latest.Reason)
-	return []probe.Result{result(check.AccountLoggedFailure, probe.Warn, attempt.F("count", strconv.Itoa(len(l.report.Log))), attempt.F("period", logPeriod.String()), attempt.F("reason", reason))}
+	count := strconv.Itoa(len(l.report.Log))
+	if len(l.report.Log) == logLines {
+		count += " or more"
+	}
+	return []probe.Result{result(check.AccountLoggedFailure, probe.Warn, attempt.F("count", count), attempt.F("period", hours(logPeriod)), attempt.F("reason", reason))}
+}
+
+// hours words a time of whole hours.
+func hours(d time.Duration) string {
+	if d == time.Hour {
+		return "1 hour"
+	}
+	return fmt.Sprintf("%d hours", d/time.Hour)
 }

@@ -86,7 +86,7 @@ func (p *run) session(ctx context.Context, l *link, v mqtt.Version) bool {
 	// A server that refuses may have closed before this is written: what can be
 	// read says more than a failed write.
 	sendErr := l.client.send(p.connectPacket(), p.Timeout)
-	packet, err := l.client.receive(p.Timeout)
+	packet, err := l.client.receive(p.connackWait())
 	if errors.Is(err, os.ErrDeadlineExceeded) && sendErr != nil {
 		err = sendErr
 	}
@@ -98,10 +98,25 @@ func (p *run) session(ctx context.Context, l *link, v mqtt.Version) bool {
 	return p.connack(l, answer{packet, err, took})
 }
 
+// authorizerTime is how long an authorizer's function may take: custom-auth sheet 1.
+const authorizerTime = 5 * time.Second
+
+// connackWait is how long to wait for CONNACK. A server that asks an authorizer
+// first may need the authorizer's time for a refusal.
+func (p *run) connackWait() time.Duration {
+	if p.custom() {
+		return p.Timeout + authorizerTime
+	}
+	return p.Timeout
+}
+
+// custom says whether a custom authorizer is to decide.
+func (p *run) custom() bool { return p.Authorizer != "" || p.Token != "" }
+
 func (p *run) connectPacket() *mqtt.Connect {
 	c := &mqtt.Connect{CleanStart: true, KeepAlive: keepAlive, ClientID: []byte(p.report.Facts.ClientID)}
 	user := p.Username
-	if p.Authorizer != "" && !p.WebSocket || p.Token != "" && !p.WebSocket {
+	if p.custom() && !p.WebSocket {
 		user += "?" + strings.Join(p.authorizerParameters(), "&")
 	}
 	if user != "" {
@@ -137,8 +152,15 @@ func (p *run) connack(l *link, a answer) bool {
 			return p.staysOpen(l)
 		}
 		l.client.gone = true
-		r := p.add(check.ConnectRefused, Fail, fields([]pair{client, protocol, {"reply", codeText(v, ack)}, {"reason", string(ack.Props.ReasonString)}})...)
-		r.Causes = p.connectCauses()
+		c, causes := p.refusedConnack(ack.Reason)
+		ev := []pair{client, protocol, {"reply", codeText(v, ack)}, {"reason", string(ack.Props.ReasonString)}}
+		switch c {
+		case check.LimitConnectRateClientID:
+			ev = append(ev, pair{"required", "1 a second"})
+		case check.LimitConnectRateAccount:
+			ev = append(ev, pair{"required", "500 a second, if nobody raised it"})
+		}
+		p.add(c, Fail, fields(ev)...).Causes = causes
 		return false
 	}
 	l.client.gone = true
@@ -164,7 +186,7 @@ func (p *run) connack(l *link, a answer) bool {
 		}
 		p.add(check.ConnectNotMQTT, Fail, fields([]pair{client, protocol, {"bytes", hexBytes(first)}, {"offered", looksLike(first)}, {"reason", reason}})...)
 	case errors.Is(a.err, os.ErrDeadlineExceeded):
-		p.add(check.ConnectNoAnswer, Fail, fields([]pair{client, protocol, {"waited", p.Timeout.String()}})...)
+		p.add(check.ConnectNoAnswer, Fail, fields([]pair{client, protocol, {"waited", p.connackWait().String()}})...)
 	default:
 		r := p.add(check.ConnectClosed, Fail, fields([]pair{client, protocol, {"reason", ending(a.err)}})...)
 		r.Causes = p.connectCauses()
@@ -181,7 +203,7 @@ func (p *run) wrongALPN(l *link) bool {
 
 // connectCauses are behind a refused CONNECT, the likeliest first: connect sheet 8.5.
 func (p *run) connectCauses() []*check.Check {
-	if p.Authorizer != "" || p.Token != "" {
+	if p.custom() {
 		return []*check.Check{
 			check.AuthorizerNotSelected, check.AuthorizerSignatureMismatch, check.AuthorizerSignatureMissing, check.AuthorizerTokenKeyName,
 			check.AuthorizerRejected, check.AuthorizerInvokeDenied, check.AuthorizerTimeout, check.AuthzConnectNoStatement,
@@ -278,7 +300,9 @@ func (p *run) otherVersion(ctx context.Context) {
 	second := &link{conn: nc, target: p.link.target}
 	defer second.leave()
 	v := p.deviceVariant()
-	v.max = tls.VersionTLS12
+	if p.TLS == 0 {
+		v.max = tls.VersionTLS12
+	}
 	second.shake = p.handshake(ctx, nc, v, 3*p.Timeout)
 	if second.shake.err != nil {
 		if ctx.Err() == nil {

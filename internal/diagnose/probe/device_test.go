@@ -23,8 +23,11 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/diagnose/faultserver"
 )
 
-// host is the name of the servers in these tests; it resolves to loopback.
-const host = "gw.test"
+// The names of the servers in these tests; they resolve to loopback.
+const (
+	host     = "gw.test"
+	dualHost = "dual.gw.test" // has an address of IPv6 too, to which there is no way
+)
 
 // A device is one with made-up files.
 type device struct {
@@ -134,8 +137,11 @@ func probe(t *testing.T, o Options) Report {
 	t.Helper()
 	p := newRun(o)
 	p.lookup = func(_ context.Context, name string) ([]netip.Addr, error) {
-		if name == host || name == "localhost" {
+		switch name {
+		case host, "localhost":
 			return []netip.Addr{netip.MustParseAddr("127.0.0.1")}, nil
+		case dualHost:
+			return []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("2001:db8::1")}, nil
 		}
 		return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
 	}

@@ -27,6 +27,7 @@ const (
 	forClock      = "HTTPS, to read the server's clock"
 	forProxy      = "CONNECT through the proxy of the environment"
 	forNoSNI      = "TLS without a server name"
+	forWithSNI    = "TLS with the server name"
 	forWrongSNI   = "TLS with a wrong server name"
 	forTLS12      = "TLS 1.2 alone"
 	forTLS13      = "TLS 1.3 alone"
@@ -53,7 +54,7 @@ func (p *run) announce() {
 	if key, _ := p.proxyVariable(); key != "" && p.Proxy == "" {
 		add(forProxy)
 	}
-	for _, purpose := range []string{forIPv6, forClock, forNoSNI, forWrongSNI, forTLS12, forTLS13, forWithALPN, forNoALPN} {
+	for _, purpose := range []string{forIPv6, forClock, forNoSNI, forWithSNI, forWrongSNI, forTLS12, forTLS13, forWithALPN, forNoALPN} {
 		add(purpose)
 	}
 }

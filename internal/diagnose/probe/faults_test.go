@@ -9,7 +9,7 @@ import (
 )
 
 // doubtful are faults that a device lives with: the probe warns.
-var doubtful = map[string]bool{"slow": true, "cert-cross-signed": true, "tls13-only": true}
+var doubtful = map[string]bool{"slow": true, "cert-cross-signed": true, "tls13-only": true, "publish-late": true}
 
 // TestFaults runs the probe against every fault: the first failed check, or the
 // warning, is the one that the fault stands for.
@@ -30,6 +30,8 @@ func TestFaults(t *testing.T) {
 					d.opts.Version = 0
 				case "slow":
 					d.opts.Timeout = 2 * time.Second
+				case "publish-late":
+					d.opts.Timeout = 4 * time.Second
 				}
 				r := probe(t, d.opts)
 				first := r.First()

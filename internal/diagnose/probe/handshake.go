@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"syscall"
@@ -18,13 +19,16 @@ import (
 type variant struct {
 	sni      string // empty: none is sent
 	alpn     []string
-	min, max uint16 // TLS versions; 0: 1.2 and 1.3
+	min, max uint16 // TLS versions; 0: 1.2 and 1.3, no other
 	bare     bool   // without the client certificate
 }
 
 // deviceVariant is what the device offers.
 func (p *run) deviceVariant() variant {
-	v := variant{sni: p.serverName(), alpn: p.ALPN}
+	v := variant{sni: p.serverName(), alpn: p.ALPN, min: p.TLS, max: p.TLS}
+	if _, err := netip.ParseAddr(v.sni); err == nil || p.NoSNI { // an address is no server name
+		v.sni = ""
+	}
 	if p.ALPN == nil && !p.WebSocket {
 		switch {
 		case p.Authorizer != "":

@@ -37,13 +37,14 @@ func (p *run) messages(ctx context.Context) bool {
 func (p *run) subscribe(ctx context.Context, c *client) (granted bool, early []*mqtt.Publish) {
 	id := c.nextID()
 	filter := pair{"filter", p.Subscribe}
-	a := c.ask(&mqtt.Subscribe{PacketID: id, Filters: []mqtt.Subscription{{Filter: []byte(p.Subscribe), QoS: 1}}}, p.Timeout, &early, func(x mqtt.Packet) bool {
+	a := c.ask(&mqtt.Subscribe{PacketID: id, Filters: []mqtt.Subscription{{Filter: []byte(p.Subscribe), QoS: 1}}}, late*p.Timeout, &early, func(x mqtt.Packet) bool {
 		ack, ok := x.(*mqtt.Suback)
 		return ok && ack.PacketID == id
 	})
 	ack, ok := a.packet.(*mqtt.Suback)
 	switch {
 	case ok && len(ack.Codes) == 1 && !ack.Codes[0].Failed():
+		p.acknowledgedLate("SUBSCRIBE", a, filter)
 		p.add(check.SubscribeRefused, Pass, f(filter.key, filter.value), f("qos", fmt.Sprint(byte(ack.Codes[0]))), f("elapsed", milliseconds(a.took))).Took = a.took
 		return true, early
 	case ok && len(ack.Codes) == 1:
@@ -52,6 +53,17 @@ func (p *run) subscribe(ctx context.Context, c *client) (granted bool, early []*
 		p.unanswered(check.SubscribeRefused, "SUBSCRIBE", a, filter)
 	}
 	return false, early
+}
+
+// late is how many times its patience an answer is waited for: one that a device
+// does not wait for comes all the same, and tells why the device gave up.
+const late = 2
+
+// acknowledgedLate warns of an answer for which a client's patience does not do: PROBLEMS H-14.
+func (p *run) acknowledgedLate(packet string, a answer, what pair) {
+	if a.took > p.Timeout {
+		p.add(check.ClientTimeoutShort, Warn, fields([]pair{{"packet", packet}, what, {"elapsed", milliseconds(a.took)}, {"required", "less than " + p.Timeout.String()}})...).Took = a.took
+	}
 }
 
 var (
@@ -66,13 +78,14 @@ func (p *run) publish(ctx context.Context, c *client, early *[]*mqtt.Publish) bo
 	if p.Payload == nil {
 		p.Payload = fmt.Appendf(nil, `{"from":"gatehouse diagnose","clientId":%q,"at":%q}`, p.report.Facts.ClientID, stamp(time.Now()))
 	}
-	a := c.ask(&mqtt.Publish{QoS: 1, PacketID: id, Topic: []byte(p.Publish), Payload: p.Payload}, p.Timeout, early, func(x mqtt.Packet) bool {
+	a := c.ask(&mqtt.Publish{QoS: 1, PacketID: id, Topic: []byte(p.Publish), Payload: p.Payload}, late*p.Timeout, early, func(x mqtt.Packet) bool {
 		ack, ok := x.(*mqtt.Puback)
 		return ok && ack.PacketID == id
 	})
 	ack, ok := a.packet.(*mqtt.Puback)
 	switch {
 	case ok && !ack.Reason.Failed():
+		p.acknowledgedLate("PUBLISH", a, topic)
 		p.add(check.PublishRefused, Pass, f(topic.key, topic.value), f("qos", "1"), f("elapsed", milliseconds(a.took))).Took = a.took
 		return true
 	case ok:
@@ -91,7 +104,7 @@ func (p *run) unanswered(refused *check.Check, packet string, a answer, what pai
 		return
 	}
 	if errors.Is(a.err, os.ErrDeadlineExceeded) {
-		p.add(check.MessageNoAnswer, Fail, fields([]pair{{"packet", packet}, what, {"waited", p.Timeout.String()}})...)
+		p.add(check.MessageNoAnswer, Fail, fields([]pair{{"packet", packet}, what, {"waited", (late * p.Timeout).String()}})...)
 		return
 	}
 	r := p.add(refused, Fail, fields([]pair{what, {"reply", "the end of the connection"}, {"reason", ending(a.err)}})...)

@@ -75,7 +75,9 @@ type Options struct {
 	Payload   []byte // of the message; nil: a short JSON document
 
 	SNI       string   // server name to send; empty: Endpoint
-	ALPN      []string // protocols to offer; nil: what the port needs
+	NoSNI     bool     // send no server name, as some clients do
+	ALPN      []string // protocols to offer; nil: what the port needs; empty and not nil: none
+	TLS       uint16   // the one TLS version that the device speaks, such as tls.VersionTLS12; 0: 1.2 and 1.3
 	WebSocket bool     // MQTT over WebSocket
 	Version   int      // MQTT version: 3 or 5; 0: both
 

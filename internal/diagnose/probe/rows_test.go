@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bytes"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -159,6 +160,8 @@ var rowsOfProblems = []row{
 	{"B-19", "private CA not trusted", "cert-unknown-ca", "tls.server_cert.untrusted_by_client", Fail, nil},
 	{"B-20", "self-signed server", "cert-self-signed", "tls.server_cert.untrusted_by_client", Fail, nil},
 	{"C-01", "the server's policy is TLS 1.3, the client's library 1.2", "tls13-only", "tls.version.below_policy", Warn, func(_ *testing.T, d *device) { d.opts.Version = 0 }},
+	{"A-14", "no way over IPv6, and IPv4 works", "none", "net.ipv6.unreachable", Warn, func(_ *testing.T, d *device) { d.opts.Endpoint, d.opts.SNI = dualHost, host }},
+	{"C-02", "TLS 1.2 alone, where 1.3 is required", "tls13-only", "tls.version.below_policy", Fail, func(_ *testing.T, d *device) { d.opts.TLS = tls.VersionTLS12 }},
 	{"D-07", "key of another pair", "none", "cert.key_mismatch", Fail, keyIs(func(t *testing.T, _ *device) []byte { return pemOf("PRIVATE KEY", pkcs8(t, newKey(t))) })},
 	{"D-08", "PEM where DER is needed", "none", "file.key.format", Fail, func(_ *testing.T, d *device) { d.opts.KeyForm = "der" }},
 	{"D-10", "PKCS#8 where the platform wants PKCS#1", "none", "file.key.encoding", Fail, func(_ *testing.T, d *device) { d.opts.KeyForm = "pkcs1" }},
@@ -171,6 +174,11 @@ var rowsOfProblems = []row{
 			t.Fatal(err)
 		}
 	}},
+
+	{"H-14", "the acknowledgement takes 7 seconds", "publish-late", "client.timeout_short", Warn, func(_ *testing.T, d *device) {
+		d.opts.Timeout, d.opts.Publish = 4*time.Second, "a/b"
+	}},
+	{"connect-rate", "connected twice within a second", "connack-0x97", "limit.connect_rate.client_id", Fail, nil},
 
 	{"file-missing", "path leads nowhere", "none", "file.missing", Fail, func(_ *testing.T, d *device) { d.opts.KeyFile += ".pem" }},
 	{"file-utf16", "key saved as UTF-16", "none", "file.encoding", Fail, keyIs(func(t *testing.T, d *device) []byte { return utf16le(pemOf("PRIVATE KEY", pkcs8(t, d.key))) })},

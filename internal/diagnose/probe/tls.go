@@ -132,7 +132,7 @@ func (p *run) refused(c *check.Check, ev []pair) {
 // A trial is one variant that tells more of a failure.
 type trial struct {
 	purpose string
-	change  func(*variant)
+	change  func(*run, *variant)
 	check   *check.Check
 	telling []*check.Check // failures that it tells more of
 }
@@ -142,23 +142,27 @@ const WrongName = "wrong-name.gatehouse.invalid"
 
 var trials = []trial{
 	{
-		forNoSNI, func(v *variant) { v.sni = "" }, check.TLSSNIRequiredForCert,
+		forNoSNI, func(_ *run, v *variant) { v.sni = "" }, check.TLSSNIRequiredForCert,
 		[]*check.Check{check.TLSSNIUnknown, check.CertRefused, check.TLSHandshakeClosed, check.NetResetAfterClientHello, check.TLSHandshakeTimeout},
 	},
 	{
-		forWrongSNI, func(v *variant) { v.sni = WrongName }, check.TLSSNIUnknown,
+		forWithSNI, func(p *run, v *variant) { v.sni = p.serverName() }, check.TLSSNIRequiredForCert,
+		[]*check.Check{check.TLSSNIUnknown, check.CertRefused, check.TLSHandshakeClosed, check.NetResetAfterClientHello, check.TLSHandshakeTimeout, check.TLSServerCertName},
+	},
+	{
+		forWrongSNI, func(_ *run, v *variant) { v.sni = WrongName }, check.TLSSNIUnknown,
 		[]*check.Check{check.TLSHandshakeClosed, check.NetResetAfterClientHello, check.TLSHandshakeTimeout},
 	},
 	{
-		forTLS12, func(v *variant) { v.min, v.max = 0, tls.VersionTLS12 }, check.TLSVersionBelowPolicy,
+		forTLS12, func(_ *run, v *variant) { v.min, v.max = 0, tls.VersionTLS12 }, check.TLSVersionBelowPolicy,
 		[]*check.Check{check.TLSVersionBelowPolicy, check.TLSHandshakeFailed, check.TLSCipherNoneShared},
 	},
-	{forTLS13, func(v *variant) { v.min, v.max = tls.VersionTLS13, 0 }, check.TLSVersionBelowPolicy, []*check.Check{check.TLSVersionBelowPolicy}},
+	{forTLS13, func(_ *run, v *variant) { v.min, v.max = tls.VersionTLS13, 0 }, check.TLSVersionBelowPolicy, []*check.Check{check.TLSVersionBelowPolicy}},
 	{
-		forWithALPN, func(v *variant) { v.alpn = []string{"x-amzn-mqtt-ca"} }, check.TLSALPNMissingOn443,
+		forWithALPN, func(_ *run, v *variant) { v.alpn = []string{"x-amzn-mqtt-ca"} }, check.TLSALPNMissingOn443,
 		[]*check.Check{check.TLSALPNMissingOn443, check.TLSALPNNoOverlap, check.ConnectNotMQTT},
 	},
-	{forNoALPN, func(v *variant) { v.alpn = nil }, check.TLSALPNNoOverlap, []*check.Check{check.TLSALPNNoOverlap}},
+	{forNoALPN, func(_ *run, v *variant) { v.alpn = nil }, check.TLSALPNNoOverlap, []*check.Check{check.TLSALPNNoOverlap}},
 }
 
 // variants makes further handshakes where they tell more of a failure, or all of
@@ -175,7 +179,7 @@ func (p *run) variants(ctx context.Context) {
 			wanted = wanted || failed != nil && failed.Check == c
 		}
 		v := device
-		t.change(&v)
+		t.change(p, &v)
 		if !wanted || ctx.Err() != nil || sameVariant(v, device) {
 			continue
 		}

@@ -214,7 +214,7 @@ func TestDisconnectReasons(t *testing.T) {
 			w.server.live("pump-7").end(*w.server.live("pump-7").failed("test", errors.New("broken")))
 			synctest.Wait()
 		}, reason: serverFault, code: mqtt.UnspecifiedError},
-		"24 hours":   {lifetime: WebSocketLifetime, end: func(*world, *device) { time.Sleep(62 * time.Second) }, reason: webSocketTTL, code: mqtt.MaximumConnectTime, recorded: "connection.websocket_ttl"},
+		"24 hours":   {lifetime: WebSocketLifetime, end: func(*world, *device) { time.Sleep(62 * time.Second) }, reason: webSocketTTL, code: mqtt.MaximumConnectTime, recorded: "session.max_lifetime"},
 		"authorizer": {lifetime: AuthorizerLifetime, end: func(*world, *device) { time.Sleep(62 * time.Second) }, reason: customAuthTTL, code: mqtt.MaximumConnectTime, recorded: "connection.authorizer_ttl"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -28,7 +28,7 @@ func (l Lifetime) over(opened, now time.Time) (ending, bool) {
 	if l.Ends.IsZero() || now.Before(l.Ends) {
 		return ending{}, false
 	}
-	e := ending{code: mqtt.MaximumConnectTime, reason: webSocketTTL, check: check.LifetimeWebSocket}
+	e := ending{code: mqtt.MaximumConnectTime, reason: webSocketTTL, check: check.SessionMaxLifetime}
 	if l.By == AuthorizerLifetime {
 		e.reason, e.check = customAuthTTL, check.LifetimeAuthorizer
 	}

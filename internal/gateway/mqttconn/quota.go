@@ -93,7 +93,7 @@ var quotas = [...]quota{
 	quotaTopic:                {name: "Topic size", code: "L-ECD9BEEF", aws: maxTopic, open: maxTopic, unit: "bytes", check: check.LimitTopicLength, metric: "PublishIn.ClientError"},
 	quotaSlashes:              {name: "Maximum number of slashes in topic and topic filter", code: "L-AD5A8D4F", aws: maxSlashes, open: maxSlashes, check: check.LimitTopicLevels, metric: "PublishIn.ClientError"},
 	quotaPayload:              {name: "MQTT payload size", code: "L-13573643", aws: maxPayload, open: maxPayload, unit: "bytes", check: check.LimitPayload, metric: "PublishIn.ClientError"},
-	quotaWebSocket:            {name: "WebSocket connection duration", code: "L-3F401592", aws: 86_400, open: 86_400, unit: "seconds", check: check.LifetimeWebSocket},
+	quotaWebSocket:            {name: "WebSocket connection duration", code: "L-3F401592", aws: 86_400, open: 86_400, unit: "seconds", check: check.SessionMaxLifetime},
 	quotaKeepAlive:            {name: "Connection inactivity (keep-alive interval)", code: "L-E77027EF", aws: maxKeepAlive, open: maxKeepAlive, unit: "seconds", check: check.KeepaliveAboveMax},
 	quotaRetainAccount:        {name: "Retained message inbound publish requests per second per account", code: "L-BAFC6221", aws: 500, unit: "a second", adjustable: true, check: check.LimitRetainRateAccount, metric: "PublishRetained.Throttle"},
 	quotaRetainTopic:          {name: "Retained message inbound publish requests per second per topic", code: "L-771FD74A", aws: 1, unit: "a second", check: check.LimitRetainRateTopic, metric: "PublishRetained.Throttle"},
