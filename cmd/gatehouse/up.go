@@ -17,6 +17,7 @@ import (
 	"github.com/fatih/color"
 	"github.com/goccy/go-yaml"
 
+	"github.com/gatehouse-iot/gatehouse/internal/otlp"
 	"github.com/gatehouse-iot/gatehouse/internal/server"
 )
 
@@ -43,6 +44,7 @@ type upCmd struct {
 	LambdaEndpoint         string          `help:"URL of another Lambda API, such as https://lambda.us-east-1.amazonaws.com, that runs the functions of authorizers, called with AWS credentials from the environment. Default: this Gatehouse runs them." placeholder:"URL" env:"GATEHOUSE_LAMBDA_ENDPOINT"`
 	SecurityPolicy         string          `help:"TLS versions and ciphers that devices may use, by the name of AWS's security policy." default:"IoTSecurityPolicy_TLS13_1_2_2022_10" env:"GATEHOUSE_SECURITY_POLICY"`
 	RecordAuthorizerEvents bool            `name:"record-authorizer-events" help:"Keep what authorizers' functions are invoked with, tokens and passwords included, in memory for 'gatehouse authorizer replay'." env:"GATEHOUSE_RECORD_AUTHORIZER_EVENTS"`
+	OTLPEndpoint           string          `name:"otlp-endpoint" help:"Export the devices' log and attempts to the OpenTelemetry collector at this base URL, such as http://localhost:4318, by OTLP over HTTP. The variables OTEL_EXPORTER_OTLP_* work too." placeholder:"URL" env:"GATEHOUSE_OTLP_ENDPOINT"`
 	LogLevel               string          `help:"Level of Gatehouse's own log." enum:"debug,info,warn,error" default:"info" env:"GATEHOUSE_LOG_LEVEL"`
 	LogFormat              string          `help:"Form of Gatehouse's own log, on stderr." enum:"text,json" default:"text" env:"GATEHOUSE_LOG_FORMAT"`
 }
@@ -66,13 +68,17 @@ func (c *upCmd) Run(a *app) error {
 	case c.NATS != "":
 		return withHint(errors.New("--nats: clustering is not built yet"), "leave it out: one node serves alone")
 	}
+	export, err := otlp.FromEnvironment(c.OTLPEndpoint, os.Getenv)
+	if err != nil {
+		return fmt.Errorf("--otlp-endpoint: %w", err)
+	}
 	started := time.Now()
 	s, err := server.Start(a.Ctx, server.Config{
 		DataDir: c.DataDir, Host: c.Host, Endpoint: c.Endpoint,
 		MQTTPort: c.MQTTPort, HTTPSPort: c.HTTPSPort, ALPNPort: c.ALPNPort, APIPort: c.APIPort, APIPlaintext: c.APIPlaintext,
 		AccountID: c.AccountID, Region: c.Region, Limits: c.Limits, Refusals: c.Refusals,
 		CertificateRejection: c.CertificateRejection, Durability: c.Durability, SecurityPolicy: c.SecurityPolicy, LambdaEndpoint: c.LambdaEndpoint, Log: c.logger(a.Stderr),
-		RecordAuthorizerEvents: c.RecordAuthorizerEvents,
+		RecordAuthorizerEvents: c.RecordAuthorizerEvents, OTLP: export,
 	})
 	if err != nil {
 		return startHint(err)

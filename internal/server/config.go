@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-iot/gatehouse/internal/gateway"
 	"github.com/gatehouse-iot/gatehouse/internal/messagelog"
+	"github.com/gatehouse-iot/gatehouse/internal/otlp"
 )
 
 // Config is a running Gatehouse's configuration: the flags of `gatehouse up`.
@@ -40,6 +41,9 @@ type Config struct {
 	// RecordAuthorizerEvents keeps what authorizers' functions are invoked with
 	// as it is, with tokens and passwords, for `gatehouse authorizer replay`.
 	RecordAuthorizerEvents bool
+
+	// OTLP says where logs and traces are exported; the zero value: nowhere.
+	OTLP otlp.Destination
 }
 
 // Ports that `gatehouse up` uses unless it is told otherwise.

@@ -40,6 +40,7 @@ func (s *Server) openMetrics() (err error) {
 func (s *Server) exposeMetrics() {
 	s.metrics.FollowHub(s.observe, s.prometheus)
 	metrics.ExposeAttempts(s.prometheus, s.attempts)
+	s.exposeExport()
 	counter := func(name, help string, read func() uint64) metrics.Reading {
 		return metrics.Reading{Name: name, Help: help, Counter: true, Read: func() float64 { return float64(read()) }}
 	}

@@ -31,6 +31,7 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/messagelog"
 	"github.com/gatehouse-iot/gatehouse/internal/metrics"
 	"github.com/gatehouse-iot/gatehouse/internal/observe"
+	"github.com/gatehouse-iot/gatehouse/internal/otlp"
 	"github.com/gatehouse-iot/gatehouse/internal/pki"
 	"github.com/gatehouse-iot/gatehouse/internal/registry"
 )
@@ -53,6 +54,7 @@ type Server struct {
 	deviceLog  *devicelog.Log
 	observe    *observe.Hub
 	metrics    *metrics.Store
+	otlp       *otlp.Exporter // nil: nothing is exported
 	prometheus *prometheus.Registry
 
 	functionMeter *metrics.Functions
@@ -178,7 +180,10 @@ func (s *Server) openState(ctx context.Context) (err error) {
 		return fmt.Errorf("open the log store: %w", err)
 	}
 	s.opened = append(s.opened, s.logs.Close)
-	if s.deviceLog, err = devicelog.Open(devicelog.Config{Registry: s.registry, Store: s.logs, Machine: s.cfg.Log}); err != nil {
+	if err := s.openExport(); err != nil { // before what it exports: what they end with is exported too
+		return err
+	}
+	if s.deviceLog, err = devicelog.Open(devicelog.Config{Registry: s.registry, Store: s.logs, Also: s.exportEntry(), Machine: s.cfg.Log}); err != nil {
 		return fmt.Errorf("open the devices' log: %w", err)
 	}
 	s.opened = append(s.opened, s.deviceLog.Close)
@@ -192,7 +197,7 @@ func (s *Server) openState(ctx context.Context) (err error) {
 	}
 	s.attempts = attempt.NewRecorder(attempt.Config{
 		Account: s.cfg.AccountID, Partition: s.registry.Partition(), Region: s.cfg.Region, Endpoint: s.cfg.Endpoint, CAFile: s.ca.RootFile(),
-		Store: store, Log: s.cfg.Log, Ended: s.observe.Ended,
+		Store: store, Log: s.cfg.Log, Ended: s.attemptEnded,
 	})
 	s.opened = append(s.opened, s.attempts.Close)
 	s.logsAPI = apilogs.New(apilogs.Config{

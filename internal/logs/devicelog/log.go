@@ -44,6 +44,10 @@ type Config struct {
 	Store    *logs.Store  // required
 	Machine  *slog.Logger // broken machinery only; default: discarded
 
+	// Also is given a copy of every entry that is logged, as one line of JSON that is
+	// borrowed for the call, and its time in epoch milliseconds. It must not wait. May be nil.
+	Also func(ms int64, entry []byte)
+
 	// Output makes the output of a log group; default: a writer of Store with a
 	// stream for this run.
 	Output func(group string) (output, error)
@@ -134,6 +138,9 @@ func (l *Log) Log(by observe.Source, e *observe.Event) {
 	b := buffers.Get().(*entry)
 	b.write(l.home, at, by.Who(), e)
 	out.Append(at.UnixMilli(), b.json)
+	if l.cfg.Also != nil {
+		l.cfg.Also(at.UnixMilli(), b.json)
+	}
 	buffers.Put(b)
 }
 
