@@ -39,7 +39,7 @@ func openThings(t *testing.T) *Registry {
 }
 
 // ok stops the test on an error.
-func ok(t *testing.T, err error) {
+func ok(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -47,8 +47,8 @@ func ok(t *testing.T, err error) {
 }
 
 // got stops the test on an error, or returns the value.
-func got[T any](v T, err error) func(*testing.T) T {
-	return func(t *testing.T) T {
+func got[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
 		t.Helper()
 		ok(t, err)
 		return v
