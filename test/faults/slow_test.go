@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -375,47 +374,5 @@ func TestFastPublisherSlowSession(t *testing.T) {
 	t.Logf("%d MiB before, %d at most; the slow session got the first %d of %d messages", before.rss, peak, n, count)
 	if grown := peak - before.rss; grown > 100 {
 		t.Errorf("the queue of 64 MiB made the server grow by %d MiB", grown)
-	}
-}
-
-// A client subscribes and unsubscribes 100,000 times: nothing of that stays.
-func TestSubscribeAndUnsubscribe(t *testing.T) {
-	gw := gatehouseproc.Start(t, "--limits", "open")
-	d := addDevice(t, gw, "cycle")
-	clients := []*thinmqtt.Client{
-		connectTo(t, gw, d, thinmqtt.Options{ClientID: "cycle-0"}),
-		connectTo(t, gw, d, thinmqtt.Options{ClientID: "cycle-1", Version: mqtt.V5}),
-		connectTo(t, gw, d, thinmqtt.Options{ClientID: "cycle-2", Version: mqtt.V5, Keep: true}),
-	}
-	cycle := func(from, to int) {
-		t.Helper()
-		var wg sync.WaitGroup
-		for i, c := range clients {
-			share := (to - from) / len(clients)
-			if i == 2 { // each change of a stored session waits for the disk
-				share = min(share, 4000)
-			}
-			wg.Go(func() {
-				for n := from; n < from+share; n += 8 {
-					filters := make([]string, 8)
-					for j := range filters {
-						filters[j] = fmt.Sprintf([]string{"c/%d/x%d", "c/%d/+/x%d", "c/%d/x%d/#", "$share/g/c/%d/x%d"}[j%4], (n+j)%5000, i)
-					}
-					if err := errors.Join(c.Subscribe(1, nil, filters...), c.Unsubscribe(nil, filters...)); err != nil {
-						t.Errorf("cycle %d: %v", n, err)
-						return
-					}
-				}
-			})
-		}
-		wg.Wait()
-	}
-	cycle(0, 20_000)
-	before := usageOf(gw.PID)
-	cycle(20_000, 120_000)
-	after := usageOf(gw.PID)
-	t.Logf("before %v, after 100,000 times %v", before, after)
-	if grown := after.rss - before.rss; grown > 40 {
-		t.Errorf("grew by %d MiB", grown)
 	}
 }

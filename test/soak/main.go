@@ -13,22 +13,16 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"flag"
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 	"time"
 
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-
-	"github.com/gatehouse-iot/gatehouse/internal/server"
 	"github.com/gatehouse-iot/gatehouse/test/gatehouseproc"
 )
 
@@ -124,24 +118,7 @@ func saveHeap(ctx context.Context, gw *gatehouseproc.Process, folder, name strin
 	if folder == "" {
 		return nil
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, gw.APIURL+server.HeapPath, nil)
-	if err != nil {
-		return err
-	}
-	empty := sha256.Sum256(nil)
-	keys := gw.Credentials()
-	if err := v4.NewSigner().SignHTTP(ctx, keys, r, hex.EncodeToString(empty[:]), "gatehouse", gw.Region, time.Now()); err != nil {
-		return err
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	profile, err := io.ReadAll(answer.Body)
-	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("heap profile: %s", answer.Status)
-	}
+	profile, err := gw.Heap(ctx)
 	if err != nil {
 		return err
 	}
