@@ -73,9 +73,6 @@ var suites = []struct {
 			"test_request_response", "test_client_topic_alias", "test_server_topic_alias", "test_maximum_packet_size",
 			"test_server_keep_alive", "test_flow_control1", "test_flow_control2", "test_will_delay", "test_shared_subscriptions",
 		},
-		// The client of the suite stops reading once the last message is there, and then misses a PUBACK that
-		// waits for the disk.
-		flags: map[string][]string{"test_client_topic_alias": {"--durability", "interval=50ms"}},
 		deviations: []deviation{
 			{test: "test_retained_message", wants: wildcardRetained, aws: awsRetained, rows: []string{"8 identity", "8 QoS of the copy", "11.1 0x26 User Property: order kept"}},
 			{test: "test_will_message", wants: "a keep-alive of 2 s", aws: awsKeepAlive, rows: []string{"9 properties of a will", "13 keep-alive x 1.5 exceeded"}},

@@ -156,7 +156,7 @@ func (k *conn) end(e ending) {
 // firstPacket waits for the CONNECT. Source: mqtt sheet 2.1, connect sheet 3.3.
 func (k *conn) firstPacket() (header byte, body []byte, refused *ending) {
 	wait := k.server.cfg.FirstPacket
-	k.nc.SetReadDeadline(k.server.cfg.Now().Add(wait))
+	k.nc.SetDeadline(k.server.cfg.Now().Add(wait)) // reading may write: the answer to a Ping frame, or to a new key of TLS
 	if k.over.Load() != nil {
 		k.nc.SetReadDeadline(time.Unix(1, 0)) // end was faster
 	}
@@ -169,7 +169,7 @@ func (k *conn) firstPacket() (header byte, body []byte, refused *ending) {
 	if err != nil {
 		return 0, nil, k.noFirstPacket(err, wait)
 	}
-	k.nc.SetReadDeadline(time.Time{})
+	k.nc.SetDeadline(time.Time{})
 	if k.over.Load() != nil {
 		return 0, nil, k.over.Load()
 	}

@@ -151,6 +151,7 @@ type dialOptions struct {
 	ip, principal string
 	noReading     bool
 	lifetime      Lifetime
+	wrap          func(net.Conn) net.Conn // around the server's end; nil: nothing
 }
 
 func (w *world) dial(v mqtt.Version, o ...dialOptions) *device {
@@ -159,6 +160,9 @@ func (w *world) dial(v mqtt.Version, o ...dialOptions) *device {
 		opt = o[0]
 	}
 	client, server := net.Pipe()
+	if opt.wrap != nil {
+		server = opt.wrap(server)
+	}
 	remote := netip.AddrPortFrom(netip.MustParseAddr(opt.ip), 50000)
 	d := &device{w: w, nc: client, version: v, done: make(chan struct{})}
 	d.at = w.attempts.Begin(attempt.DoorMQTT, net.TCPAddrFromAddrPort(remote), nil)
