@@ -127,15 +127,67 @@ var curlCodes = map[int]*fact{
 	3: endpointURL, 5: dnsUnknown, 6: dnsUnknown, 7: connectFailed, 22: forbidden, 28: tcpTimeout, 35: tlsFailed, 51: serverName, 52: hangup, 55: reset, 56: reset, 58: filesUnusable, 59: cipherRefused, 60: serverRefused, 77: trustMissing, 91: serverRefused, 97: proxyRefused,
 }
 
-// bearCodes are getLastSSLError() of BearSSL.
+// bearCodes are getLastSSLError() of BearSSL, which Tasmota prints too.
 var bearCodes = map[int]*fact{
-	4: badRecord, 5: badRecord, 6: badRecord, 8: macWrong, 26: alertReceived, 29: filesUnusable, 31: reset, 54: serverTime, 56: serverName, 57: certUnreadable, 58: certificateUnsupported, 62: serverUntrusted,
-	296: alertReceived, 298: certificateRefused, 301: certificateExpired, 302: certificateRefused, 304: certificateUntrusted, 326: versionRefused, 368: nameUnknown, 552: handshakeRefused,
+	-1000: outOfMemory, 3: versionRefused, 4: badRecord, 5: badRecord, 6: badRecord, 7: macWrong, 9: serverNotTLS, 10: helloMalformed, 14: helloMalformed, 16: cipherRefused, 26: cipherRefused, 27: serverRefused, 29: filesUnusable, 31: reset,
+	52: serverRefused, 53: clockWrong, 54: serverTime, 55: serverUntrusted, 56: serverName, 57: certUnreadable, 58: certificateUnsupported, 60: certificateUnsupported, 62: serverUntrusted,
+}
+
+// bearCode looks up a code: from 256 on it is an alert that the server sent, from
+// 512 on one that the device sent because it did not take the server.
+func bearCode(v int) *fact {
+	switch {
+	case v >= 512 && v < 768:
+		return map[int]*fact{40: handshakeRefused, 42: serverRefused, 43: serverRefused, 45: serverExpired, 46: serverRefused, 48: serverUntrusted, 49: serverRefused, 70: versionRefused}[v-512]
+	case v >= 256 && v < 512:
+		return alerts[v-256]
+	}
+	return bearCodes[v]
+}
+
+// tasmotaCodes are Tasmota's own beside those of BearSSL.
+var tasmotaCodes = map[int]*fact{-1000: outOfMemory, -1001: dnsUnknown, -1002: connectFailed, -1003: keyUnreadable, -1004: trustMissing, -1005: tlsTimeout}
+
+// lwmqttCodes are lastError() of 256dpi's arduino-mqtt: lwmqtt_err_t.
+var lwmqttCodes = map[int]*fact{-1: largeLost, -3: connectFailed, -4: connackTimeout, -5: hangup, -6: hangup, -7: tooLarge, -9: hangup, -10: connectRefused, -11: subscribeRefused, -13: pingTimeout}
+
+// pahoCCodes are MQTTCLIENT_... and MQTTASYNC_... of paho for C.
+var pahoCCodes = map[int]*fact{-1: connectFailed, -3: lost, -4: inflight, -9: qos2, -14: endpointURL, 1: versionUnsupported, 2: clientIDRefused, 3: serverUnavailable, 4: badCredentials, 5: notAuthorized}
+
+// zephyrCodes are errno values that mean more in Zephyr and in the nRF modem's
+// library: its TLS is in the socket.
+var zephyrCodes = map[int]*fact{-2: filesUnusable, -5: lost, -22: filesUnusable, -45: tlsFailed, -54: reset, -95: tlsFailed, -112: tcpUnreachable, -113: reset, -114: tcpUnreachable, -116: tcpTimeout, -118: tcpUnreachable, -120: lost, -122: tooLarge, -128: lost}
+
+// simcomCodes are results of AT+CMQTT... of SIMCom's modems.
+var simcomCodes = map[int]*fact{
+	3: connectFailed, 4: socketFailed, 6: lost, 7: neverArrived, 9: neverArrived, 11: noConnection, 15: connectFailed, 16: lost, 17: connackTimeout, 25: dnsUnknown, 26: lost,
+	27: versionUnsupported, 28: clientIDRefused, 29: serverUnavailable, 30: badCredentials, 31: notAuthorized, 32: modemHandshake, 33: noCertificate, 34: modemHandshake,
+}
+
+// quectelCodes are results of AT+QMTOPEN of Quectel's modems.
+var quectelCodes = map[int]*fact{3: neverArrived, 4: dnsUnknown, 5: connectFailed}
+
+// appleCodes are of Secure Transport (OSStatus) and CFNetwork (NSURLErrorDomain).
+var appleCodes = map[int]*fact{
+	-9800: tlsFailed, -9801: cipherRefused, -9805: closedInHandshake, -9806: closedInHandshake, -9807: serverUntrusted, -9808: serverRefused, -9809: tlsFailed, -9812: serverUntrusted, -9813: serverUntrusted, -9814: serverExpired, -9815: serverEarly,
+	-9816: closedInHandshake, -9820: macWrong, -9824: handshakeRefused, -9825: certificateRefused, -9826: certificateUnsupported, -9827: certificateRevoked, -9828: certificateExpired, -9829: certificateRefused, -9830: handshakeRefused, -9831: certificateUntrusted, -9832: certificateRefused,
+	-9836: versionRefused, -9843: serverName,
+	-1001: tcpTimeout, -1003: dnsUnknown, -1004: connectFailed, -1005: lost, -1006: dnsUnknown, -1009: tcpUnreachable, -1200: tlsFailed, -1201: serverExpired, -1202: serverUntrusted, -1203: serverUntrusted, -1204: serverEarly, -1205: certificateRefused, -1206: noCertificate,
+}
+
+// windowsCodes are HRESULTs of Schannel, CryptoAPI and WinINet.
+var windowsCodes = map[uint32]*fact{
+	0x8009030D: filesUnusable, 0x8009030E: filesUnusable, 0x80090304: tlsFailed, 0x80090308: serverNotTLS, 0x80090322: serverName, 0x80090325: serverUntrusted, 0x80090326: handshakeRefused, 0x80090327: certificateRefused, 0x80090328: serverExpired, 0x80090330: macWrong, 0x80090331: versionRefused,
+	0x80090302: tlsFailed, 0x80090318: tlsFailed, 0x80092002: certUnreadable, 0x80092009: certUnreadable, 0x80092012: serverRefused, 0x80092013: serverRefused, 0x8009000B: keyUnreadable, 0x80090016: fileMissing, 0x8009200B: keyUnreadable,
+	0x800B0101: serverTime, 0x800B0109: serverUntrusted, 0x800B010A: serverUntrusted, 0x800B010C: certificateRevoked, 0x800B010F: serverName,
+	0x80070002: fileMissing, 0x80070005: filePermission, 0x80070056: filesUnusable, 0x80072EE2: tcpTimeout, 0x80072EE7: dnsUnknown, 0x80072EFD: connectFailed, 0x80072EFE: reset, 0x80072F06: serverName, 0x80072F05: serverTime, 0x80072F0C: noCertificate, 0x80072F0D: serverUntrusted, 0x80072F7D: tlsFailed, 0x80072F8F: serverRefused,
 }
 
 // wolfCodes are of wolfSSL and wolfCrypt.
 var wolfCodes = map[int]*fact{
-	-125: outOfMemory, -140: certUnreadable, -150: serverEarly, -151: serverExpired, -155: serverRefused, -188: serverCrossSigned, -162: filesUnusable, -173: filesUnusable, -308: reset, -313: alertReceived, -322: serverName, -323: tlsTimeout, -326: versionRefused, -328: badRecord, -329: serverRefused, -343: certUnreadable, -397: closedInHandshake, -501: cipherRefused,
+	-125: outOfMemory, -140: certUnreadable, -150: serverEarly, -151: serverExpired, -155: serverRefused, -188: serverCrossSigned, -162: filesUnusable, -173: filesUnusable, -275: serverUntrusted, -303: outOfMemory, -305: macWrong, -308: reset, -310: closedInHandshake, -311: serverNotTLS, -312: macWrong, -313: alertReceived,
+	-317: keyUnreadable, -322: serverName, -323: tlsTimeout, -325: serverName, -326: versionRefused, -328: badRecord, -329: serverRefused, -330: serverRefused, -343: hangup, -397: closedInHandshake, -501: cipherRefused,
+	-2: largeLost, -3: protocolError, -6: tlsFailed, -7: operationTimeout, -8: lost, // wolfMQTT's own
 }
 
 // microPythonCodes are arguments of OSError.

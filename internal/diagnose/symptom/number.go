@@ -1,15 +1,21 @@
 package symptom
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A number in a text means something only in the system that it belongs to: -28
 // is no mbedTLS code, 5 behind "exit" is a CONNACK code, 104 behind "errno" a reset.
 var (
-	numberForm  = expression(`[-−]?\b(?:0[xX][0-9a-fA-F]{1,8}|[0-9]{1,6})\b`)
+	// The sign of a number that a letter or digit precedes is a hyphen. A word may
+	// follow without a blank ("status code =-2try again"), and of mbedTLS' codes some
+	// print the hexadecimal digits alone ("-7F00").
+	numberForm  = expression(`[-−]?\b(?:0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10})\b|[-−][2-7][0-9A-F]{3}\b|[-−][0-9]{1,4}`)
 	opensslForm = expression(`(?i)\berror:([0-9a-f]{8})\b`)
 )
 
@@ -40,20 +46,11 @@ func (t *text) numbers() (list []found) {
 			if count++; count > maxNumbers {
 				return list
 			}
-			token := strings.Replace(line[loc[0]:loc[1]], "−", "-", 1)
-			n, err := strconv.ParseInt(strings.ToLower(token), 0, 64)
-			if strings.HasPrefix(token, "0") && !strings.HasPrefix(strings.ToLower(token), "0x") || strings.HasPrefix(token, "-0") && !strings.HasPrefix(strings.ToLower(token), "-0x") {
-				n, err = strconv.ParseInt(token, 10, 64) // not octal
-			}
-			if err != nil || n < -1<<17 || n > 1<<17 {
+			p, ok := t.place(line, loc)
+			if !ok {
 				continue
 			}
-			p := place{value: int(n), hex: strings.ContainsAny(token, "xX"), bare: whole == line[loc[0]:loc[1]]}
-			p.before = strings.ToLower(line[max(0, loc[0]-40):loc[0]])
-			p.word = lastWord(p.before)
-			if p.value > 0 && strings.HasSuffix(p.before, "-") { // 2026-11-21
-				p.word = ""
-			}
+			p.bare = whole == line[loc[0]:loc[1]]
 			if seen[p] {
 				continue
 			}
@@ -64,6 +61,45 @@ func (t *text) numbers() (list []found) {
 		}
 	}
 	return list
+}
+
+// place reads the number that stands between two offsets of a line.
+func (t *text) place(line string, loc []int) (p place, ok bool) {
+	token := strings.Replace(line[loc[0]:loc[1]], "−", "-", 1)
+	p.before = strings.ToLower(line[max(0, loc[0]-40):loc[0]])
+	if digits, signed := strings.CutPrefix(token, "-"); signed && endsInWord(p.before) { // 2026-11-21, us-east-1
+		token = digits
+	} else {
+		p.word = lastWord(p.before)
+	}
+	digits, negative := strings.CutPrefix(strings.ToLower(token), "-")
+	digits, p.hex = strings.CutPrefix(digits, "0x")
+	base := 10
+	if p.hex {
+		base = 16
+	}
+	n, err := strconv.ParseInt(digits, base, 64)
+	if bareHex := len(digits) == 4 && negative && !p.hex; bareHex && (err != nil || mbedCode(int(n)) == nil || n&0x7F != 0) {
+		if h, hexErr := strconv.ParseInt(digits, 16, 64); hexErr == nil && h&0x7F == 0 && mbedCode(int(h)) != nil {
+			n, err, p.hex = h, nil, true
+		}
+	}
+	if negative {
+		n = -n
+	} else if n >= 1<<31 && n < 1<<32 { // 32 bits of a negative one
+		n -= 1 << 32
+	}
+	if err != nil || n > 1<<17 || n < -1<<31 || n < -1<<17 && windowsCodes[uint32(n)] == nil {
+		return p, false
+	}
+	p.value = int(n)
+	return p, true
+}
+
+// endsInWord says whether s ends in a letter or digit.
+func endsInWord(s string) bool {
+	r, _ := utf8.DecodeLastRuneInString(s)
+	return unicode.IsLetter(r) || unicode.IsDigit(r)
 }
 
 // lastWord is the word that ends s, in front of =, :, ( and the like.
@@ -105,6 +141,9 @@ func (t *text) lookup(p place) (*fact, client) {
 		return verifyFlags(p.value), mbedTLS
 	}
 	v := p.value
+	if f, c := t.ofFamily(p); f != nil {
+		return f, c
+	}
 	if v < 0 {
 		return t.negative(p)
 	}
@@ -129,14 +168,56 @@ func (t *text) lookup(p place) (*fact, client) {
 		return espTLS[v], espIDF
 	case v >= 128 && v <= 162 && (p.isCode() || t.has(mosquitto) && strings.Contains(p.before, "disconnect")):
 		return t.reason(v), ""
-	case t.has(bearSSL) && bearCodes[v] != nil && p.word != "returncode" && p.word != "rc":
-		return bearCodes[v], bearSSL
+	case t.has(bearSSL) && bearCode(v) != nil && p.word != "returncode" && p.word != "rc":
+		return bearCode(v), bearSSL
 	case strings.HasSuffix(p.before, "rc=") || p.word == "rc" || strings.HasSuffix(p.before, "result code ") || strings.HasSuffix(p.before, "return code ") || strings.HasSuffix(p.before, "return code: ") || strings.HasSuffix(p.before, "returncode = ") || strings.HasSuffix(p.before, "reason code ") ||
 		p.bare || p.word == "connack" || strings.HasSuffix(p.before, "error code ") || p.word == "mqttexception" || p.word == "reasoncode" || p.word == "returncode":
+		if strings.Contains(p.before, "disconnect") && v != 4 && v != 5 && v < 16 { // the callback's own numbers: not CONNACK's
+			return lost, ""
+		}
 		return returnCodes[v], ""
 	}
 	return nil, ""
 }
+
+// ofFamily looks up a number that only one family of clients prints, or that
+// means something else there.
+func (t *text) ofFamily(p place) (*fact, client) {
+	v := p.value
+	switch {
+	case v < -1<<17:
+		return windowsCodes[uint32(v)], dotNET
+	case p.word == "osstatus" || t.has(apple):
+		return appleCodes[v], apple
+	case strings.HasSuffix(p.before, "tls connection error: "):
+		return cmp.Or(tasmotaCodes[v], bearCode(v)), tasmota
+	case t.has(zephyr) && v < 0 && v > -200 && !p.hex:
+		if dnsForm().MatchString(p.before) {
+			return dnsUnknown, zephyr
+		}
+		return cmp.Or(zephyrCodes[v], errnos[-v]), zephyr
+	case t.has(arduino256) && v < 0 && v > -14:
+		return lwmqttCodes[v], arduino256
+	case t.has(pahoC) && pahoCCodes[v] != nil && p.isCode():
+		return pahoCCodes[v], pahoC
+	case modemForm().MatchString(p.before):
+		m := modemForm().FindStringSubmatch(p.before)
+		switch {
+		case strings.HasPrefix(m[1], "cmqtt"):
+			return simcomCodes[v], modem
+		case m[1] == "qmtopen" && !strings.Contains(m[2], ","):
+			return quectelCodes[v], modem
+		case m[1] == "qmtconn" && strings.Contains(m[2], ","):
+			return returnCodes[v], modem
+		}
+	}
+	return nil, ""
+}
+
+var (
+	dnsForm   = expression(`getaddrinfo|gethostbyname|resolv|dns|lookup`)
+	modemForm = expression(`\+(cmqtt[a-z]*|qmtopen|qmtconn): ?\d+,((?:\d+,)*)$`)
+)
 
 // negative looks up a code below zero.
 func (t *text) negative(p place) (*fact, client) {
@@ -146,6 +227,8 @@ func (t *text) negative(p place) (*fact, client) {
 		if f := wolfCodes[v]; f != nil {
 			return f, wolfSSL
 		}
+	case t.has(microPython) && v == -1:
+		return lost, microPython
 	case v <= -0x1080:
 		return mbedCode(v), mbedTLS
 	}

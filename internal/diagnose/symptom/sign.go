@@ -1,6 +1,7 @@
 package symptom
 
 import (
+	"slices"
 	"strings"
 	"sync"
 )
@@ -8,7 +9,7 @@ import (
 // A sign is a fact and the phrases that tell it. A phrase stands for whole
 // words; a * lets the word before it go on, and what
 // follows it stands anywhere; " & " joins phrases that must
-// stand in one text.
+// stand in one text, " .. " such that must stand on one line, in any order.
 type sign struct {
 	fact    *fact
 	client  client // the family that words it so; empty for many
@@ -18,7 +19,8 @@ type sign struct {
 // compiled is a phrase with its parts, each a number in the index.
 type compiled struct {
 	sign
-	parts []int
+	parts  []int
+	inLine bool // the parts stand on one line
 }
 
 // An index finds all parts of all phrases in one pass over the words of a text.
@@ -48,17 +50,32 @@ func (x *index) add(part string) int {
 	return n
 }
 
-// scan returns where each part first stands in words, or -1.
-func (x *index) scan(words string) []int {
-	at := make([]int, len(x.parts))
+// maxLinesOfPart is on how many lines of a text a part is remembered.
+const maxLinesOfPart = 64
+
+// spots are where a part stands in a text.
+type spots struct {
+	first int   // offset in the words, or -1
+	lines []int // the first lines that have it, in order, from 0
+}
+
+// scan returns where each part stands in words.
+func (x *index) scan(words string) []spots {
+	at := make([]spots, len(x.parts))
 	for i := range at {
-		at[i] = -1
+		at[i].first = -1
 	}
+	line := 0
 	try := func(numbers []int, from int) {
 		for _, n := range numbers {
-			if at[n] < 0 && strings.HasPrefix(words[from:], x.parts[n]) {
-				at[n] = from
+			p := &at[n]
+			if len(p.lines) == maxLinesOfPart || len(p.lines) > 0 && p.lines[len(p.lines)-1] == line || !strings.HasPrefix(words[from:], x.parts[n]) {
+				continue
 			}
+			if p.first < 0 {
+				p.first = from
+			}
+			p.lines = append(p.lines, line)
 		}
 	}
 	for from := strings.IndexByte(words, ' '); from >= 0; {
@@ -73,6 +90,7 @@ func (x *index) scan(words string) []int {
 		}
 		if end < len(words) && words[end] == '\n' {
 			end++ // the next line begins with its own blank
+			line++
 		}
 		if end >= len(words) {
 			break
@@ -90,8 +108,8 @@ var phrases = sync.OnceValues(func() (*index, []compiled) {
 	for _, signs := range [][]sign{networkSigns, tlsSigns, fileSigns, mqttSigns, apiSigns, proseSigns, contextSigns} {
 		for _, s := range signs {
 			for _, p := range s.phrases {
-				c := compiled{sign: s}
-				for part := range strings.SplitSeq(p, " & ") {
+				c := compiled{sign: s, inLine: strings.Contains(p, " .. ")}
+				for part := range strings.SplitSeq(strings.ReplaceAll(p, " .. ", " & "), " & ") {
 					before, after, open := strings.Cut(part, "*")
 					if open {
 						before += "*"
@@ -113,17 +131,29 @@ func (t *text) signs() (list []found) {
 	phrases, table := phrases()
 	where := phrases.scan(t.words)
 	for _, c := range table {
-		at := where[c.parts[0]]
-		for _, n := range c.parts {
-			if where[n] < 0 {
-				at = -1
-			}
-		}
-		if at >= 0 {
+		if at := c.in(t, where); at >= 0 {
 			list = append(list, found{fact: c.fact, at: at, quote: t.quote(at), client: c.client})
 		}
 	}
 	return list
+}
+
+// in returns where the phrase stands, as an offset in the words, or -1.
+func (c compiled) in(t *text, where []spots) int {
+	for _, n := range c.parts {
+		if where[n].first < 0 {
+			return -1
+		}
+	}
+	if !c.inLine {
+		return where[c.parts[0]].first
+	}
+	for _, line := range where[c.parts[0]].lines {
+		if !slices.ContainsFunc(c.parts[1:], func(n int) bool { return !slices.Contains(where[n].lines, line) }) {
+			return t.start[line]
+		}
+	}
+	return -1
 }
 
 const maxQuote = 160

@@ -3,6 +3,7 @@ package symptom
 // networkSigns are of DNS and TCP.
 var networkSigns = []sign{
 	{dnsUnknown, "", []string{
+		"resolv* .. fail*", "failed .. lookup", "lookup .. failed", "dns .. fail*", "cannot resolve*", "could not resolve*", "unable to resolve*", "getaddrinfo .. error", "host .. cannot be resolved",
 		"ENOTFOUND", "Name or service not known", "nodename nor servname*", "no such host", "UnknownHostException", "Lookup error", "unknown host", "host not found",
 		"No such host is known", "Could not resolve host", "Could not resolve proxy", "name does not resolve", "Name does not resolve", "getaddrinfo failed", "AWS_IO_DNS_INVALID_NAME",
 		"Host name was invalid for dns resolution", "Unable to resolve host", "couldn't get hostname", "can't resolve hostname", "NXDOMAIN", "No address associated with hostname", "AWS_IO_DNS_QUERY_FAILED", "AWS_IO_DNS_NO_ADDRESS_FOR_HOST",
@@ -26,6 +27,7 @@ var networkSigns = []sign{
 		"ERR_CONNECTION_REFUSED", "reset by peer & errno=111", "+QIOPEN: 0,567",
 	}},
 	{tcpTimeout, "", []string{
+		"connect .. timeout", "connecting .. timeout", "connection .. attempt .. timeout", "NetworkTimeout", "authenticating .. timeout",
 		"ETIMEDOUT", "Connection timed out", "connect timed out", "Operation timed out", "AWS_IO_SOCKET_TIMEOUT", "SocketTimeoutException: connect*", "select() timeout", "connection attempt failed because the connected party did not properly respond",
 		"ERR_CONNECTION_TIMED_OUT", "ESP_ERR_ESP_TLS_CONNECTION_TIMEOUT", "Failed to connect & timed out", "TimeoutError & connect", "i/o timeout", "connection timeout", "Timed out waiting for connection", "WSAETIMEDOUT", "ConnectTimeoutError", "ConnectTimeout*",
 		"errno=110", "Errno 110", "Errno 60", "os error 110", "Connection timeout", "timed out trying to connect", "Unable to connect to server (32103) & timeout",
@@ -37,6 +39,7 @@ var networkSigns = []sign{
 	}},
 	{ipv6Unreachable, "", []string{"connect failed with error code 101", "IPv6 & unreachable", "[2600:* & unreachable", "connect failed with error code 113", "connect ENETUNREACH 2406:*", "connect ENETUNREACH 2600:*"}},
 	{connectFailed, "", []string{
+		"Connect to Server failed", "Connection failed to broker", "Repeated connect failures", "failed to connect to*", "could not connect to*", "unable to connect to*", "cannot connect to*", "connection to .. failed", "Connect failed to", "Socket Connect: Error", "socket connect .. failed", "connect failed",
 		"failed rc=-2", "rc=-2", "state: -2", "state -2", "MQTT_CONNECT_FAILED", "Failed to open a new connection", "Failed to open new connection", "Error transport connect", "Unable to connect to server", "return code -1",
 		"Connection failed & -2", "Connecting to AWS IOT & ..", "NETWORK_ERR_NET_CONNECT_FAILED", "ESP_ERR_ESP_TLS_FAILED_CONNECT_TO_HOST", "mbedtls_net_connect returned*", "Failed to connect socket", "failed to connect to host", "TCP_CONNECTION_ERROR",
 		"ERR_MQTT_CONNECT", "TCP connect failed", "-2 -2 -2", "failed, rc=-2", "Failed to connect to server", "Socket Error", "TRANSPORT_SOCKET_STATUS_CONNECT_FAILURE", "CSOC & ERROR", "Failed to connect to broker", "+CIPOPEN: 0,4", "MQTT client connect*failed",
@@ -45,6 +48,7 @@ var networkSigns = []sign{
 	{neverArrived, "", []string{"nothing in the AWS logs", "nothing in the logs & -2", "no logs in CloudWatch & connect", "never reaches the server", "WiFi not connected", "WL_DISCONNECTED", "WL_NO_SSID_AVAIL", "WIFI_REASON*", "AP+STA"}},
 	{socketFailed, "", []string{"Failed to create socket", "NET_SOCKET_FAILED", "NETWORK_ERR_NET_SOCKET_FAILED", "ESP_ERR_ESP_TLS_CANNOT_CREATE_SOCKET", "Too many open files", "EMFILE", "ENFILE", "unable to create socket", "TRANSPORT_SOCKET*INVALID", "error creating socket"}},
 	{reset, "", []string{
+		"Software caused connection abort", "aborted by the software in your host*",
 		"Connection reset", "ECONNRESET", "Broken pipe", "EPIPE", "connection reset by peer", "ConnectionResetError", "forcibly closed by the remote host", "errno=104", "Errno 104", "Connection aborted", "ECONNABORTED", "An established connection was aborted*", "f_recv returned -80", "NET - Connection was reset*",
 		"ERR_CONNECTION_RESET", "WSAECONNRESET", "recv failure", "f_send returned -80", "os error 104", "os error 32", "errno 104", "Errno 32", "socket hang up", "WinError 10054", "WinError 10053", "write EPIPE", "MBEDTLS_ERR_NET_CONN_RESET",
 	}},

@@ -26,6 +26,12 @@ var (
 	noPolicy       = &fact{says: "no policy is mentioned", stage: check.StageAuthorization}
 )
 
+// modemRefused is all that a modem tells of a connection that did not come to stand.
+var modemRefused = &fact{"a modem's MQTT connection was refused", check.StageAuthorization, broad, causes{check.AuthzConnectClientID: 44, check.PolicyNoneAttached: 34, check.CertNotRegistered: 30, check.AuthzConnectNoStatement: 28, check.TLSServerCertUntrusted: 20}}
+
+// modemHandshake is a modem's word for TLS or CONNECT that failed.
+var modemHandshake = &fact{"the modem's TLS or MQTT handshake failed", check.StageTLS, broad, causes{check.TLSServerCertUntrusted: 40, check.CertNotRegistered: 36, check.DeviceClockBehind: 26, check.AuthzConnectClientID: 25, check.PolicyNoneAttached: 22, check.TLSSNIRequiredForCert: 20}}
+
 // contextSigns are of what was done when it happened.
 var contextSigns = []sign{
 	{doingConnect, "", []string{"connecting", "connect", "connect failed", "cannot connect", "CONNECT"}},
@@ -58,8 +64,8 @@ var proseSigns = []sign{
 	{noCertificate, "", []string{"client Certificate message of length 0", "certificate never loaded", "client certificate not loaded"}},
 	{&fact{"the policy lets any client ID connect", check.StageAuthorization, exact, causes{check.PolicyLintSelfMatchingClientID: 85}}, "", []string{"connects, but is insecure", "client/${iot:ClientId}", "policy & matches anything"}},
 	{&fact{"the client ID is not the one that is allowed", check.StageAuthorization, exact, causes{check.AuthzConnectClientID: 82, check.AuthzConnectNoStatement: 30}}, "", []string{"client id copied*", "wrong client id", "client id & not in the policy", "CONNACK:Client is not authenticated*", "secretless provisioning", "client ID & does not match & thing", "random client id"}},
-	{&fact{"a modem's MQTT connection was refused", check.StageAuthorization, broad, causes{check.AuthzConnectClientID: 44, check.PolicyNoneAttached: 34, check.CertNotRegistered: 30, check.AuthzConnectNoStatement: 28, check.TLSServerCertUntrusted: 20}}, modem, []string{"SMCONN & ERROR", "SMSTATE: 0", "CMQTTCONNECT & 32", "QMTCONN & 0,0,5", "+CMQTTCONNECT: 0,*", "UMQTTC & 0", "+UUMQTTC: 1,*", "QMTOPEN: 0,*"}},
-	{&fact{"a modem could not open its connection", check.StageDNS, narrow, causes{check.NetDNSUnavailable: 56, check.NetNeverArrived: 46, check.NetDNSNXDomain: 40, check.NetTCPTimeout: 25}}, modem, []string{"USOCO & ERROR", "USOER*", "CIPSTART & FAIL", "CIPOPEN & ERROR", "QIOPEN & ERROR", "CAOPEN & ERROR", "CDNSGIP & ERROR", "CONNECT FAIL", "+CDNSGIP: 0*"}},
+	{modemRefused, modem, []string{"SMCONN & ERROR", "SMSTATE: 0", "UMQTTC & 0", "+UUMQTTC: 1,*"}},
+	{&fact{"a modem could not open its connection", check.StageDNS, narrow, causes{check.NetDNSUnavailable: 56, check.NetNeverArrived: 46, check.NetDNSNXDomain: 40, check.NetTCPTimeout: 25}}, modem, []string{"USOCO & ERROR", "USOER*", "CIPSTART & FAIL", "CIPOPEN & ERROR", "QIOPEN & ERROR", "CAOPEN & ERROR", "CDNSGIP & ERROR", "CIPSTART & CONNECT FAIL", "+CDNSGIP: 0*"}},
 	{&fact{"a policy names another account or Region", check.StageAuthorization, exact, causes{check.PolicyARNAccountMismatch: 84, check.PolicyARNRegionMismatch: 50}}, "", []string{"account/region left unedited", "ACCOUNT_ID & policy", "wrong account & policy", "arn & other account"}},
 	{&fact{"a certificate was replaced by one with the same subject", check.StageCertificate, exact, causes{check.CertNotRegistered: 84, check.PolicyNoneAttached: 44}}, "", []string{"same CN", "re-issued certificate", "reissued certificate", "bricked"}},
 	{&fact{"a certificate was replaced", check.StageAuthorization, narrow, causes{check.PolicyNoneAttached: 68, check.CertNotRegistered: 40, check.CertInactive: 28}}, "", []string{"after rotation", "fleet offline after rotation", "rotated & denied", "new certificate & denied"}},

@@ -102,6 +102,12 @@ func Explain(raw string) Diagnosis {
 // needless: "Connection refused: not authorized" is no refusal of TCP.
 var settled = []struct{ by, needless []*fact }{
 	{[]*fact{notAuthorized, badCredentials, clientIDRefused, versionUnsupported, serverUnavailable, connectRefused}, []*fact{tcpRefused, connectFailed, noConnection}},
+	{[]*fact{serverUntrusted, serverName, serverExpired, serverEarly, serverTime, serverRefused, certificateRefused}, []*fact{certUnreadable}},
+	{[]*fact{serverUntrusted, serverName, serverExpired, serverEarly, serverTime}, []*fact{serverRefused}},
+	{[]*fact{largeLost}, []*fact{tooLarge, outOfMemory}},
+	{[]*fact{keyUnreadable}, []*fact{certUnreadable}},
+	{[]*fact{upgradeRefused}, []*fact{tlsFailed, tcpTimeout}},
+	{[]*fact{tlsTimeout, pingTimeout, operationTimeout}, []*fact{tcpTimeout}},
 	{[]*fact{serverEarly}, []*fact{serverExpired, serverTime}},
 	{[]*fact{connackTimeout}, []*fact{tcpTimeout}},
 	{[]*fact{connectThrottled}, []*fact{tcpRefused, throttled}},
