@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -89,7 +90,9 @@ func (c *authorizerKeygenCmd) Run(a *app) error {
 // writeNew writes a PEM file that does not exist yet.
 func writeNew(path string, mode os.FileMode, blockType string, der []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
+	if errors.Is(err, fs.ErrExist) {
+		return withHint(err, "choose another name with --out NAME")
+	} else if err != nil {
 		return err
 	}
 	return errors.Join(pem.Encode(f, &pem.Block{Type: blockType, Bytes: der}), f.Close())
@@ -101,6 +104,7 @@ type authorizerSignCmd struct {
 	Authorizer   string `help:"Name of the authorizer, for the user name that is printed." default:"AUTHORIZER"`
 	TokenKeyName string `help:"Name under which the authorizer takes the token." default:"TOKEN_KEY"`
 	User         string `help:"User name in front of the parameters." placeholder:"NAME"`
+	Print        string `help:"Print one thing alone: signature, encoded-signature, user-name or query." enum:",signature,encoded-signature,user-name,query" default:"" placeholder:"WHAT"`
 	Token        string `arg:"" help:"The token: it is signed as it is, nothing else."`
 }
 
@@ -110,7 +114,7 @@ func (c *authorizerSignCmd) Help() string {
 
   gatehouse authorizer sign --key token.private.pem --authorizer fleet --token-key-name Token secret-token
   mosquitto_pub -h localhost -p 443 --tls-alpn mqtt --cafile ca.pem -i sensor-1 -t a -m b \
-    -u "$(gatehouse authorizer sign -o json --key token.private.pem --authorizer fleet --token-key-name Token secret-token | jq -r .userName)"
+    -u "$(gatehouse authorizer sign --print user-name --key token.private.pem --authorizer fleet --token-key-name Token secret-token)"
 
 The signature is RSASSA-PKCS1-v1_5 with SHA-256 over the token's bytes, in base64. In a user name or a query it has to be
 URL-encoded, once; in an HTTP header it stands as it is.`
@@ -126,6 +130,9 @@ type signedToken struct {
 }
 
 func (c *authorizerSignCmd) Run(a *app) error {
+	if c.Token == "" {
+		return withHint(errors.New("the token is empty"), "a device that sends an empty token is refused; quote the shell variable that holds it, and look whether it is set")
+	}
 	raw, err := os.ReadFile(c.Key)
 	if err != nil {
 		return fmt.Errorf("--key: %w", err)
@@ -148,6 +155,10 @@ func (c *authorizerSignCmd) Run(a *app) error {
 		enc := json.NewEncoder(a.Stdout)
 		enc.SetEscapeHTML(false)
 		return enc.Encode(s)
+	}
+	if one, ok := map[string]string{"signature": s.Signature, "encoded-signature": s.EncodedSignature, "user-name": s.UserName, "query": s.Query}[c.Print]; ok {
+		fmt.Fprintln(a.Stdout, one)
+		return nil
 	}
 	fmt.Fprintf(a.Stdout, "signature (header, test-invoke-authorizer)\n  %s\n\nsignature, URL-encoded\n  %s\n\nMQTT user name\n  %s\n\nquery (HTTPS, WebSocket)\n  %s\n",
 		s.Signature, s.EncodedSignature, s.UserName, s.Query)
@@ -209,14 +220,14 @@ func (c *authorizerTestCmd) Run(a *app) error {
 	client := gw.iot()
 	about, err := client.DescribeAuthorizer(a.Ctx, &iot.DescribeAuthorizerInput{AuthorizerName: &c.Name})
 	if err != nil {
-		return fmt.Errorf("authorizer %s: %w", c.Name, err)
+		return withHint(apiFailure("authorizer "+c.Name, err), "aws iot list-authorizers")
 	}
 	d := about.AuthorizerDescription
 	in := &iot.TestInvokeAuthorizerInput{AuthorizerName: &c.Name}
 	if c.Token != "" {
 		in.Token = &c.Token
 	}
-	if c.Key != "" {
+	if c.Key != "" && c.Token != "" {
 		sign := authorizerSignCmd{Key: c.Key, Token: c.Token}
 		var out strings.Builder
 		if err := sign.Run(&app{Stdout: &out, Stderr: a.Stderr, Output: "json"}); err != nil {
@@ -331,7 +342,7 @@ func (c *authorizerReplayCmd) Run(a *app) error {
 	}
 	raw, err := gw.Get(a.Ctx, server.AuthorizerEventsPath+url.PathEscape(c.Attempt))
 	if err != nil {
-		return err
+		return withHint(err, "the trace ID stands in: gatehouse explain --last")
 	}
 	var r replayed
 	if err := json.Unmarshal(raw, &r.AuthorizerEvent); err != nil {
