@@ -73,7 +73,7 @@ var (
 		Title:  "The account's log has failures of this device",
 		Cause:  "Failures of this device in AWSIotLogsV2 within {period}: {count}. The latest: {reason}.",
 		Device: works,
-		Fix:    "aws logs tail AWSIotLogsV2 --since 1h --filter-pattern '{$.status = \"Failure\"}'",
+		Fix:    "aws logs filter-log-events --log-group-name AWSIotLogsV2 --start-time $(($(date +%s) - 3600))000 --filter-pattern '{$.status = \"Failure\"}' --query 'events[].[message]' --output text",
 		Source: "logs sheet", Example: ev("count", "3", "period", "1 hour", "reason", "Connect AUTHORIZATION_FAILURE"),
 	})
 

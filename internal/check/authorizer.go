@@ -4,7 +4,7 @@ package check
 const (
 	testAuthorizer   = "gatehouse authorizer test {authorizer}"
 	permitIoT        = " --statement-id iot-{authorizer|slug} --action lambda:InvokeFunction --principal iot.amazonaws.com --source-arn {authorizer_arn} --source-account {account}"
-	functionLog      = "aws logs tail /aws/lambda/{function} --since 10m"
+	functionLog      = "aws logs filter-log-events --log-group-name /aws/lambda/{function} --start-time $(($(date +%s) - 600))000 --query 'events[].[message]' --output text" // "logs tail" is of the AWS CLI v2 alone
 	describeFunction = "aws lambda get-function --function-name {function}<< --qualifier {qualifier}>>"
 )
 

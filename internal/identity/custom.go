@@ -433,7 +433,11 @@ func (s *Authorizers) judgeInvocation(l *Login, res *function.Result, secrets []
 	message := scrub(res.Message, secrets)
 	switch res.Outcome {
 	case function.Succeeded:
-		l.pass(check.AuthorizerInvoked, attempt.F("elapsed", res.Waited.Round(time.Microsecond).String()))
+		evidence := []attempt.Field{attempt.F("elapsed", res.Duration.Round(time.Microsecond).String())}
+		if res.Init > 0 {
+			evidence = append(evidence, attempt.F("waited", res.Waited.Round(time.Millisecond).String())) // for the start of its process
+		}
+		l.pass(check.AuthorizerInvoked, evidence...)
 		return true
 	case function.Throttled:
 		reason := message

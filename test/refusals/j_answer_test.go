@@ -1,7 +1,13 @@
 package refusals
 
 import (
+	"crypto/tls"
+	"slices"
+	"strings"
+	"testing"
+
 	"github.com/gatehouse-iot/gatehouse/mqtt"
+	"github.com/gatehouse-iot/gatehouse/test/gatehouseproc"
 	"github.com/gatehouse-iot/gatehouse/test/rawmqtt"
 )
 
@@ -77,5 +83,17 @@ func thenSends(p mqtt.Packet) func(*device) rawmqtt.End {
 		d.t.Helper()
 		o, hello := d.customHello("", []string{"mqtt"}, byName, "connectonly")
 		return d.try(o, d.encode(hello, p)...)
+	}
+}
+
+// TestPrintedFixShowsTheLog runs the fix that is no repair: it shows what the function wrote.
+func TestPrintedFixShowsTheLog(t *testing.T) {
+	gatehouseproc.Need(t, "aws")
+	row := answerRows[slices.IndexFunc(answerRows, func(r refusal) bool { return r.id == "J-10/throws" })]
+	d, _ := row.refusedAs(t, variant{tls.VersionTLS13, mqtt.V311, closed})
+	fix := d.printedFix(row.code)
+	out, stderr, err := d.gw.Run(t.Context(), t.TempDir(), "sh", "-c", fix)
+	if err != nil || !strings.Contains(out, "START RequestId: ") || !strings.Contains(out, "TypeError: no such user") || !strings.Contains(out, "REPORT RequestId: ") {
+		t.Errorf("%s: %v\n%s%s", fix, err, out, stderr)
 	}
 }
