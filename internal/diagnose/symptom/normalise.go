@@ -77,6 +77,7 @@ var spellings = strings.NewReplacer(
 	" web socket", " websocket", " time stamp", " timestamp", " pass phrase", " passphrase",
 	" couldn t ", " could not ", " can t ", " cannot ", " can not ", " cannot ", " didn t ", " did not ", " doesn t ", " does not ",
 	" isn t ", " is not ", " wasn t ", " was not ", " won t ", " will not ", " don t ", " do not ", " haven t ", " have not ",
+	" no client certificate ca names sent ", " ", // openssl s_client says it of every good handshake
 	" self signed ", " selfsigned ", " re connect", " reconnect", " call back", " callback", " clientid", " client id",
 )
 

@@ -39,7 +39,7 @@ var tlsSigns = []sign{
 	}},
 	{tlsTimeout, "", []string{
 		"AWS_IO_TLS_NEGOTIATION_TIMEOUT", "TLS handshake timeout", "handshake timed out", "handshake timeout", "SSL connection timeout", "NETWORK_SSL_CONNECT_TIMEOUT*", "MBEDTLS_ERR_SSL_TIMEOUT", "SSL - The operation timed out", "SSL handshake timed out", "The handshake operation timed out", "Read timed out", "mbedtls_ssl_handshake returned -0x6800",
-		"ESP_ERR_ESP_TLS_SERVER_HANDSHAKE_TIMEOUT", "SSL_connect timeout", "handshake & timed out", "TLS negotiation & timed out", "SSL connect attempt timed out",
+		"ESP_ERR_ESP_TLS_SERVER_HANDSHAKE_TIMEOUT", "SSL_connect timeout", "handshake .. timed out", "TLS negotiation .. timed out", "SSL connect attempt timed out",
 	}},
 	{serverNotTLS, "", []string{
 		"wrong version number", "WRONG_VERSION_NUMBER", "first record does not look like a TLS handshake", "Unsupported or unrecognized SSL message", "packet length too long", "record overflow", "HTTP_REQUEST", "http request & SSL routines", "unknown protocol & SSL routines", "The handshake failed due to an unexpected packet format",
@@ -51,7 +51,7 @@ var tlsSigns = []sign{
 		"AWS_IO_TLS_ERROR_NEGOTIATION_FAILURE", "TLS (SSL) negotiation failed", "TLS negotiation fails", "SSL_connect failed to perform TLS handshake", "A TLS error occurred", "SSL_CONNECTION_ERROR", "NETWORK_SSL_CONNECT_ERROR", "ESP_ERR_MBEDTLS_SSL_HANDSHAKE_FAILED", "mbedtls_ssl_handshake returned*", "mbedtls_ssl_handshake failed",
 		"MQTT_ERR_TLS", "SSL handshake failed", "TLS handshake failed", "Failed to perform TLS handshake", "The SSL connection could not be established", "AuthenticationException: Authentication failed", "SSLHandshakeException", "SSL connect error", "TLS fails", "BSSL:_connectSSL*failed", "BSSL: & failed", "start_ssl_client*", "esp-tls: create_ssl_handle failed",
 		"TRANSPORT_SOCKET_STATUS*TLS*", "TLS_TRANSPORT_HANDSHAKE_FAILED", "TLS_TRANSPORT_CONNECT_FAILURE", "handshake failed", "SSL_connect failed", "SSL Error", "TLS connection failed", "OPENSSL_HANDSHAKE_FAILED", "ssl handshake error", "TLS_CONNECT_FAILED", "handshake failure", "network Error : tls:*", "Failed to establish TLS*", "AWS_IO_TLS_ERROR_ALERT_RECEIVED",
-		"Handshake failed", "SSL connection failed", "mbedTLS handshake failed", "ssl_handshake", "AWS_IO_TLS*",
+		"Handshake failed", "SSL connection failed", "mbedTLS handshake failed", "ssl_handshake .. returned", "AWS_IO_TLS*",
 	}},
 	{readFailedAfterTLS, "", []string{"AWS_IO_TLS_ERROR_READ_FAILURE", "Failure during TLS read", "TLS read failure", "ESP_ERR_MBEDTLS_SSL_READ_FAILED", "esp-tls & SSL read error", "on read & alert"}},
 	{alertReceived, "", []string{"A fatal alert message was received from our peer", "MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE", "is a fatal alert message", "received a fatal alert", "SSL - A fatal alert*", "TLS alert received", "AWS_IO_TLS_ERROR_ALERT_RECEIVED", "fatal alert", "got alert", "peer sent alert", "TLS Alert read:fatal*", "SSL alert & fatal"}},
