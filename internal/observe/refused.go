@@ -7,7 +7,7 @@ var silent = map[*check.Check]bool{
 	check.TLSALPNMissingOn443: true, check.MQTTFirstNotConnect: true, check.ConnectTimeout: true,
 	check.ProtocolClosedBeforeData: true, check.ProtocolHTTPOnMQTT: true, check.ProtocolMQTTOnHTTP: true, check.ProtocolUnrecognized: true,
 	check.HTTPHeaderTimeout: true, check.HTTPMalformed: true, check.HTTPPortForCertAuth: true,
-	check.WebSocketHandshake: true,
+	check.WebSocketHandshake: true, check.WebSocketFrame: true,
 }
 
 // AtEnd returns as what a refusal by c is told when the attempt ends: AuthNError for

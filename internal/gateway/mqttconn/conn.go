@@ -96,7 +96,9 @@ func (s *Server) serve(ctx context.Context, nc net.Conn, info Info, who identity
 	refused := k.stillActive(ctx)
 	var header byte
 	var body []byte
-	if refused == nil {
+	if refused != nil {
+		k.sawConnect(refused)
+	} else {
 		header, body, refused = k.firstPacket()
 	}
 	if refused == nil {
@@ -186,6 +188,9 @@ func (k *conn) noFirstPacket(err error, wait time.Duration) *ending {
 	switch {
 	case errors.As(err, &bad) && bad.Code == mqtt.PacketTooLarge:
 		k.packetTooLarge(bad)
+		if bad.Packet == mqtt.TypeConnect {
+			k.sawConnect(&ending{reason: clientError})
+		}
 	case errors.As(err, &bad):
 		k.at.Fail(check.MQTTFirstNotConnect, attempt.F("bytes", hex.EncodeToString(k.in.first(16))), attempt.F("reason", bad.Message))
 	case errors.As(err, &timeout) && timeout.Timeout():
@@ -230,7 +235,9 @@ func (k *conn) run() ending {
 			if k.work == nil {
 				k.begin()
 			}
-			return *k.broken(err, header)
+			e := k.broken(err, header)
+			k.sawUnframed(err, e)
+			return *e
 		}
 		if !tells || k.in.total-k.began > longestBatch {
 			k.idle()

@@ -1,6 +1,7 @@
 package mqttconn
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -160,6 +161,16 @@ func (k *conn) sawEnd(t mqtt.PacketType, e *ending) {
 		k.sawSubscribe(k.work.subscribe.Filters, nil, outcome)
 	case t == mqtt.TypeUnsubscribe:
 		k.saw(observe.Event{Kind: observe.Unsubscribe, Outcome: outcome, Check: e.check, Evidence: e.evidence})
+	}
+}
+
+// sawUnframed tells of a packet whose length already ended the connection: of what is in it nothing is known.
+func (k *conn) sawUnframed(err error, e *ending) {
+	var bad *mqtt.Error
+	if errors.As(err, &bad) {
+		k.work.publish.Topic, k.work.publish.Retain = nil, false // of the packet before
+		k.work.subscribe.Filters = nil
+		k.sawEnd(bad.Packet, e)
 	}
 }
 

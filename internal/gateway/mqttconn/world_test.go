@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/broker"
 	"github.com/gatehouse-iot/gatehouse/internal/identity"
+	"github.com/gatehouse-iot/gatehouse/internal/observe"
 	"github.com/gatehouse-iot/gatehouse/mqtt"
 	"github.com/gatehouse-iot/gatehouse/policy"
 )
@@ -45,12 +46,17 @@ func inWorld(t *testing.T, cfg Config, test func(w *world)) {
 			cfg.Broker = broker.New(broker.Config{})
 		}
 		cfg.Authorize = w.authorize
+		if cfg.Observe == nil {
+			cfg.Observe = observe.New(nil)
+		}
 		s, err := New(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
 		w.server = s
 		test(w)
+		synctest.Wait()
+		holdQuotaMetrics(t, w.attempts.Metrics().Counts().Checks, cfg.Observe)
 		if err := s.CutAll(t.Context()); err != nil {
 			t.Errorf("CutAll: %v", err)
 		}
@@ -61,6 +67,7 @@ func inWorld(t *testing.T, cfg Config, test func(w *world)) {
 		if len(s.conns)+len(s.byCert) != 0 {
 			t.Errorf("the server remembers %d connections of %d principals", len(s.conns), len(s.byCert))
 		}
+		holdTold(t, w.attempts, cfg.Observe)
 		if err := w.attempts.Close(); err != nil {
 			t.Error(err)
 		}
