@@ -14,6 +14,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unicode/utf8"
 )
 
@@ -39,6 +40,7 @@ const (
 	protocolError   CloseCode = 1002
 	unsupportedData CloseCode = 1003
 	invalidPayload  CloseCode = 1007
+	policyViolation CloseCode = 1008
 )
 
 // Opcodes. Source: RFC 6455 section 5.2.
@@ -55,6 +57,9 @@ const (
 	bitMask     = 0x80
 
 	maxControl = 125
+
+	// maxHollow is how many frames that bring nothing for the stream may come in a second: Ping, Pong, no payload.
+	maxHollow = 100
 )
 
 // A Conn is the server's side of a WebSocket over TLS. Reading returns the
@@ -71,6 +76,8 @@ type Conn struct {
 	mask      [4]byte
 	at        int  // position in mask
 	message   bool // inside of a fragmented message
+	hollow    int  // frames that brought nothing, since hollowAt
+	hollowAt  time.Time
 	err       error
 
 	closing atomic.Bool // a Close frame went out
@@ -129,6 +136,11 @@ func (c *Conn) nextFrame() error {
 		return &ProtocolError{protocolError, "a frame of a client is not masked"}
 	}
 	copy(c.mask[:], c.header[c.have-4:c.have])
+	if opcode != opClose && (opcode > opClose || size == 0) {
+		if err := c.countHollow(); err != nil {
+			return err
+		}
+	}
 	if opcode >= opClose { // read before it is taken off: a deadline may pass in between
 		return c.control(opcode, final, size)
 	}
@@ -145,6 +157,18 @@ func (c *Conn) nextFrame() error {
 	}
 	c.message = !final
 	c.remaining = size
+	return nil
+}
+
+// countHollow counts a frame that brings nothing for the stream. Whoever counts bytes of the stream does
+// not see these.
+func (c *Conn) countHollow() error {
+	if now := time.Now(); now.Sub(c.hollowAt) > time.Second {
+		c.hollow, c.hollowAt = 0, now
+	}
+	if c.hollow++; c.hollow > maxHollow {
+		return &ProtocolError{policyViolation, fmt.Sprintf("more than %d frames without content in a second", maxHollow)}
+	}
 	return nil
 }
 

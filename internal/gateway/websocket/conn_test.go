@@ -105,6 +105,9 @@ func TestRead(t *testing.T) {
 		"long ping":          {frame(0x89, long[:126]), "", "websocket: a control frame that is fragmented or longer than 125 bytes", []byte{0x88, 2, 0x03, 0xea}},
 		"fragmented ping":    {frame(0x09, "a"), "", "websocket: a control frame that is fragmented or longer than 125 bytes", []byte{0x88, 2, 0x03, 0xea}},
 		"endless size":       {append([]byte{0x82, 0xFF}, bytes.Repeat([]byte{0xFF}, 12)...), "", "websocket: a payload of more than 2^63 bytes", []byte{0x88, 2, 0x03, 0xea}},
+		"many pongs":         {join(bytes.Repeat(frame(0x8A, ""), maxHollow), frame(0x82, "a")), "a", "", nil},
+		"a flood of pongs":   {bytes.Repeat(frame(0x8A, ""), 3*maxHollow), "", "websocket: more than 100 frames without content in a second", []byte{0x88, 2, 0x03, 0xf0}},
+		"a flood of nothing": {bytes.Repeat(frame(0x82, ""), 3*maxHollow), "", "websocket: more than 100 frames without content in a second", []byte{0x88, 2, 0x03, 0xf0}},
 		"cut":                {frame(0x82, "hello")[:8], "he", "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -187,12 +190,13 @@ func FuzzRead(f *testing.F) {
 	f.Add(frame(0x82, "hello"), uint8(1))
 	f.Add(append(frame(0x02, "a"), frame(0x89, "p")...), uint8(3))
 	f.Add([]byte{0x82, 0xFF, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 4}, uint8(9))
+	shared, peer := pair(f) // what is sent goes there
+	drained := make(chan struct{})
+	go func() { defer close(drained); io.Copy(io.Discard, peer) }()
+	f.Cleanup(func() { shared.Conn.CloseWrite(); <-drained })
 	f.Fuzz(func(t *testing.T, stream []byte, size uint8) {
-		c, peer := pair(t)
-		drained := make(chan struct{})
-		go func() { defer close(drained); io.Copy(io.Discard, peer) }()
 		read := func(b []byte) string {
-			c := New(c.Conn, iotestReader{bytes.NewReader(b), int(size) + 1})
+			c := New(shared.Conn, iotestReader{bytes.NewReader(b), int(size) + 1})
 			got, err := io.ReadAll(c)
 			if err == nil {
 				t.Fatal("the end of the stream is an end in good order")
@@ -203,8 +207,6 @@ func FuzzRead(f *testing.F) {
 		if got := read(frame(0x82, string(stream))); got != string(stream) {
 			t.Errorf("%x came out as %x", stream, got)
 		}
-		c.Conn.CloseWrite()
-		<-drained
 	})
 }
 
