@@ -195,7 +195,7 @@ func (bt *Batch) deliver(rc *receiver, topic string, m *Message) bool {
 			return false
 		}
 		o.appendLocked(f.data)
-		c.peer.Sent(topic, f.trace)
+		c.peer.Sent(topic, f.trace, bt.Now)
 	} else {
 		o.mu.Lock()
 		if o.closed {
@@ -267,7 +267,7 @@ func (c *Client) passLocked(f *frame, now time.Time, seq messagelog.Seq) bool {
 		c.keepCopyLocked(id, f.copy)
 	}
 	c.out.appendPatchedLocked(f.data, f.id, id)
-	c.peer.Sent(f.topic, f.trace)
+	c.peer.Sent(f.topic, f.trace, now)
 	return true
 }
 

@@ -64,7 +64,7 @@ func (d *device) Dropped(why Drop, _ string) {
 	d.drops = append(d.drops, why)
 }
 
-func (d *device) Sent(_, trace string) {
+func (d *device) Sent(_, trace string, _ time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.sent, d.trace = d.sent+1, trace

@@ -10,8 +10,8 @@ import (
 type Batch struct {
 	part   *Part
 	file   *os.File
-	tokens []*tokens // of a block, by column, as they are asked for
-	loose  map[string]*Column
+	tokens []*tokens          // of a block, by column, as they are asked for
+	found  map[string]*Column // fields of messages that no shape describes
 }
 
 // Close lets go of the file.
@@ -159,11 +159,7 @@ func (b *Batch) token(i int) (*tokens, error) {
 // event has it. Only the given rows need values. The caller does not change it.
 func (b *Batch) Column(name string, rows []int32) (*Column, error) {
 	if b.part.block == nil {
-		b.flatten(b.Len(), func(i int) string { return b.part.rows[i].message })
-		if c := b.loose[name]; c != nil {
-			return c, nil
-		}
-		return &Column{Codes: make([]uint32, b.Len())}, nil
+		return b.recent(name, rows), nil
 	}
 	blk := b.part.block
 	top, rest, nested := strings.Cut(name, ".")
@@ -180,7 +176,7 @@ func (b *Batch) Column(name string, rows []int32) (*Column, error) {
 		if err := b.flattenRaw(); err != nil {
 			return nil, err
 		}
-		if c := b.loose[name]; c != nil {
+		if c := b.found[name]; c != nil {
 			out.Values = append(out.Values, c.Values...)
 			copy(out.Codes, c.Codes)
 		}
@@ -299,20 +295,20 @@ func (b *Batch) stamps(t *tokens, rows []int32, out *Column) error {
 
 // flatten discovers the fields of messages that no shape describes, once.
 func (b *Batch) flatten(n int, message func(i int) string) {
-	if b.loose != nil {
+	if b.found != nil {
 		return
 	}
-	b.loose = map[string]*Column{}
+	b.found = map[string]*Column{}
 	for i := range n {
 		m := message(i)
 		if m == "" {
 			continue
 		}
 		Flatten(m, func(name, value string) {
-			c := b.loose[name]
+			c := b.found[name]
 			if c == nil {
 				c = &Column{Codes: make([]uint32, n)}
-				b.loose[name] = c
+				b.found[name] = c
 			}
 			c.set(i, value)
 		})
@@ -342,7 +338,7 @@ func (b *Batch) Fields() ([]string, error) {
 func (b *Batch) Messages(rows []int, message func(row int, text string)) error {
 	if b.part.block == nil {
 		for _, i := range rows {
-			message(i, b.part.rows[i].message)
+			message(i, b.part.text(i))
 		}
 		return nil
 	}

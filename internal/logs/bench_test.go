@@ -1,6 +1,8 @@
 package logs
 
 import (
+	"math/rand/v2"
+	"strconv"
 	"testing"
 )
 
@@ -12,10 +14,10 @@ func BenchmarkAppend(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer w.Close()
-	_, entry := newFleet(1, 10, 0).next()
+	entry := newTraffic(1).next(1)
 	b.ReportAllocs()
 	for b.Loop() {
-		w.Append(1, entry)
+		w.Append(entry)
 	}
 	b.ReportMetric(float64(w.Dropped()), "dropped")
 }
@@ -34,6 +36,70 @@ func BenchmarkIngest(b *testing.B) {
 	}
 	sealAll(b, s)
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "events/s")
+}
+
+// BenchmarkEntries is the same for the entries of device traffic: in, and out.
+func BenchmarkEntries(b *testing.B) {
+	s := open(b, b.TempDir())
+	f := newTraffic(1000)
+	var entries []Entry
+	for i := range 200_000 {
+		entries = append(entries, f.next(int64(i/40)))
+	}
+	g, st, err := s.ensure("g", "a", 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	n := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := s.writeEntries(g, st, entries[n%200_000:][:4000]); err != nil {
+			b.Fatal(err)
+		}
+		n += 4000
+	}
+	sealAll(b, s)
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/event")
+	d, _ := s.Group("g")
+	b.ReportMetric(float64(d.StoredBytes)/float64(n), "B/event")
+}
+
+// traffic makes the entries of devices that publish to a receiver.
+type traffic struct {
+	r       *rand.Rand
+	head    [2]*Members
+	level   *Members
+	devices [][3]*Members // trace, topic, who
+	out     bool
+	last    int
+}
+
+func newTraffic(devices int) *traffic {
+	f := newFleet(1, devices, 0)
+	t := &traffic{r: f.r, level: NewMembers(`"logLevel":"INFO"`)}
+	for i, kind := range []string{"Publish-In", "Publish-Out"} {
+		t.head[i] = NewMembers(`"accountId":"123456789012","status":"Success","eventType":"` + kind + `","protocol":"MQTT"`)
+	}
+	for _, d := range f.devices {
+		t.devices = append(t.devices, [3]*Members{
+			NewMembers(`"traceId":"` + f.uuid() + `"`), NewMembers(`"topicName":"site/` + d.client + `/state"`),
+			NewMembers(`"clientId":"` + d.client + `","principalId":"` + d.principal + `","sourceIp":"` + d.ip + `","sourcePort":` + strconv.Itoa(d.port)),
+		})
+	}
+	return t
+}
+
+// next is a publish, or its delivery to the first device.
+func (t *traffic) next(ms int64) Entry {
+	if t.out = !t.out; t.out {
+		t.last = t.r.IntN(len(t.devices))
+	}
+	d := &t.devices[t.last]
+	e := Entry{Time: ms, Parts: [MaxParts]*Members{t.level, d[0], t.head[b2i(!t.out)], d[1], d[2]}}
+	if !t.out {
+		e.Parts[4] = t.devices[0][2]
+	}
+	return e
 }
 
 // BenchmarkSize reports the bytes of disk of an event of a realistic mix.

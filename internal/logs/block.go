@@ -30,12 +30,64 @@ var crcTable = crc32.MakeTable(crc32.Castagnoli)
 
 var errCorrupt = errors.New("logs: the block is damaged")
 
-// A row is one event on its way into a block.
+// A row is one event on its way into a block, without its text: rows have no
+// pointers, which the collector would follow.
 type row struct {
 	time     int64 // epoch ms
 	ingested int64
 	stream   uint32
-	message  string
+	message  uint32           // unless it is an entry: index in loose.messages
+	parts    [MaxParts]uint32 // of an entry: 1 + index in loose.members; 0: none
+}
+
+func (r *row) isEntry() bool { return r.parts[0] != 0 }
+
+// loose are events that are in no block. They only grow: a copy is a snapshot.
+type loose struct {
+	rows     []row
+	messages []string
+	members  []*Members
+}
+
+// add adds an event.
+func (l *loose) add(stream uint32, ingested int64, e Event) {
+	l.rows = append(l.rows, row{time: e.Time, ingested: ingested, stream: stream, message: uint32(len(l.messages))})
+	l.messages = append(l.messages, e.Message)
+}
+
+// text is the message of an event.
+func (l *loose) text(i int) string {
+	r := &l.rows[i]
+	if !r.isEntry() {
+		return l.messages[r.message]
+	}
+	b := appendStamp(make([]byte, 0, l.size(i)), r.time)
+	for _, p := range r.parts {
+		if p != 0 {
+			b = l.members[p-1].appendTo(b)
+		}
+	}
+	return string(append(b, '}'))
+}
+
+// size is how long the message of an event is.
+func (l *loose) size(i int) int {
+	r := &l.rows[i]
+	if !r.isEntry() {
+		return len(l.messages[r.message])
+	}
+	n := stampSize + 1
+	for _, p := range r.parts {
+		if p != 0 {
+			n += 1 + len(l.members[p-1].text)
+		}
+	}
+	return n
+}
+
+// snapshot is what there is now.
+func (l *loose) snapshot() loose {
+	return loose{slices.Clip(l.rows), slices.Clip(l.messages), slices.Clip(l.members)}
 }
 
 // Names of the columns that are no field of the message; no plain key has a space.
@@ -45,6 +97,7 @@ const (
 	columnStream   = " stream"
 	columnShape    = " shape"
 	columnRaw      = " raw"
+	columnPart     = " part" // and the place
 )
 
 // header is what is known of a block without its directory.
@@ -115,6 +168,7 @@ const (
 	encodeDict                // distinct values, and a code a row
 	encodeDerived             // distinct values, and a code for each code of the parent
 	encodeTime                // nothing: the value is the event's time as text
+	encodeParts               // a code a row and no values: which members an entry has at one place
 )
 
 // Forms of values.

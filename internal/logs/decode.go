@@ -84,8 +84,18 @@ func decodeTokens(b []byte, c *columnInfo, n int, parent func() (*tokens, error)
 	r := reader{b: b}
 	distinct := r.size(maxCount)
 	t := &tokens{codes: make([]uint32, n), count: distinct, form: c.form}
-	r.values(t)
+	if c.encoding != encodeParts {
+		r.values(t)
+	}
 	switch c.encoding {
+	case encodeParts:
+		if len(r.b) == 0 { // all the same
+			for i := range t.codes {
+				t.codes[i] = 1
+			}
+			break
+		}
+		r.planes(t)
 	case encodePlain:
 		next := uint32(0)
 		for i, has := range r.bytes(n) {
@@ -98,14 +108,7 @@ func decodeTokens(b []byte, c *columnInfo, n int, parent func() (*tokens, error)
 			return nil, corrupt
 		}
 	case encodeDict:
-		for i, low := range r.bytes(n) {
-			t.codes[i] = uint32(low)
-		}
-		if distinct > 255 {
-			for i, high := range r.bytes(n) {
-				t.codes[i] |= uint32(high) << 8
-			}
-		}
+		r.planes(t)
 	case encodeDerived:
 		p, err := parent()
 		if err != nil {
@@ -130,6 +133,19 @@ func decodeTokens(b []byte, c *columnInfo, n int, parent func() (*tokens, error)
 		}
 	}
 	return t, nil
+}
+
+// planes reads the codes of t that appendPlanes wrote.
+func (r *reader) planes(t *tokens) {
+	n := len(t.codes)
+	for i, low := range r.bytes(n) {
+		t.codes[i] = uint32(low)
+	}
+	if t.count > 255 {
+		for i, high := range r.bytes(n) {
+			t.codes[i] |= uint32(high) << 8
+		}
+	}
 }
 
 // values reads the values of t that appendValues wrote.

@@ -1,7 +1,6 @@
 package logs
 
 import (
-	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"hash/crc32"
@@ -12,210 +11,202 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// An encoder turns rows into blocks. Not safe for concurrent use.
-type encoder struct{ zstd *zstd.Encoder }
+// An encoder turns events into blocks. Not safe for concurrent use.
+type encoder struct {
+	zstd *zstd.Encoder
+
+	// Space that is used again.
+	codes   [][]uint16
+	payload []byte
+	raw     []byte
+}
 
 func newEncoder() (*encoder, error) {
 	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault))
-	return &encoder{z}, err
+	return &encoder{zstd: z}, err
 }
 
-// building is a column while its block is encoded.
-type building struct {
-	name  string
-	codes []uint32 // of each row 0: absent, else 1 + index in values
-	// values are the distinct tokens in the order of their first row.
-	values []string
-	index  map[string]uint32
+// spareColumns is how many columns' codes are kept for the next block.
+const spareColumns = 64
+
+// blank returns zeros for n rows.
+func (e *encoder) blank(n int) []uint16 {
+	if k := len(e.codes); k > 0 && cap(e.codes[k-1]) >= n {
+		codes := e.codes[k-1][:n]
+		e.codes = e.codes[:k-1]
+		clear(codes)
+		return codes
+	}
+	return make([]uint16, n, max(n, maxCount))
 }
 
-func (c *building) set(row int, token string) {
-	code, ok := c.index[token]
-	if !ok {
-		c.values = append(c.values, token)
-		code = uint32(len(c.values))
-		c.index[token] = code
-	}
-	c.codes[row] = code
-}
-
-// encode returns the block of rows, with its header and directory.
-func (e *encoder) encode(seq uint64, rows []row) ([]byte, header, *directory) {
-	h := header{seq: seq, count: len(rows), minTime: rows[0].time, maxTime: rows[0].time}
-	d := &directory{}
-	var columns []*building
-	byName := map[string]int{}
-	column := func(name string) int {
-		i, ok := byName[name]
-		if !ok {
-			i = len(columns)
-			byName[name] = i
-			columns = append(columns, &building{name: name, codes: make([]uint32, len(rows)), index: map[string]uint32{}})
-		}
-		return i
-	}
-	d.shapes = [][]int{{column(columnRaw)}}
-	shapeOf := map[string]int{}
-	shapes := make([]int, len(rows))
-	parts := map[uint32]*streamPart{}
-	var members []member
-	var key, stamp []byte
-	for i := range rows {
-		r := &rows[i]
-		h.minTime, h.maxTime = min(h.minTime, r.time), max(h.maxTime, r.time)
-		h.maxIngested = max(h.maxIngested, r.ingested)
-		h.rawBytes += int64(len(r.message))
-		p := parts[r.stream]
-		if p == nil {
-			p = &streamPart{stream: r.stream, minTime: r.time, maxTime: r.time}
-			parts[r.stream] = p
-		}
-		p.count++
-		p.minTime, p.maxTime, p.maxIngested = min(p.minTime, r.time), max(p.maxTime, r.time), max(p.maxIngested, r.ingested)
-
-		var ok bool
-		if members, ok = splitCompact(r.message, members[:0]); !ok {
-			columns[0].set(i, r.message)
-			continue
-		}
-		key = key[:0]
-		for _, m := range members {
-			key = append(append(key, m.key...), 0)
-		}
-		shape, known := shapeOf[string(key)]
-		if !known {
-			shape = len(d.shapes)
-			shapeOf[string(key)] = shape
-			keys := make([]int, len(members))
-			for k, m := range members {
-				keys[k] = column(m.key)
-			}
-			d.shapes = append(d.shapes, keys)
-		}
-		shapes[i] = shape
-		for k, c := range d.shapes[shape] {
-			token := members[k].token
-			if len(token) == len(timeText)+2 && columns[c].name == "timestamp" {
-				if stamp = appendTimeToken(stamp[:0], r.time); string(stamp) == token {
-					token = sameTime
-				}
-			}
-			columns[c].set(i, token)
-		}
-	}
-	for _, p := range parts {
-		d.streams = append(d.streams, *p)
-	}
-	slices.SortFunc(d.streams, func(a, b streamPart) int { return cmp.Compare(a.stream, b.stream) })
-
-	b := make([]byte, headerSize, headerSize+int(h.rawBytes)/4)
-	var payload []byte
-	add := func(info columnInfo, raw []byte) {
-		info.off, info.raw = int64(len(payload)), len(raw)
-		payload = e.zstd.EncodeAll(raw, payload)
-		info.size = len(payload) - int(info.off)
-		info.crc = crc32.Checksum(payload[info.off:], crcTable)
-		d.columns = append(d.columns, info)
-	}
+// reuse takes what blank returned back.
+func (e *encoder) reuse(columns []*building) {
 	for _, c := range columns {
-		add(c.encode(columns, byName))
+		if c.codes != nil && len(e.codes) < spareColumns {
+			e.codes = append(e.codes, c.codes)
+		}
 	}
-	add(numbers(columnTime, len(rows), func(i int) int64 { return rows[i].time }))
-	add(numbers(columnIngested, len(rows), func(i int) int64 { return rows[i].ingested - rows[i].time }))
-	add(numbers(columnStream, len(rows), func(i int) int64 {
-		k, _ := slices.BinarySearchFunc(d.streams, rows[i].stream, func(p streamPart, s uint32) int { return cmp.Compare(p.stream, s) })
-		return int64(k)
-	}))
-	add(numbers(columnShape, len(rows), func(i int) int64 { return int64(shapes[i]) }))
+}
 
-	filter := filterOf(columns)
-	dir := d.append(nil)
+// encode returns the block of events, with its header and directory. The bytes
+// are valid until the next call.
+func (e *encoder) encode(seq uint64, l *loose) ([]byte, header, *directory) {
+	d := newDraft(e, seq, l)
+	defer e.reuse(d.columns)
+	for i := range l.rows {
+		d.note(i)
+		if !l.rows[i].isEntry() || !d.entry(i) {
+			d.message(i)
+		}
+	}
+	d.settle()
+	return e.finish(d), d.header, &d.directory
+}
+
+// finish writes the block of a draft.
+func (e *encoder) finish(d *draft) []byte {
+	h := &d.header
+	e.payload = e.payload[:0]
+	add := func(info columnInfo) {
+		info.off, info.raw = int64(len(e.payload)), len(e.raw)
+		e.payload = e.zstd.EncodeAll(e.raw, e.payload)
+		info.size = len(e.payload) - int(info.off)
+		info.crc = crc32.Checksum(e.payload[info.off:], crcTable)
+		d.directory.columns = append(d.directory.columns, info)
+	}
+	for _, c := range d.columns {
+		add(e.column(c, d))
+	}
+	rows := d.rows
+	add(e.numbers(columnTime, len(rows), func(i int) int64 { return rows[i].time }))
+	add(e.numbers(columnIngested, len(rows), func(i int) int64 { return rows[i].ingested - rows[i].time }))
+	stream := map[uint32]int64{}
+	for k, p := range d.streams {
+		stream[p.stream] = int64(k)
+	}
+	add(e.numbers(columnStream, len(rows), func(i int) int64 {
+		if len(stream) == 1 {
+			return 0
+		}
+		return stream[rows[i].stream]
+	}))
+	add(e.numbers(columnShape, len(rows), func(i int) int64 { return int64(d.shape[i]) }))
+
+	filter := filterOf(d.columns)
+	dir := d.directory.append(nil)
 	h.dirLen, h.bloomLen = len(dir), len(filter)
 	h.dirCRC, h.bloomCRC = crc32.Checksum(dir, crcTable), crc32.Checksum(filter, crcTable)
-	h.total = int64(headerSize + len(dir) + len(filter) + len(payload))
-	b = h.append(b[:0])
-	b = append(b, dir...)
-	b = append(b, filter...)
-	return append(b, payload...), h, d
+	h.total = int64(headerSize + len(dir) + len(filter) + len(e.payload))
+	return slices.Concat(h.append(nil), dir, filter, e.payload)
 }
 
 // sameTime stands for the token of the event's own time; no JSON begins so.
 const sameTime = "\x00"
 
 // numbers writes the difference of each row to the one before.
-func numbers(name string, n int, at func(i int) int64) (columnInfo, []byte) {
-	b := make([]byte, 0, 2*n)
+func (e *encoder) numbers(name string, n int, at func(i int) int64) columnInfo {
+	b := e.raw[:0]
 	last := int64(0)
 	for i := range n {
 		v := at(i)
 		b = binary.AppendVarint(b, v-last)
 		last = v
 	}
-	return columnInfo{name: name, encoding: encodeNumbers}, b
+	e.raw = b
+	return columnInfo{name: name, encoding: encodeNumbers}
 }
 
 // Which fields decide others: a device connects with one certificate from one
 // address at a time. Found by measurement, see docs/design/0005-log-store.md.
 const decider = "clientId"
 
-// encode chooses how the column is written.
-func (c *building) encode(columns []*building, byName map[string]int) (columnInfo, []byte) {
+// column chooses how a column is written, and writes it to e.raw.
+func (e *encoder) column(c *building, d *draft) columnInfo {
 	info := columnInfo{name: c.name, encoding: encodeDict, form: formToken}
 	if c.name != columnRaw {
 		info.form = formOf(c.values)
 	}
-	if info.form == formToken && c.name == "timestamp" && len(c.values) == 1 && c.values[0] == sameTime && !slices.Contains(c.codes, 0) {
-		return columnInfo{name: c.name, encoding: encodeTime}, nil
+	e.raw = e.raw[:0]
+	if info.form == formToken && c.name == "timestamp" && len(c.values) == 1 && c.values[0] == sameTime && c.present == len(d.rows) {
+		return columnInfo{name: c.name, encoding: encodeTime}
 	}
-	present := 0
-	for _, code := range c.codes {
-		if code != 0 {
-			present++
+	b := binary.AppendUvarint(e.raw, uint64(max(len(c.values), c.members)))
+	defer func() { e.raw = b }()
+	if c.members > 0 {
+		info.encoding = encodeParts
+		if c.members > 1 || slices.Contains(c.codes, 0) {
+			b = appendPlanes(b, c.codes, c.members)
 		}
+		return info
 	}
-	b := binary.AppendUvarint(nil, uint64(len(c.values)))
 	b = appendValues(b, c.values, info.form)
-	if p, ok := byName[decider]; ok && c.name != decider && len(c.values) > 8 {
-		if codes, ok := derive(columns[p], c); ok {
-			info.encoding, info.parent = encodeDerived, p
-			for _, code := range codes {
-				b = binary.AppendUvarint(b, uint64(code))
-			}
-			return info, b
-		}
+	decided := c.decided
+	if decided != nil {
+		info.parent = c.decider
+	} else if p, ok := d.byName[decider]; ok && c.name != decider && len(c.values) > 8 && d.columns[p].decided == nil {
+		info.parent = p
+		decided = derive(d.columns[p], c)
 	}
-	if len(c.values) == present { // all different: the codes would count up
+	switch {
+	case decided != nil:
+		info.encoding = encodeDerived
+		for _, code := range decided {
+			b = binary.AppendUvarint(b, uint64(code))
+		}
+	case len(c.values) == c.present && countUp(c.codes):
 		info.encoding = encodePlain
 		for _, code := range c.codes {
 			b = append(b, byte(min(code, 1)))
 		}
-		return info, b
+	default:
+		b = appendPlanes(b, c.codes, len(c.values))
 	}
-	// Two planes of bytes compress better than numbers of two bytes.
-	for _, code := range c.codes {
+	return info
+}
+
+// countUp reports whether the codes are 1, 2, 3 ... where there are any: then a
+// block need not hold them.
+func countUp(codes []uint16) bool {
+	next := uint16(1)
+	for _, code := range codes {
+		if code == next {
+			next++
+		} else if code != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// appendPlanes writes codes up to most: two planes of bytes compress better than
+// numbers of two bytes.
+func appendPlanes(b []byte, codes []uint16, most int) []byte {
+	b = slices.Grow(b, 2*len(codes))
+	for _, code := range codes {
 		b = append(b, byte(code))
 	}
-	if len(c.values) > 255 {
-		for _, code := range c.codes {
+	if most > 255 {
+		for _, code := range codes {
 			b = append(b, byte(code>>8))
 		}
 	}
-	return info, b
+	return b
 }
 
 // derive returns, for each code of parent, the one code that c has with it;
 // false if there are several.
-func derive(parent, c *building) ([]uint32, bool) {
-	codes := make([]uint32, len(parent.values)+1)
+func derive(parent, c *building) []uint16 {
+	codes := make([]uint16, len(parent.values)+1)
 	known := make([]bool, len(codes))
 	for i, code := range c.codes {
 		p := parent.codes[i]
 		if known[p] && codes[p] != code {
-			return nil, false
+			return nil
 		}
 		codes[p], known[p] = code, true
 	}
-	return codes, true
+	return codes
 }
 
 // formOf returns the shortest form that all values have.

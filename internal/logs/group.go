@@ -28,6 +28,7 @@ type group struct {
 	sealing   []*tail    // full, by number
 	active    *tail      // nil: begins with the next event
 	next      uint64     // number of the next journal
+	busy      int        // how many events the next tail is made for
 	scratch   []byte
 	gone      bool
 }
@@ -204,41 +205,13 @@ func (s *segment) add(h header, d *directory) {
 
 // put appends events to a stream. Durable: it waits until they are on disk.
 func (g *group) put(st *stream, now int64, events []Event, durable bool) error {
-	g.mu.Lock()
-	if g.gone {
-		g.mu.Unlock()
-		return ErrNoGroup
-	}
-	if g.streams[st.id] == nil {
-		g.mu.Unlock()
-		return ErrNoStream
-	}
-	if g.active == nil {
-		g.active = &tail{seq: g.next, path: g.journal(g.next), rows: make([]row, 0, 64)}
-		g.next++
-	}
-	t := g.active
-	var err error
-	g.scratch, err = t.append(g.scratch, st.id, now, events)
-	if err != nil {
-		g.mu.Unlock()
-		return fmt.Errorf("write log events: %w", err)
-	}
-	if cap(g.scratch) > 4<<20 {
-		g.scratch = nil
-	}
 	first, last := events[0].Time, events[0].Time
 	for i := range events {
 		first, last = min(first, events[i].Time), max(last, events[i].Time)
 	}
-	st.note(len(events), first, last, now)
-	n, f := t.written, t.file
-	if t.full() {
-		g.rotateLocked()
-	}
-	g.mu.Unlock()
-	if !durable {
-		return nil
+	t, f, n, err := g.add(st, now, len(events), first, last, func(t *tail, buf []byte) ([]byte, error) { return t.append(buf, st.id, now, events) })
+	if err != nil || !durable {
+		return err
 	}
 	err = t.sync(f, n, func() int64 {
 		g.mu.Lock()
@@ -249,6 +222,48 @@ func (g *group) put(st *stream, now int64, events []Event, durable bool) error {
 		return fmt.Errorf("sync log events: %w", err)
 	}
 	return nil
+}
+
+// putEntries appends entries to a stream, and does not wait for the disk.
+func (g *group) putEntries(st *stream, now int64, entries []Entry) error {
+	first, last := entries[0].Time, entries[0].Time
+	for i := range entries {
+		first, last = min(first, entries[i].Time), max(last, entries[i].Time)
+	}
+	_, _, _, err := g.add(st, now, len(entries), first, last, func(t *tail, buf []byte) ([]byte, error) { return t.appendEntries(buf, st.id, now, entries) })
+	return err
+}
+
+// add appends n events with times from first to last to the active tail, and
+// answers it, with its journal and how long that is.
+func (g *group) add(st *stream, now int64, n int, first, last int64, write func(t *tail, buf []byte) ([]byte, error)) (*tail, *os.File, int64, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.gone {
+		return nil, nil, 0, ErrNoGroup
+	}
+	if g.streams[st.id] == nil {
+		return nil, nil, 0, ErrNoStream
+	}
+	if g.active == nil {
+		g.active = newTail(g.next, g.journal(g.next), g.busy)
+		g.next++
+	}
+	t := g.active
+	var err error
+	if g.scratch, err = write(t, g.scratch); err != nil {
+		return nil, nil, 0, fmt.Errorf("write log events: %w", err)
+	}
+	if cap(g.scratch) > 4<<20 {
+		g.scratch = nil
+	}
+	st.note(n, first, last, now)
+	file, written := t.file, t.written
+	if t.full() {
+		g.busy = maxRows + maxRows/4 // the next one will be, too
+		g.rotateLocked()
+	}
+	return t, file, written, nil
 }
 
 // rotateLocked takes the active tail out of use; it waits to be sealed.
@@ -279,7 +294,7 @@ func (g *group) seal(e *encoder) (bool, error) {
 	if last != nil {
 		*seg = segment{path: last.path, size: last.size, blocks: slices.Clone(last.blocks)}
 	}
-	raw, h, d := e.encode(t.seq, t.rows)
+	raw, h, d := e.encode(t.seq, &t.loose)
 	if err := seg.write(raw, last == nil); err != nil {
 		return false, fmt.Errorf("write a block of log events: %w", err)
 	}

@@ -15,13 +15,17 @@ import (
 //
 // A journal is a sequence of batches: length and CRC-32C of the rest (4 bytes
 // each), then stream, time of ingestion, number of events, and of each event its
-// time, length and message.
+// time, length and message. A batch of entries has stream 0 before all that; then
+// come the members that are new in this journal, each with its length, and of each
+// event its time since the one before, and 1 + the index of each part, 0 after the last.
 type tail struct {
-	seq  uint64
-	path string
+	seq    uint64
+	path   string
+	number uint32 // of this tail, in this process
 
-	// Guarded by group.mu. rows only grows: a copy of the slice is a snapshot.
-	rows    []row
+	// Guarded by group.mu.
+	loose
+	index   map[*Members]uint32 // 1 + index in members
 	bytes   int64
 	written int64 // bytes of the journal
 	file    *os.File
@@ -31,12 +35,30 @@ type tail struct {
 	synced int64      // bytes that are on disk for certain; guarded by syncMu
 }
 
+// newTail begins a tail for about that many events.
+func newTail(seq uint64, path string, events int) *tail {
+	return &tail{seq: seq, path: path, number: tailNumber.Add(1), loose: loose{rows: make([]row, 0, max(64, events))}, index: map[*Members]uint32{}}
+}
+
 func (t *tail) full() bool { return len(t.rows) >= maxRows || t.bytes >= maxBytes }
 
-// appendBatch appends one batch to b, the events of one stream.
-func appendBatch(b []byte, stream uint32, ingested int64, events []Event) []byte {
+// entriesFollow stands where the stream of a batch would: it is one of entries.
+const entriesFollow = 0
+
+// beginBatch appends what endBatch completes when the batch stands behind it.
+func beginBatch(b []byte) []byte { return append(b, make([]byte, 8)...) }
+
+// endBatch completes the batch that begins at start.
+func endBatch(b []byte, start int) {
+	body := b[start+8:]
+	binary.LittleEndian.PutUint32(b[start:], uint32(len(body)))
+	binary.LittleEndian.PutUint32(b[start+4:], crc32.Checksum(body, crcTable))
+}
+
+// appendEvents appends a batch of events of one stream.
+func appendEvents(b []byte, stream uint32, ingested int64, events []Event) []byte {
 	start := len(b)
-	b = append(b, make([]byte, 8)...)
+	b = beginBatch(b)
 	b = binary.AppendUvarint(b, uint64(stream))
 	b = binary.AppendVarint(b, ingested)
 	b = binary.AppendUvarint(b, uint64(len(events)))
@@ -45,39 +67,95 @@ func appendBatch(b []byte, stream uint32, ingested int64, events []Event) []byte
 		b = binary.AppendUvarint(b, uint64(len(events[i].Message)))
 		b = append(b, events[i].Message...)
 	}
-	body := b[start+8:]
-	binary.LittleEndian.PutUint32(b[start:], uint32(len(body)))
-	binary.LittleEndian.PutUint32(b[start+4:], crc32.Checksum(body, crcTable))
+	endBatch(b, start)
 	return b
 }
 
-// readBatches returns the rows of the whole batches that b begins with, and how
-// many bytes they are.
-func readBatches(b []byte) (rows []row, good int64) {
-	for rest := b; len(rest) >= 8; {
-		n := int(binary.LittleEndian.Uint32(rest))
-		if n > len(rest)-8 || crc32.Checksum(rest[8:8+n], crcTable) != binary.LittleEndian.Uint32(rest[4:]) {
-			break
-		}
-		batch, ok := readBatch(rest[8 : 8+n])
-		if !ok {
-			break
-		}
-		rows = append(rows, batch...)
-		rest = rest[8+n:]
-		good = int64(len(b) - len(rest))
+// appendEntries appends a batch of rows that are entries of one stream, and the
+// members that they brought.
+func appendEntries(b []byte, rows []row, fresh []*Members) []byte {
+	start := len(b)
+	b = beginBatch(b)
+	b = append(b, entriesFollow)
+	b = binary.AppendUvarint(b, uint64(rows[0].stream))
+	b = binary.AppendVarint(b, rows[0].ingested)
+	b = binary.AppendUvarint(b, uint64(len(fresh)))
+	for _, m := range fresh {
+		b = binary.AppendUvarint(b, uint64(len(m.text)))
+		b = append(b, m.text...)
 	}
-	return rows, good
+	b = binary.AppendUvarint(b, uint64(len(rows)))
+	last := rows[0].ingested
+	for i := range rows {
+		r := &rows[i]
+		b = binary.AppendVarint(b, r.time-last)
+		last = r.time
+		n := MaxParts
+		for n > 0 && r.parts[n-1] == 0 {
+			n--
+		}
+		b = append(b, byte(n))
+		for _, p := range r.parts[:n] {
+			b = binary.AppendUvarint(b, uint64(p))
+		}
+	}
+	endBatch(b, start)
+	return b
 }
 
-func readBatch(b []byte) ([]row, bool) {
-	r := reader{b: b}
-	stream, ingested := uint32(r.size(1<<32-1)), r.varint()
-	rows := make([]row, r.size(len(b)))
-	for i := range rows {
-		rows[i] = row{time: r.varint(), ingested: ingested, stream: stream, message: string(r.bytes(r.size(len(b))))}
+// replay adds the rows of the whole batches that b begins with.
+func (t *tail) replay(b []byte) {
+	for rest := b[t.written:]; len(rest) >= 8; {
+		n := int(binary.LittleEndian.Uint32(rest))
+		if n > len(rest)-8 || crc32.Checksum(rest[8:8+n], crcTable) != binary.LittleEndian.Uint32(rest[4:]) || !t.replayBatch(rest[8:8+n]) {
+			break
+		}
+		rest = rest[8+n:]
+		t.written = int64(len(b) - len(rest))
 	}
-	return rows, !r.bad && len(r.b) == 0 && len(rows) > 0
+}
+
+// replayBatch adds the rows of one batch, or none.
+func (t *tail) replayBatch(b []byte) bool {
+	r := reader{b: b}
+	stream, ingested := uint32(r.size(1<<32-1)), int64(0)
+	var members []*Members
+	entries := stream == entriesFollow
+	if entries {
+		stream, ingested = uint32(r.size(1<<32-1)), r.varint()
+		members = make([]*Members, r.size(len(r.b)))
+		for i := range members {
+			members[i] = NewMembers(string(r.bytes(r.size(len(r.b)))))
+		}
+	} else {
+		ingested = r.varint()
+	}
+	n, last, known := r.size(len(r.b)), ingested, len(t.members)+len(members)
+	was := t.loose
+	for range n {
+		if !entries {
+			t.add(stream, ingested, Event{r.varint(), string(r.bytes(r.size(len(b))))})
+			continue
+		}
+		last += r.varint()
+		e := row{time: last, ingested: ingested, stream: stream}
+		for k := range r.size(MaxParts) {
+			e.parts[k] = uint32(r.size(known))
+		}
+		r.bad = r.bad || !e.isEntry()
+		t.rows = append(t.rows, e)
+	}
+	if r.bad || len(r.b) > 0 || n == 0 {
+		t.loose = was
+		return false
+	}
+	for _, m := range members {
+		t.indexOf(m)
+	}
+	for i := len(was.rows); i < len(t.rows); i++ {
+		t.bytes += int64(t.size(i))
+	}
+	return true
 }
 
 // openTail reads a journal. What a crash left half written at its end is cut off.
@@ -86,12 +164,9 @@ func openTail(path string, seq uint64) (*tail, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tail{seq: seq, path: path}
-	t.rows, t.written = readBatches(raw)
+	t := newTail(seq, path, 0)
+	t.replay(raw)
 	t.synced = t.written
-	for i := range t.rows {
-		t.bytes += int64(len(t.rows[i].message))
-	}
 	if t.written < int64(len(raw)) {
 		if err := os.Truncate(path, t.written); err != nil {
 			return nil, fmt.Errorf("cut the torn end of %s: %w", path, err)
@@ -100,29 +175,61 @@ func openTail(path string, seq uint64) (*tail, error) {
 	return t, nil
 }
 
-// append writes a batch and adds its rows. After a failure nothing of it is
-// there. The caller holds group.mu; buf is scratch space.
+// append writes a batch of events and adds their rows. After a failure nothing of
+// it is there. The caller holds group.mu; buf is scratch space.
 func (t *tail) append(buf []byte, stream uint32, ingested int64, events []Event) ([]byte, error) {
-	if t.file == nil {
-		f, err := os.OpenFile(t.path, os.O_CREATE|os.O_RDWR, 0o600)
-		if err != nil {
-			return buf, err
-		}
-		t.file = f
-	}
-	buf = appendBatch(buf[:0], stream, ingested, events)
-	if n, err := t.file.WriteAt(buf, t.written); err != nil {
-		if n > 0 {
-			_ = t.file.Truncate(t.written) // else the next write goes over it
-		}
+	buf = appendEvents(buf[:0], stream, ingested, events)
+	if err := t.write(buf); err != nil {
 		return buf, err
 	}
-	t.written += int64(len(buf))
 	for i := range events {
-		t.rows = append(t.rows, row{time: events[i].Time, ingested: ingested, stream: stream, message: events[i].Message})
+		t.add(stream, ingested, events[i])
 		t.bytes += int64(len(events[i].Message))
 	}
 	return buf, nil
+}
+
+// appendEntries is the same for entries.
+func (t *tail) appendEntries(buf []byte, stream uint32, ingested int64, entries []Entry) ([]byte, error) {
+	rows, members, size := len(t.rows), len(t.members), 0
+	for i := range entries {
+		e := &entries[i]
+		r := row{time: e.Time, ingested: ingested, stream: stream}
+		for k, m := range e.Parts {
+			if m != nil {
+				r.parts[k] = t.indexOf(m)
+			}
+		}
+		size += e.size()
+		t.rows = append(t.rows, r)
+	}
+	buf = appendEntries(buf[:0], t.rows[rows:], t.members[members:])
+	if err := t.write(buf); err != nil {
+		t.rows = t.rows[:rows]
+		t.forgetFrom(members)
+		return buf, err
+	}
+	t.bytes += int64(size)
+	return buf, nil
+}
+
+// write appends a batch to the journal. After a failure nothing of it is there.
+func (t *tail) write(batch []byte) error {
+	if t.file == nil {
+		f, err := os.OpenFile(t.path, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return err
+		}
+		t.file = f
+	}
+	if n, err := t.file.WriteAt(batch, t.written); err != nil {
+		if n > 0 {
+			_ = t.file.Truncate(t.written) // else the next write goes over it
+		}
+		return err
+	}
+	t.written += int64(len(batch))
+	return nil
 }
 
 // sync makes the first n bytes of the journal durable. Those who wait for

@@ -7,27 +7,25 @@ type member struct{ key, token string }
 
 // splitCompact splits a JSON object that is written without white space and with
 // plain, distinct keys, so that keys and values alone give it back byte for
-// byte. It appends to members and reports false for any other message.
-func splitCompact(message string, members []member) ([]member, bool) {
+// byte. It appends to members and reports false for any other message. leaves is
+// how many fields it has, or a few more.
+func splitCompact(message string, members []member) (_ []member, leaves int, ok bool) {
 	p := scanner{s: message}
 	if !p.take('{') {
-		return members, false
+		return members, 0, false
 	}
-	leaves := 0
 	for {
 		quoted, ok := p.text()
 		if !ok || !plainKey(quoted[1:len(quoted)-1]) || !p.take(':') {
-			return members, false
+			return members, leaves, false
 		}
 		token, ok := p.value(1)
 		if !ok {
-			return members, false
+			return members, leaves, false
 		}
 		key := quoted[1 : len(quoted)-1]
-		for _, m := range members {
-			if m.key == key {
-				return members, false
-			}
+		if hasKey(members, key) {
+			return members, leaves, false
 		}
 		leaves++
 		if c := token[0]; c == '{' || c == '[' {
@@ -35,12 +33,21 @@ func splitCompact(message string, members []member) ([]member, bool) {
 		}
 		members = append(members, member{key, token})
 		if p.take('}') {
-			return members, p.i == len(message) && leaves <= MaxFields
+			return members, leaves, p.i == len(message) && leaves <= MaxFields
 		}
 		if !p.take(',') {
-			return members, false
+			return members, leaves, false
 		}
 	}
+}
+
+func hasKey(members []member, key string) bool {
+	for i := range members {
+		if members[i].key == key {
+			return true
+		}
+	}
+	return false
 }
 
 func plainKey(k string) bool {

@@ -212,7 +212,7 @@ func (s *Store) Put(group, stream string, events []Event) error {
 	if err != nil {
 		return err
 	}
-	return s.write(g, st, events, true)
+	return s.write(g, st, events)
 }
 
 // PutExisting is Put for a stream that must be there. Errors also: ErrNoGroup, ErrNoStream.
@@ -233,7 +233,7 @@ func (s *Store) PutExisting(group, stream string, events []Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	return s.write(g, st, events, true)
+	return s.write(g, st, events)
 }
 
 func checkBatch(events []Event) error {
@@ -250,19 +250,54 @@ func checkBatch(events []Event) error {
 }
 
 // write appends events, seals what is full, and tells those who watch.
-func (s *Store) write(g *group, st *stream, events []Event, durable bool) error {
+func (s *Store) write(g *group, st *stream, events []Event) error {
 	if s.closed.Load() {
 		return ErrClosed
 	}
 	now := time.Now().UnixMilli()
-	if err := g.put(st, now, events, durable); err != nil {
+	if err := g.put(st, now, events, true); err != nil {
 		return err
 	}
-	var size int64
+	size := 0
 	for i := range events {
-		size += int64(len(events[i].Message))
+		size += len(events[i].Message)
 	}
-	if s.unsealed.Add(size) > memoryBytes {
+	if err := s.took(g, size); err != nil {
+		return err
+	}
+	s.watchers.tell(g.name, st.name, now, events)
+	return nil
+}
+
+// writeEntries is the same for entries, which are on their way to the disk when it returns.
+func (s *Store) writeEntries(g *group, st *stream, entries []Entry) error {
+	if s.closed.Load() {
+		return ErrClosed
+	}
+	now := time.Now().UnixMilli()
+	if err := g.putEntries(st, now, entries); err != nil {
+		return err
+	}
+	size := 0
+	for i := range entries {
+		size += entries[i].size()
+	}
+	if err := s.took(g, size); err != nil {
+		return err
+	}
+	if s.watchers.look(g.name) {
+		events := make([]Event, len(entries))
+		for i := range entries {
+			events[i] = Event{entries[i].Time, entries[i].String()}
+		}
+		s.watchers.tell(g.name, st.name, now, events)
+	}
+	return nil
+}
+
+// took counts bytes that a group's tail took, and has what is full sealed.
+func (s *Store) took(g *group, size int) error {
+	if s.unsealed.Add(int64(size)) > memoryBytes {
 		g.mu.Lock()
 		g.rotateLocked()
 		g.mu.Unlock()
@@ -271,13 +306,11 @@ func (s *Store) write(g *group, st *stream, events []Event, durable bool) error 
 	waiting := len(g.sealing)
 	g.mu.Unlock()
 	if waiting > maxSealing {
-		if err := s.seal(g); err != nil {
-			return err
-		}
-	} else if waiting > 0 {
+		return s.seal(g)
+	}
+	if waiting > 0 {
 		s.poke()
 	}
-	s.watchers.tell(g.name, st.name, now, events)
 	return nil
 }
 

@@ -132,11 +132,25 @@ func TestBlocksKeepAnything(t *testing.T) {
 		}
 		return "{" + strings.Join(parts, ",") + "}"
 	}))
+	members := rapid.Custom(func(t *rapid.T) string {
+		return `"` + rapid.SampledFrom([]string{"clientId", "b", "c", "d", "e"}).Draw(t, "key") + `":` + value.Draw(t, "value")
+	})
 	rapid.Check(t, func(t *rapid.T) {
-		rows := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) row {
-			return row{rapid.Int64Range(-1e12, 1e13).Draw(t, "time"), rapid.Int64Range(0, 1e13).Draw(t, "ingested"), rapid.Uint32Range(1, 3).Draw(t, "stream"), message.Draw(t, "message")}
-		}), 1, 300).Draw(t, "rows")
-		raw, _, _ := e.encode(7, rows)
+		var l loose
+		n := rapid.IntRange(1, 300).Draw(t, "events")
+		texts := rapid.SliceOfN(members, 1, 20).Draw(t, "members")
+		for _, text := range texts {
+			l.members = append(l.members, NewMembers(text))
+		}
+		entries := rapid.IntRange(0, 4).Draw(t, "entries") // of four
+		for i := range n {
+			l.add(rapid.Uint32Range(1, 3).Draw(t, "stream"), rapid.Int64Range(0, 1e13).Draw(t, "ingested"), Event{rapid.Int64Range(-1e12, 1e13).Draw(t, "time"), message.Draw(t, "message")})
+			if i%4 < entries { // they share members
+				key := func(p uint32) string { key, _, _ := strings.Cut(texts[p-1], ":"); return key }
+				copy(l.rows[i].parts[:], rapid.SliceOfNDistinct(rapid.Uint32Range(1, uint32(len(texts))), 1, MaxParts, key).Draw(t, "parts"))
+			}
+		}
+		raw, _, _ := e.encode(7, &l)
 		path := filepath.Join(dir, "0000000000000007.seg")
 		if err := os.WriteFile(path, raw, 0o600); err != nil {
 			t.Fatal(err)
@@ -148,14 +162,14 @@ func TestBlocksKeepAnything(t *testing.T) {
 		v := &View{streams: map[uint32]string{1: "1", 2: "2", 3: "3"}}
 		blk := seg.blocks[0]
 		p := &Part{view: v, Events: blk.count, seq: 7, block: blk}
-		tail := newTailPart(v, 7, rows, 0)
+		tail := newTailPart(v, 7, l, 0)
 		b, err := p.Open()
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer b.Close()
 		tb, _ := tail.Open()
-		index := make([]int, len(rows))
+		index := make([]int, n)
 		for i := range index {
 			index[i] = i
 		}
@@ -168,7 +182,7 @@ func TestBlocksKeepAnything(t *testing.T) {
 			t.Fatalf("(-want +got):\n%s", diff)
 		}
 		for _, name := range []string{"clientId", "b", "c.a.0", "c.a.1.b", "timestamp", "no"} {
-			some := rapid.SliceOfDistinct(rapid.Int32Range(0, int32(len(rows)-1)), rapid.ID[int32]).Draw(t, "rows of "+name)
+			some := rapid.SliceOfDistinct(rapid.Int32Range(0, int32(n-1)), rapid.ID[int32]).Draw(t, "rows of "+name)
 			slices.Sort(some)
 			wc, _ := tb.Column(name, some)
 			gc, err := b.Column(name, some)
@@ -178,7 +192,7 @@ func TestBlocksKeepAnything(t *testing.T) {
 			for _, i := range some {
 				w, g := wc.at(i), gc.at(i)
 				if w != g {
-					t.Fatalf("field %s of %s: %q from the tail, %q from the block", name, rows[i].message, w, g)
+					t.Fatalf("field %s of %s: %q from the tail, %q from the block", name, l.text(int(i)), w, g)
 				}
 				if w == "" {
 					continue
@@ -189,11 +203,87 @@ func TestBlocksKeepAnything(t *testing.T) {
 					t.Fatalf("events whose %s is %q: %v from the tail, %v from the block, %v", name, w, wh, gh, err)
 				}
 				if may, err := p.MayHold(name, w); err != nil || !may || !p.MayHave(name) {
-					t.Fatalf("the block denies holding %s = %q of %s: %v", name, w, rows[i].message, err)
+					t.Fatalf("the block denies holding %s = %q of %s: %v", name, w, l.text(int(i)), err)
 				}
 			}
 		}
 	})
+}
+
+// TestEntries: entries come back from the buffer, the journal and a block as the
+// text that they stand for, also where their members make no compact object.
+func TestEntries(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	w, err := s.NewWriter("g", "a", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared := []*Members{NewMembers(`"clientId":"boiler-12","sourcePort":52044`), NewMembers(`"clientId":"boiler-13"`), NewMembers(`"status":"Failure"`), NewMembers(`"a": 1`), NewMembers("")}
+	now := time.Now().UnixMilli()
+	var want []string
+	for i := range 200 {
+		e := Entry{Time: now + int64(i)}
+		for k := range 1 + i%3 {
+			e.Parts[k] = shared[(i*7+k*(1+i%4))%len(shared)]
+		}
+		e.Parts[4] = NewMembers(fmt.Sprintf(`"n":%d`, i))
+		if !w.Append(e) {
+			t.Fatal("dropped")
+		}
+		want = append(want, e.String())
+		if i == 0 && e.String() != `{"timestamp":"`+string(AppendTime(nil, now))+`","clientId":"boiler-12","sourcePort":52044,"n":0}` {
+			t.Error(e.String())
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	check := func(when string) {
+		t.Helper()
+		if diff := cmp.Diff(want, messages(all(t, s, "g"))); diff != "" {
+			t.Fatalf("%s (-want +got):\n%s", when, diff)
+		}
+	}
+	check("from the tail")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir)
+	check("from the journal")
+	if err := s.Put("g", "b", []Event{{now + 1000, "plain"}}); err != nil {
+		t.Fatal(err)
+	}
+	want = append(want, "plain")
+	check("beside a plain event")
+	sealAll(t, s)
+	check("from a block")
+}
+
+// TestWildKeys: a block has a bounded number of columns and shapes, whatever is put.
+func TestWildKeys(t *testing.T) {
+	s := open(t, t.TempDir())
+	var events []Event
+	for i := range 3000 {
+		events = append(events, Event{int64(i), fmt.Sprintf(`{"k%d":%d,"same":1}`, i, i)})
+	}
+	if err := s.Put("g", "a", events); err != nil {
+		t.Fatal(err)
+	}
+	sealAll(t, s)
+	v, err := s.View("g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blk := v.parts[0].block
+	if len(blk.columns) > maxColumns+8 || len(blk.shapes) > maxShapes {
+		t.Errorf("%d columns, %d shapes", len(blk.columns), len(blk.shapes))
+	}
+	for i, r := range all(t, s, "g") {
+		if r.Message != events[i].Message {
+			t.Fatalf("event %d is %s", i, r.Message)
+		}
+	}
 }
 
 // TestIDText: an ID is its three numbers, also before 1970.
@@ -243,11 +333,13 @@ func TestTornTail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, one := readBatches(whole[:len(whole)/2])
-	for size := int(one); size <= len(whole); size += 3 + size%7 {
+	half := newTail(1, "", 0)
+	half.replay(whole[:len(whole)/2])
+	for size := int(half.written); size <= len(whole); size += 3 + size%7 {
 		n := 20
-		if rows, _ := readBatches(whole[:size]); len(rows) > 0 {
-			n = len(rows)
+		left := newTail(1, "", 0)
+		if left.replay(whole[:size]); len(left.rows) > 0 {
+			n = len(left.rows)
 		}
 		if err := os.WriteFile(journals[0], whole[:size], 0o600); err != nil {
 			t.Fatal(err)
@@ -409,24 +501,25 @@ func TestWriterAndWatch(t *testing.T) {
 	watch := s.Watch("AWSIotLogsV2")
 	defer watch.Stop()
 	now := time.Now().UnixMilli()
+	entry := func(text string) Entry { return Entry{Time: now, Parts: [MaxParts]*Members{NewMembers(text)}} }
 	for i := range 1000 {
-		if !w.Append(now, fmt.Appendf(nil, `{"n":%d}`, i)) {
+		if !w.Append(entry(fmt.Sprintf(`"n":%d`, i))) {
 			t.Fatal("dropped")
 		}
 	}
-	if w.Append(now, make([]byte, MaxMessage+1)) || w.Dropped() != 1 {
-		t.Error("took a message that is too large")
+	if w.Append(entry(strings.Repeat("x", MaxMessage))) || w.Append(Entry{}) || w.Dropped() != 2 {
+		t.Error("took an entry that is too large, or nothing")
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if w.Append(now, nil) {
+	if w.Append(entry(`"n":1`)) {
 		t.Error("took an event after its end")
 	}
 	if got := len(all(t, s, "AWSIotLogsV2")); got != 1000 {
 		t.Errorf("%d events, want 1000", got)
 	}
-	if seen, dropped := watch.Take(); len(seen) != 1000 || dropped != 0 || seen[999].Message != `{"n":999}` {
+	if seen, dropped := watch.Take(); len(seen) != 1000 || dropped != 0 || seen[999].Message != `{"timestamp":"`+string(AppendTime(nil, now))+`","n":999}` {
 		t.Errorf("watched %d events, %d dropped", len(seen), dropped)
 	}
 	if g, _ := s.Group("AWSIotLogsV2"); g.RetentionDays != 30 {

@@ -44,14 +44,15 @@ func (s *Store) View(group string) (*View, error) {
 	}
 	for _, t := range tails {
 		if len(t.rows) > 0 {
-			v.parts = append(v.parts, newTailPart(v, t.seq, slices.Clip(t.rows), t.bytes))
+			v.parts = append(v.parts, newTailPart(v, t.seq, t.snapshot(), t.bytes))
 		}
 	}
 	return v, nil
 }
 
-func newTailPart(v *View, seq uint64, rows []row, bytes int64) *Part {
-	p := &Part{view: v, MinTime: rows[0].time, MaxTime: rows[0].time, Events: len(rows), Bytes: bytes, seq: seq, rows: rows}
+func newTailPart(v *View, seq uint64, l loose, bytes int64) *Part {
+	rows := l.rows
+	p := &Part{view: v, MinTime: rows[0].time, MaxTime: rows[0].time, Events: len(rows), Bytes: bytes, seq: seq, loose: l}
 	for i := range rows {
 		p.MinTime, p.MaxTime = min(p.MinTime, rows[i].time), max(p.MaxTime, rows[i].time)
 	}
@@ -78,7 +79,7 @@ type Part struct {
 	view  *View
 	seq   uint64
 	block *block
-	rows  []row // of a tail, which has no block
+	loose // of a tail, which has no block
 }
 
 // View returns the view that the part is of.

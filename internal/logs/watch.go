@@ -67,6 +67,12 @@ func (w *Watch) Take() (events []Seen, dropped uint64) {
 	return events, dropped
 }
 
+// look reports whether anybody watches the group.
+func (ws *watchers) look(group string) bool {
+	list := ws.list.Load()
+	return list != nil && slices.ContainsFunc(*list, func(w *Watch) bool { return slices.Contains(w.groups, group) })
+}
+
 // tell never waits: a Watch that nobody empties drops.
 func (ws *watchers) tell(group, stream string, now int64, events []Event) {
 	list := ws.list.Load()

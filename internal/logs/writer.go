@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// A Writer takes the events of device traffic for one stream. Its Append copies
-// into a bounded buffer and never waits: when the disk can't keep up, events are
-// dropped and counted. What kill -9 may take with it are the events of the last
-// flushEvery.
+// A Writer takes the entries of device traffic for one stream. Its Append puts
+// them into a bounded buffer and never waits: when the disk can't keep up, entries
+// are dropped and counted. What kill -9 may take with it are the entries of the
+// last flushEvery.
 type Writer struct {
 	store         *Store
 	group, stream string
 	retention     int
 
 	mu      sync.Mutex // guards the rest
-	text    []byte     // of the messages, one after the other
-	pending []pending
+	pending []Entry
+	bytes   int // of their messages
 	closed  bool
 
 	dropped atomic.Uint64
@@ -26,15 +26,10 @@ type Writer struct {
 	done    chan struct{}
 }
 
-type pending struct {
-	time int64
-	end  int // of the message in text
-}
-
 const (
-	flushEvery   = 100 * time.Millisecond
-	writerBytes  = 4 << 20 // of messages that wait
-	writerEvents = 32 << 10
+	flushEvery    = 100 * time.Millisecond
+	writerBytes   = 16 << 20 // of messages that wait, as if nothing were shared
+	writerEntries = 32 << 10
 )
 
 // NewWriter returns a Writer for a stream; group and stream come into being with
@@ -47,25 +42,25 @@ func (s *Store) NewWriter(group, stream string, retentionDays int) (*Writer, err
 	w := &Writer{
 		store: s, group: group, stream: stream, retention: retentionDays,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
-		text: make([]byte, 0, 64<<10), pending: make([]pending, 0, 256),
 	}
 	go w.run()
 	return w, nil
 }
 
-// Append buffers a copy of message, an event of time ms (epoch milliseconds).
-// It reports false if the event was dropped. Safe for concurrent use; use one
-// Writer (and stream) per shard where that matters.
-func (w *Writer) Append(ms int64, message []byte) bool {
+// Append takes an entry. It reports false if the entry was dropped. Safe for
+// concurrent use; use one Writer (and stream) per shard where that matters.
+func (w *Writer) Append(e Entry) bool {
+	size := e.size()
 	w.mu.Lock()
-	if w.closed || len(w.pending) >= writerEvents || len(w.text)+len(message) > writerBytes || len(message) > MaxMessage {
+	if w.closed || len(w.pending) >= writerEntries || w.bytes+size > writerBytes || size > MaxMessage || e.Parts[0] == nil {
 		w.mu.Unlock()
 		w.dropped.Add(1)
 		return false
 	}
-	w.text = append(w.text, message...)
-	w.pending = append(w.pending, pending{ms, len(w.text)})
-	half := len(w.text) > writerBytes/2
+	w.pending = append(w.pending, e)
+	before := w.bytes
+	w.bytes += size
+	half := len(w.pending) == writerEntries/2 || before <= writerBytes/2 && w.bytes > writerBytes/2
 	w.mu.Unlock()
 	if half {
 		select {
@@ -98,9 +93,7 @@ func (w *Writer) run() {
 	defer close(w.done)
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
-	var text []byte
-	var rows []pending
-	var events []Event
+	var entries []Entry
 	reported := uint64(0)
 	for open := true; open; {
 		select {
@@ -110,10 +103,10 @@ func (w *Writer) run() {
 			open = false
 		}
 		w.mu.Lock()
-		text, w.text = w.text, text[:0]
-		rows, w.pending = w.pending, rows[:0]
+		entries, w.pending, w.bytes = w.pending, entries[:0], 0
 		w.mu.Unlock()
-		events = w.flush(text, rows, events[:0])
+		w.flush(entries)
+		clear(entries) // lets go of the members
 		if n := w.dropped.Load(); n > reported {
 			w.store.dropped.Add(n - reported)
 			w.store.cfg.Log.Warn("device log events were dropped: the log store could not keep up", "log_group", w.group, "dropped", n-reported)
@@ -123,28 +116,19 @@ func (w *Writer) run() {
 }
 
 // flush writes one buffer.
-func (w *Writer) flush(text []byte, rows []pending, events []Event) []Event {
-	if len(rows) == 0 {
-		return events
+func (w *Writer) flush(entries []Entry) {
+	if len(entries) == 0 {
+		return
 	}
-	all := string(text) // one copy; the events share it
-	start := 0
-	for _, p := range rows {
-		events = append(events, Event{Time: p.time, Message: all[start:p.end]})
-		start = p.end
-	}
-	written := 0
 	g, st, err := w.store.ensure(w.group, w.stream, w.retention)
-	for rest := events; err == nil && len(rest) > 0; {
-		n := min(len(rest), MaxBatch)
-		if err = w.store.write(g, st, rest[:n], false); err == nil {
-			rest = rest[n:]
-			written += n
+	for err == nil && len(entries) > 0 {
+		n := min(len(entries), MaxBatch)
+		if err = w.store.writeEntries(g, st, entries[:n]); err == nil {
+			entries = entries[n:]
 		}
 	}
 	if err != nil {
-		w.dropped.Add(uint64(len(events) - written))
+		w.dropped.Add(uint64(len(entries)))
 		w.store.cfg.Log.Error("device log events could not be written", "log_group", w.group, "error", err.Error())
 	}
-	return events
 }

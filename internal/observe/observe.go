@@ -92,8 +92,9 @@ type Source interface {
 // A Cell is what a [Hub] keeps with a [Source]: the log level that applies to it,
 // as long as no level changes, and which counters it uses. The zero Cell is ready.
 type Cell struct {
-	Level atomic.Uint64 // the Logger's own
-	shard atomic.Uint32 // 1 + index; 0: none yet
+	Level atomic.Uint64       // the Logger's own
+	Memo  atomic.Pointer[any] // the Logger's own: what it made of the Source
+	shard atomic.Uint32       // 1 + index; 0: none yet
 }
 
 // A Request is the Source of one request.
@@ -109,6 +110,7 @@ func (r *Request) Observed() *Cell { return &r.cell }
 func (r *Request) Reset(by Who) {
 	r.Is = by
 	r.cell.Level.Store(0)
+	r.cell.Memo.Store(nil)
 }
 
 // Who implements [Source].
@@ -142,6 +144,16 @@ type Event struct {
 	Attempt *attempt.Record // of an AuthNError or HandshakeRefused: the attempt that ended
 }
 
+// A Passage is an [Event] of the kinds that come with every message, where all
+// went well: [PublishIn] and [PublishOut]. Texts are borrowed for the call.
+type Passage struct {
+	Kind    Kind
+	Retain  bool
+	Time    time.Time
+	Topic   string
+	TraceID string // of the attempt that caused it, where it is another's; "" the source's
+}
+
 // A Filter is one filter of a SUBSCRIBE with the reason code that answers it.
 type Filter struct {
 	Topic string
@@ -155,6 +167,9 @@ type Logger interface {
 	Wants(by Source, kind Kind, outcome Outcome) bool
 	// Log writes an event that is wanted. It never waits.
 	Log(by Source, e *Event)
+	// Passed is Log for a message that went through. It takes no memory that lasts,
+	// and what it knows of by it keeps: a Source does not change after its first one.
+	Passed(by Source, p Passage)
 }
 
 const shards = 8 // of the counters: publishers on different processors share no line of the cache
@@ -190,6 +205,9 @@ func (h *Hub) Seen(by Source, p Protocol, kind Kind, outcome Outcome) bool {
 
 // Log logs an event that [Hub.Seen] found wanted.
 func (h *Hub) Log(by Source, e *Event) { h.logger.Log(by, e) }
+
+// Passed logs a message that went through and that [Hub.Seen] found wanted.
+func (h *Hub) Passed(by Source, p Passage) { h.logger.Passed(by, p) }
 
 // Count tells how often a kind of event came out so since the start.
 func (h *Hub) Count(p Protocol, kind Kind, outcome Outcome) (n uint64) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/broker"
@@ -103,7 +104,7 @@ func (k *conn) sawPublish(topic string, retain bool) {
 		h.Seen(k, observe.MQTT, observe.PublishRetained, observe.Success)
 	}
 	if h.Seen(k, observe.MQTT, observe.PublishIn, observe.Success) {
-		h.Log(k, &observe.Event{Kind: observe.PublishIn, Time: k.work.batch.Now, Topic: topic, Retain: retain})
+		h.Passed(k, observe.Passage{Kind: observe.PublishIn, Time: k.work.batch.Now, Topic: topic, Retain: retain})
 	}
 }
 
@@ -175,10 +176,10 @@ func (k *conn) sawUnframed(err error, e *ending) {
 }
 
 // Sent implements [broker.Peer].
-func (k *conn) Sent(topic, trace string) {
+func (k *conn) Sent(topic, trace string, now time.Time) {
 	h := k.server.cfg.Observe
 	if h.Seen(k, observe.MQTT, observe.PublishOut, observe.Success) {
-		h.Log(k, &observe.Event{Kind: observe.PublishOut, Topic: topic, TraceID: trace})
+		h.Passed(k, observe.Passage{Kind: observe.PublishOut, Time: now, Topic: topic, TraceID: trace})
 	}
 }
 

@@ -17,38 +17,31 @@ const timeForm = "2006-01-02 15:04:05.000"
 // home is whose log it is.
 type home struct{ account, region string }
 
-// An entry is one line of JSON in the making. Members without a value are left out.
+// An entry is the members of a log entry in the making. Members without a value
+// are left out.
 type entry struct{ json []byte }
 
-// write makes the entry of e, with AWS's members in AWS's order. Source: logs sheet 3.
+// write makes the members of the entry of e, those between the level, which
+// importance tells, and the end, in AWS's order. Source: logs sheet 3.
 func (b *entry) write(h home, at time.Time, w observe.Who, e *observe.Event) {
-	b.json = append(b.json[:0], '{')
-	b.time("timestamp", at)
-	b.name("logLevel", levelNames[importance(e.Kind, e.Outcome)])
+	b.json = b.json[:0]
 	if e.TraceID != "" {
 		w.TraceID = e.TraceID
 	}
 	b.text("traceId", w.TraceID)
-	b.name("accountId", h.account)
-	status := "Success"
-	if e.Outcome != observe.Success {
-		status = "Failure"
-	}
-	kind := eventKinds[e.Kind].name
 	if e.Kind == observe.Queued { // its own order
+		b.name("accountId", h.account)
 		b.text("topicName", e.Topic)
 		b.text("clientId", w.ClientID)
 		b.name("qos", "1")
 		b.name("protocol", w.Protocol.String())
-		b.name("eventType", kind)
-		b.name("status", status)
+		b.name("eventType", eventKinds[e.Kind].name)
+		b.name("status", status(e.Outcome))
 		b.failure(h, w, e)
 		b.end(h, w, e)
 		return
 	}
-	b.name("status", status)
-	b.name("eventType", kind)
-	b.name("protocol", w.Protocol.String())
+	b.head(h, e.Kind, e.Outcome, w.Protocol)
 	switch e.Kind {
 	case observe.AuthNError, observe.HandshakeRefused:
 		b.refused(h, w, e)
@@ -75,16 +68,10 @@ func (b *entry) write(h home, at time.Time, w observe.Who, e *observe.Event) {
 		b.subscriptions(e.Filters)
 	}
 	if e.Kind != observe.GetRetainedMessage && e.Kind != observe.ListRetainedMessages {
-		b.text("clientId", w.ClientID)
-		b.text("principalId", w.PrincipalID)
-		if e.Kind == observe.SendDirectMessage {
-			b.member("confirmation")
-			b.json = strconv.AppendBool(b.json, e.Confirmation)
-		}
-		b.address("sourceIp", "sourcePort", w.Source)
+		b.who(w, e)
 	}
 	if e.Retain {
-		b.name("retain", "True")
+		b.retained()
 	}
 	if e.MaxResults > 0 {
 		b.number("maxResults", e.MaxResults)
@@ -96,6 +83,34 @@ func (b *entry) write(h home, at time.Time, w observe.Who, e *observe.Event) {
 	}
 	b.end(h, w, e)
 }
+
+func status(o observe.Outcome) string {
+	if o == observe.Success {
+		return "Success"
+	}
+	return "Failure"
+}
+
+// head writes what an entry is about.
+func (b *entry) head(h home, kind observe.Kind, o observe.Outcome, p observe.Protocol) {
+	b.name("accountId", h.account)
+	b.name("status", status(o))
+	b.name("eventType", eventKinds[kind].name)
+	b.name("protocol", p.String())
+}
+
+// who writes whose event it is.
+func (b *entry) who(w observe.Who, e *observe.Event) {
+	b.text("clientId", w.ClientID)
+	b.text("principalId", w.PrincipalID)
+	if e.Kind == observe.SendDirectMessage {
+		b.member("confirmation")
+		b.json = strconv.AppendBool(b.json, e.Confirmation)
+	}
+	b.address("sourceIp", "sourcePort", w.Source)
+}
+
+func (b *entry) retained() { b.name("retain", "True") }
 
 // failure writes why an event failed.
 func (b *entry) failure(h home, w observe.Who, e *observe.Event) {
@@ -136,7 +151,6 @@ func (b *entry) end(h home, w observe.Who, e *observe.Event) {
 		b.text("cause", c.CauseWith(values(h, w, e)))
 		b.json = append(b.json, '}')
 	}
-	b.json = append(b.json, '}')
 }
 
 // values are the evidence of the check, and what is known of the attempt.
@@ -201,7 +215,7 @@ func (b *entry) subscriptions(filters []observe.Filter) {
 
 // member begins a member; name is our own.
 func (b *entry) member(name string) {
-	if last := b.json[len(b.json)-1]; last != '{' && last != '[' {
+	if n := len(b.json); n > 0 && b.json[n-1] != '{' && b.json[n-1] != '[' {
 		b.json = append(b.json, ',')
 	}
 	b.json = append(b.json, '"')

@@ -95,16 +95,39 @@ func TestEntries(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var b entry
-			b.write(here, at, tt.who, &tt.e)
-			if got := string(b.json); got != tt.want {
+			got := logged(func(l *Log) { tt.e.Time = at; l.Log(&observe.Request{Is: tt.who}, &tt.e) })
+			if got != tt.want {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}
-			if !json.Valid(b.json) {
+			if !json.Valid([]byte(got)) {
 				t.Error("it is no JSON")
+			}
+			if tt.e.Outcome != observe.Success || tt.e.Kind != observe.PublishIn && tt.e.Kind != observe.PublishOut {
+				return
+			}
+			by := &observe.Request{Is: tt.who}
+			for range 2 { // the second is of what is known from the first
+				got := logged(func(l *Log) {
+					l.Passed(by, observe.Passage{Kind: tt.e.Kind, Time: at, Topic: tt.e.Topic, TraceID: tt.e.TraceID, Retain: tt.e.Retain})
+				})
+				if got != tt.want {
+					t.Errorf("passed: got  %s\nwant %s", got, tt.want)
+				}
 			}
 		})
 	}
+}
+
+// logged returns the entry that log makes.
+func logged(log func(l *Log)) string {
+	out := &sink{}
+	l, levels := &Log{home: here, shared: newShared(here)}, &snapshot{}
+	for kind := range levels.to {
+		levels.to[kind] = out
+	}
+	l.levels.Store(levels)
+	log(l)
+	return strings.Join(out.lines, "\n")
 }
 
 // TestReasons: every refusal in authentication gets one of AWS's reasons, with AWS's sentence. Source: custom-auth sheet 10.1.
@@ -135,11 +158,14 @@ func FuzzEntry(f *testing.F) {
 	f.Add("boiler-12", "a/b")
 	f.Add("\"\\\n\x00\x7f", "\xff\xfe caf\u00e9 \u2028")
 	f.Fuzz(func(t *testing.T, clientID, topic string) {
-		var b entry
-		b.write(here, at, observe.Who{ClientID: clientID}, &observe.Event{Kind: observe.PublishIn, Topic: topic})
+		by := &observe.Request{Is: observe.Who{ClientID: clientID}}
+		got := logged(func(l *Log) { l.Log(by, &observe.Event{Kind: observe.PublishIn, Time: at, Topic: topic}) })
 		var back struct{ ClientID, TopicName string }
-		if err := json.Unmarshal(b.json, &back); err != nil || strings.ContainsAny(string(b.json), "\n\r") || !utf8.Valid(b.json) {
-			t.Fatalf("%v: %q", err, b.json)
+		if err := json.Unmarshal([]byte(got), &back); err != nil || strings.ContainsAny(got, "\n\r") || !utf8.ValidString(got) {
+			t.Fatalf("%v: %q", err, got)
+		}
+		if passed := logged(func(l *Log) { l.Passed(by, observe.Passage{Kind: observe.PublishIn, Time: at, Topic: topic}) }); passed != got {
+			t.Errorf("passed: %s, logged: %s", passed, got)
 		}
 		if want := strings.ToValidUTF8(clientID, ""); len(clientID) < maxText && want == clientID && back.ClientID != clientID {
 			t.Errorf("client ID %q became %q", clientID, back.ClientID)

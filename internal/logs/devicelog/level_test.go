@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-iot/gatehouse/internal/logs"
 	"github.com/gatehouse-iot/gatehouse/internal/observe"
 	"github.com/gatehouse-iot/gatehouse/internal/registry"
 )
@@ -139,7 +140,7 @@ func BenchmarkSeen(b *testing.B) {
 			"targets": {{Target: registry.LogTarget{Type: registry.LogTargetClientID, Name: "boiler-13"}, Level: registry.LogDebug}},
 		} {
 			b.Run("level="+string(level)+"/"+name, func(b *testing.B) {
-				l := &Log{home: home{"123456789012", "us-east-1"}}
+				l := &Log{home: here, shared: newShared(here)}
 				s := newSnapshot(1, registry.Logging{Configured: true, Options: registry.LoggingOptions{DefaultLevel: level}, Levels: targets}, nil)
 				for kind := range s.to {
 					s.to[kind] = discard{}
@@ -150,7 +151,7 @@ func BenchmarkSeen(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
 					if hub.Seen(by, observe.MQTT, observe.PublishIn, observe.Success) {
-						hub.Log(by, &observe.Event{Kind: observe.PublishIn, Topic: "boiler/12/state"})
+						hub.Passed(by, observe.Passage{Kind: observe.PublishIn, Time: at, Topic: "boiler/12/state"})
 					}
 				}
 			})
@@ -160,5 +161,5 @@ func BenchmarkSeen(b *testing.B) {
 
 type discard struct{}
 
-func (discard) Append(int64, []byte) bool { return true }
-func (discard) Close() error              { return nil }
+func (discard) Append(logs.Entry) bool { return true }
+func (discard) Close() error           { return nil }

@@ -34,7 +34,7 @@ type settings interface {
 
 // An output takes entries, or drops them when it can't keep up: [*logs.Writer].
 type output interface {
-	Append(ms int64, message []byte) bool
+	Append(e logs.Entry) bool
 	Close() error
 }
 
@@ -59,6 +59,7 @@ type Log struct {
 	cfg    Config
 	home   home
 	levels atomic.Pointer[snapshot]
+	shared *shared
 
 	mu         sync.Mutex        // guards what follows
 	outputs    map[string]output // by log group
@@ -82,7 +83,8 @@ func Open(cfg Config) (*Log, error) {
 	cfg.Machine = cmp.Or(cfg.Machine, slog.New(slog.DiscardHandler))
 	l := &Log{
 		cfg: cfg, home: home{cfg.Registry.AccountID(), cfg.Registry.Region()}, outputs: map[string]output{},
-		kick: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+		shared: newShared(home{cfg.Registry.AccountID(), cfg.Registry.Region()}),
+		kick:   make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	if cfg.Output == nil {
 		stream := fmt.Sprintf("%s_%s_0", uuid.NewString(), l.home.account)
@@ -137,11 +139,39 @@ func (l *Log) Log(by observe.Source, e *observe.Event) {
 	}
 	b := buffers.Get().(*entry)
 	b.write(l.home, at, by.Who(), e)
-	out.Append(at.UnixMilli(), b.json)
-	if l.cfg.Also != nil {
-		l.cfg.Also(at.UnixMilli(), b.json)
-	}
+	own := logs.NewMembers(string(b.json))
 	buffers.Put(b)
+	l.put(out, logs.Entry{Time: at.UnixMilli(), Parts: [logs.MaxParts]*logs.Members{l.shared.levels[importance(e.Kind, e.Outcome)], own}})
+}
+
+// Passed implements [observe.Logger]. All members of its entries are shared.
+func (l *Log) Passed(by observe.Source, p observe.Passage) {
+	out := l.levels.Load().to[p.Kind]
+	if out == nil {
+		return // switched off since it was wanted
+	}
+	m := l.shared.of(by)
+	e := logs.Entry{Time: p.Time.UnixMilli(), Parts: [logs.MaxParts]*logs.Members{
+		l.shared.levels[eventKinds[p.Kind].success], m.trace, l.shared.heads[p.Kind][m.protocol], l.shared.topics.get(&m.topic, p.Topic), m.who,
+	}}
+	if p.TraceID != "" {
+		e.Parts[1] = l.shared.traces.get(&m.cause, p.TraceID)
+	}
+	if p.Retain {
+		e.Parts[5] = l.shared.retained
+	}
+	l.put(out, e)
+}
+
+// put hands an entry on.
+func (l *Log) put(out output, e logs.Entry) {
+	out.Append(e)
+	if l.cfg.Also != nil {
+		b := buffers.Get().(*entry)
+		b.json = e.AppendTo(b.json[:0])
+		l.cfg.Also(e.Time, b.json)
+		buffers.Put(b)
+	}
 }
 
 // changed is told of every change of the registry. A changed level is in force

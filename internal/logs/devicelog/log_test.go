@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/gatehouse-iot/gatehouse/internal/logs"
 	"github.com/gatehouse-iot/gatehouse/internal/observe"
 	"github.com/gatehouse-iot/gatehouse/internal/registry"
 )
@@ -54,8 +55,8 @@ func (a *account) change(kind registry.ChangeKind, fn func()) {
 // sink keeps the entries of one log group.
 type sink struct{ lines []string }
 
-func (s *sink) Append(_ int64, line []byte) bool {
-	s.lines = append(s.lines, string(line))
+func (s *sink) Append(e logs.Entry) bool {
+	s.lines = append(s.lines, e.String())
 	return true
 }
 func (s *sink) Close() error { return nil }
@@ -74,7 +75,7 @@ func TestLogFollows(t *testing.T) {
 			t.Fatal(err)
 		}
 		hub, by := observe.New(l), &observe.Request{Is: who}
-		logs := func() bool {
+		log := func() bool {
 			if !hub.Seen(by, observe.MQTT, observe.PublishIn, observe.Success) {
 				return false
 			}
@@ -83,7 +84,7 @@ func TestLogFollows(t *testing.T) {
 		}
 		expect := func(when string, want bool) {
 			t.Helper()
-			if got := logs(); got != want {
+			if got := log(); got != want {
 				t.Errorf("%s: logged %v, want %v", when, got, want)
 			}
 		}

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"syscall"
 	"time"
 
@@ -42,23 +43,24 @@ func (b *bench) steady(store *logs.Store) error {
 	if err != nil {
 		return err
 	}
-	f := newFleet(b.devices)
-	messages := make([][]byte, 0, rate*seconds)
+	f, known := newFleet(b.devices), map[string]*logs.Members{}
+	entries := make([]logs.Entry, 0, rate*seconds)
 	for _, e := range f.next(rate * seconds) {
-		messages = append(messages, []byte(e.Message))
+		entries = append(entries, entry(e.Message, known))
 	}
 	before := processor(syscall.RUSAGE_SELF)
 	began := time.Now()
 	accepted := 0
-	for len(messages) > 0 {
-		n := min(len(messages), rate/int(time.Second/every))
-		for _, m := range messages[:n] {
-			if w.Append(time.Now().UnixMilli(), m) {
+	for len(entries) > 0 {
+		n := min(len(entries), rate/int(time.Second/every))
+		for _, e := range entries[:n] {
+			e.Time = time.Now().UnixMilli()
+			if w.Append(e) {
 				accepted++
 			}
 		}
-		messages = messages[n:]
-		time.Sleep(time.Until(began.Add(time.Duration(rate*seconds-len(messages)) * time.Second / rate)))
+		entries = entries[n:]
+		time.Sleep(time.Until(began.Add(time.Duration(rate*seconds-len(entries)) * time.Second / rate)))
 	}
 	took := time.Since(began)
 	if err := w.Close(); err != nil {
@@ -71,6 +73,36 @@ func (b *bench) steady(store *logs.Store) error {
 	fmt.Fprintf(b.out, "device traffic, %.0f events a second for %v: %d accepted, %d dropped, %.1f %% of one processor with packing\n",
 		float64(rate*seconds)/took.Seconds(), took.Round(time.Millisecond), accepted, w.Dropped(), 100*spent.Seconds()/took.Seconds())
 	return store.DeleteGroup("steady")
+}
+
+// entry is the message as device traffic gives it: what it shares with others
+// (level, trace, kind, topic, device) is known.
+func entry(message string, known map[string]*logs.Members) (e logs.Entry) {
+	_, rest, _ := strings.Cut(strings.TrimSuffix(message, "}"), ",")
+	n := 0
+	share := func(text string) {
+		if text = strings.Trim(text, ","); text == "" {
+			return
+		}
+		if known[text] == nil {
+			known[text] = logs.NewMembers(text)
+		}
+		e.Parts[n] = known[text]
+		n++
+	}
+	for _, key := range []string{`,"traceId":`, `,"accountId":`, `,"topicName":`, `,"clientId":`} {
+		if i := strings.Index(rest, key); i >= 0 {
+			share(rest[:i])
+			rest = rest[i:]
+		}
+	}
+	end := strings.Index(rest, `"sourcePort":`) + len(`"sourcePort":`)
+	for end < len(rest) && rest[end] != ',' {
+		end++
+	}
+	share(rest[:end])
+	share(rest[end:])
+	return e
 }
 
 // question is a query that DuckDB is asked too, by the same name.
