@@ -3,7 +3,6 @@ package diagnose
 import (
 	"bytes"
 	"cmp"
-	"flag"
 	"fmt"
 	"os"
 	"path"
@@ -12,15 +11,10 @@ import (
 	"strings"
 	"testing"
 
-	gocmp "github.com/google/go-cmp/cmp"
-
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 	"github.com/gatehouse-iot/gatehouse/internal/diagnose/symptom"
+	"github.com/gatehouse-iot/gatehouse/test/golden"
 )
-
-var update = flag.Bool("update", false, "write docs/problems.md")
-
-const page = "../../docs/problems.md"
 
 // notReproduced says why a row has no test but that of its text.
 var notReproduced = map[string]string{
@@ -93,7 +87,6 @@ type problem struct {
 // in what those tests compare with, so that a row which fails there can't pass here.
 func TestProblems(t *testing.T) {
 	list := problems(t)
-	want := render(list)
 	for _, p := range list {
 		proven := p.proven()
 		if other, ok := elsewhere[p.id]; ok && !strings.Contains(read(t, "../../"+other.file), other.has) {
@@ -105,19 +98,7 @@ func TestProblems(t *testing.T) {
 			t.Errorf("%s is not proven, and no reason says why", p.id)
 		}
 	}
-	if *update {
-		if err := os.WriteFile(page, want, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	got, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := gocmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
-		t.Errorf("docs/problems.md differs; write it with: go test ./test/diagnose -run TestProblems -update (-want +got):\n%s", diff)
-	}
+	golden.File(t, "../../docs/problems.md", string(render(list)))
 }
 
 func (p *problem) proven() bool {

@@ -1,7 +1,6 @@
 package interop
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"regexp"
@@ -9,10 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/gatehouse-iot/gatehouse/test/golden"
 )
-
-var update = flag.Bool("update", false, "write the table of docs/mqtt.md")
 
 // TestPage holds the table of deviations in docs/mqtt.md against what TestPahoInteroperability expects, and the
 // rows that it names against test/conformance.
@@ -33,21 +30,7 @@ func TestPage(t *testing.T) {
 			fmt.Fprintf(&table, "| %s | `%s` | %s | %s | %s |\n", s.script, d.test, cell(d.wants), cell(d.aws), cell(strings.Join(d.rows, "; ")))
 		}
 	}
-	const file = "../../docs/mqtt.md"
-	page, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	shown := regexp.MustCompile(`(?m)^\| suite \| fails \|.*\n(\|.*\n)+`)
-	if *update {
-		page = shown.ReplaceAllLiteral(page, []byte(table.String()))
-		if err := os.WriteFile(file, page, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if diff := cmp.Diff(table.String(), string(shown.Find(page))); diff != "" {
-		t.Errorf("%s: the table of the suite's tests is another; write it with -update (-want +got):\n%s", file, diff)
-	}
+	golden.Table(t, "../../docs/mqtt.md", table.String())
 }
 
 // cell makes text safe for a cell of a table.

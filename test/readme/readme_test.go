@@ -15,7 +15,6 @@ package readme
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -30,12 +29,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-iot/gatehouse/test/gatehouseproc"
+	"github.com/gatehouse-iot/gatehouse/test/golden"
 )
 
-var update = flag.Bool("update", false, "write what the commands print into the documents")
-
 // documents are the pages whose blocks are typed.
-var documents = []string{"README.md", "docs/guide.md", "docs/api.md", "docs/mqtt.md", "docs/security.md", "docs/diagnose.md"}
+var documents = []string{"README.md", "docs/guide.md", "docs/api.md", "docs/mqtt.md", "docs/security.md", "docs/diagnose.md", "docs/custom-authentication.md"}
 
 func TestDocuments(t *testing.T) {
 	for _, name := range []string{"mosquitto_pub", "mosquitto_sub", "aws", "openssl", "bash", "curl"} {
@@ -85,14 +83,14 @@ func checkDocument(t *testing.T, path string) {
 			}
 		}
 		if diff := cmp.Diff(masked(b.text), masked(got.String())); diff != "" {
-			if *update {
+			if golden.Update() {
 				text = text[:b.begin] + got.String() + text[b.end:]
 				continue
 			}
 			t.Errorf("%s line %d shows something else than what is printed (go test ./test/readme -update writes it):\n%s\nprinted:\n%s", path, b.line, diff, got.String())
 		}
 	}
-	if *update && text != string(raw) {
+	if golden.Update() && text != string(raw) {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}

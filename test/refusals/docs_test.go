@@ -1,39 +1,18 @@
 package refusals
 
 import (
-	"bytes"
-	"flag"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/test/golden"
 )
-
-var update = flag.Bool("update", false, "write docs/refusals.md")
-
-const page = "../../docs/refusals.md"
 
 // TestPage keeps docs/refusals.md true: it is the table that TestRefusals runs.
 func TestPage(t *testing.T) {
-	want := renderPage()
-	if *update {
-		if err := os.WriteFile(page, want, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	got, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
-		t.Errorf("docs/refusals.md differs from the table; write it with: go test ./test/refusals -run TestPage -update (-want +got):\n%s", diff)
-	}
+	golden.File(t, "../../docs/refusals.md", renderPage())
 }
 
 // TestTable is what every row has to keep.
@@ -74,8 +53,8 @@ var groups = []struct {
 	{"J. Custom authorizers", authorizerRows},
 }
 
-func renderPage() []byte {
-	var b bytes.Buffer
+func renderPage() string {
+	var b strings.Builder
 	b.WriteString(`# Refusals
 
 What a device does, what it sees, and what ` + "`gatehouse explain`" + ` calls it. This page is written by a test that makes a
@@ -104,7 +83,7 @@ The other fixes change the device, or there is nothing to repair.
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", row.id, cell(does), cell(row.sees.String()), row.codes(), repaired)
 		}
 	}
-	return b.Bytes()
+	return b.String()
 }
 
 // codes are links to the pages of the codes that the report names.

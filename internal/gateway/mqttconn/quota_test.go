@@ -1,7 +1,6 @@
 package mqttconn
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,12 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/test/golden"
 )
-
-var update = flag.Bool("update", false, "write the table of limits into docs/mqtt.md")
 
 // testsOfQuotas names the test that runs into each limit: of this package, or behind the folder of another.
 var testsOfQuotas = map[int]string{
@@ -155,19 +151,5 @@ func TestQuotaTable(t *testing.T) {
 			t.Errorf("%s: open allows less (%d) than aws (%d)", q.name, q.open, q.aws)
 		}
 	}
-	const file = "../../../docs/mqtt.md"
-	page, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	shown := regexp.MustCompile(`(?m)^\| limit \| code \|.*\n(\|.*\n)+`)
-	if *update {
-		page = shown.ReplaceAllLiteral(page, []byte(tableOfQuotas()))
-		if err := os.WriteFile(file, page, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if diff := cmp.Diff(tableOfQuotas(), string(shown.Find(page))); diff != "" {
-		t.Errorf("%s: the table of limits is another; write it with -update (-want +got):\n%s", file, diff)
-	}
+	golden.Table(t, "../../../docs/mqtt.md", tableOfQuotas())
 }
