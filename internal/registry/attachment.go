@@ -12,7 +12,7 @@ import (
 
 // How many policies a target may have. Source: policy sheet 3.
 const (
-	maxPoliciesOfPrincipal = 10
+	MaxPoliciesOfPrincipal = 10
 	maxPoliciesOfGroup     = 2
 )
 
@@ -47,7 +47,7 @@ func (r *Registry) AttachPolicy(ctx context.Context, policyName string, target T
 
 // checkPolicyLimit refuses when target has as many policies as it may have.
 func (r *Registry) checkPolicyLimit(ctx context.Context, t *tx, target Target) error {
-	limit := int64(maxPoliciesOfPrincipal)
+	limit := int64(MaxPoliciesOfPrincipal)
 	if target.Type == TargetThingGroup {
 		limit = maxPoliciesOfGroup
 	}

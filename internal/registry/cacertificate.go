@@ -12,8 +12,8 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/store/registrydb"
 )
 
-// maxCAsOfSubject is how many registered CAs may have the same subject. Source: connect sheet 4.5.
-const maxCAsOfSubject = 10
+// MaxCAsOfSubject is how many registered CAs may have the same subject. Source: connect sheet 4.5.
+const MaxCAsOfSubject = 10
 
 // registeredCA is the row of a CA.
 type registeredCA = registrydb.CACertificate
@@ -156,7 +156,7 @@ func (r *Registry) insertCA(ctx context.Context, t *tx, row registeredCA, tags [
 				About(row.CACertificateID, r.ARN("cacert", row.CACertificateID))
 		}
 	}
-	if len(same) >= maxCAsOfSubject {
+	if len(same) >= MaxCAsOfSubject {
 		return Errorf(LimitExceeded, "%d CA certificates with the same subject are registered; that is the limit.", len(same))
 	}
 	if err := t.InsertCACertificate(ctx, registrydb.InsertCACertificateParams(row)); err != nil {

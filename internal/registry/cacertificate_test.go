@@ -112,7 +112,7 @@ func TestRegisterCACertificateRefusals(t *testing.T) {
 
 func TestCAsOfOneSubject(t *testing.T) {
 	r := openNew(t)
-	for range maxCAsOfSubject {
+	for range MaxCAsOfSubject {
 		register(t, r, newCA(t, "Factory"), false)
 	}
 	_, err := r.RegisterCACertificate(t.Context(), CARegistration{PEM: newCA(t, "Factory").pem(), Mode: ModeSNIOnly})

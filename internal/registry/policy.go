@@ -12,8 +12,8 @@ import (
 	"github.com/gatehouse-iot/gatehouse/policy"
 )
 
-// maxPolicyVersions is how many versions a policy may have. Source: policy sheet 3.
-const maxPolicyVersions = 5
+// MaxPolicyVersions is how many versions a policy may have. Source: policy sheet 3.
+const MaxPolicyVersions = 5
 
 // A Policy is a named policy with its default version.
 type Policy struct {

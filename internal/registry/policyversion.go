@@ -30,8 +30,8 @@ func (r *Registry) CreatePolicyVersion(ctx context.Context, name, document strin
 		if err != nil {
 			return err
 		}
-		if versions >= maxPolicyVersions {
-			return Errorf(VersionsLimitExceeded, "The policy %s already has the maximum number of versions (%d)", name, maxPolicyVersions).
+		if versions >= MaxPolicyVersions {
+			return Errorf(VersionsLimitExceeded, "The policy %s already has the maximum number of versions (%d)", name, MaxPolicyVersions).
 				About(name, r.ARN("policy", name))
 		}
 		p.LastVersion++

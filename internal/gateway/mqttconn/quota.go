@@ -5,6 +5,8 @@ import (
 
 	"github.com/gatehouse-iot/gatehouse/internal/broker/gcra"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/internal/registry"
+	"github.com/gatehouse-iot/gatehouse/policy"
 )
 
 // A quota is one row of the table of limits.
@@ -64,10 +66,14 @@ const (
 	quotaContentType
 	quotaCorrelationData
 	quotaUserProperties
+	quotaPolicySize
+	quotaPolicies
+	quotaPolicyVersions
+	quotaCAs
 )
 
-// quotas is the table: every figure that a connection, a session or a retained message meets.
-// Those of shadows, policies and certificates are kept by the services that they belong to.
+// quotas is the table: every figure that a connection, a session or a retained message meets, and
+// those of policies and CAs, which the registry keeps. Shadows are not built.
 // Source: mqtt sheet 19; what follows from each: mqtt sheet 20.
 var quotas = [...]quota{
 	quotaConnectAccount:       {name: "Connect requests per second per account", code: "L-AEA1E176", aws: 500, unit: "a second", adjustable: true, check: check.LimitConnectRateAccount, metric: "Connect.Throttle"},
@@ -112,6 +118,10 @@ var quotas = [...]quota{
 	quotaContentType:          {name: "MQTT 5 content type size", code: "L-037A5A45", aws: maxContentType, open: maxContentType, unit: "bytes", check: check.LimitContentType, metric: "PublishIn.ClientError"},
 	quotaCorrelationData:      {name: "MQTT 5 correlation data size", code: "L-7E9783FF", aws: maxCorrelationData, open: maxCorrelationData, unit: "bytes", check: check.LimitCorrelationData, metric: "PublishIn.ClientError"},
 	quotaUserProperties:       {name: "MQTT 5 user properties total size", code: "L-7201B389", aws: maxUserProperties, open: maxUserProperties, unit: "bytes", check: check.LimitUserProperties, metric: "PublishIn.ClientError"},
+	quotaPolicySize:           {name: "Policy document size", code: "L-D9B73671", aws: policy.MaxSize, open: policy.MaxSize, unit: "characters", where: "the API: MalformedPolicyException"},
+	quotaPolicies:             {name: "Policies attached to a certificate", aws: registry.MaxPoliciesOfPrincipal, open: registry.MaxPoliciesOfPrincipal, where: "the API: LimitExceededException"},
+	quotaPolicyVersions:       {name: "Versions of a policy", aws: registry.MaxPolicyVersions, open: registry.MaxPolicyVersions, where: "the API: VersionsLimitExceededException"},
+	quotaCAs:                  {name: "CA certificates with the same subject", code: "L-A26060BE", aws: registry.MaxCAsOfSubject, open: registry.MaxCAsOfSubject, where: "the API: LimitExceededException"},
 }
 
 // profile makes the limits of one column of the table.

@@ -56,6 +56,10 @@ var testsOfQuotas = map[int]string{
 	quotaContentType:          "TestPublishRefused",
 	quotaCorrelationData:      "TestPublishRefused",
 	quotaUserProperties:       "TestLimitConnectSizes",
+	quotaPolicySize:           "../../registry TestMalformedPolicy",
+	quotaPolicies:             "../../registry TestPolicyLimits",
+	quotaPolicyVersions:       "../../registry TestPolicyVersions",
+	quotaCAs:                  "../../registry TestCAsOfOneSubject",
 }
 
 // tableOfQuotas is the table as docs/mqtt.md shows it.
@@ -97,11 +101,11 @@ func grouped(n int64) string {
 	return text
 }
 
-// tests are the names of the tests here and in the broker, as testsOfQuotas has them.
+// tests are the names of the tests here, in the broker and in the registry, as testsOfQuotas has them.
 func tests(t *testing.T) map[string]bool {
 	t.Helper()
 	found := map[string]bool{}
-	for prefix, folder := range map[string]string{"": ".", "../../broker ": "../../broker"} {
+	for prefix, folder := range map[string]string{"": ".", "../../broker ": "../../broker", "../../registry ": "../../registry"} {
 		files, err := filepath.Glob(folder + "/*_test.go")
 		if err != nil {
 			t.Fatal(err)
