@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/gatehouse-iot/gatehouse/test/gatehouseproc"
 )
 
@@ -116,6 +118,46 @@ func TestMetricsByBoto3(t *testing.T) {
 	gw.MustRun(t, "mosquitto_pub", mosquittoArgs(gw, d, "-t", "sensors/sensor-1/temp", "-m", "1")...)
 	if out := gw.MustRun(t, "python3", "metrics.py", gw.APIURL); out != "connects 1\n" {
 		t.Errorf("metrics.py printed %q", out)
+	}
+}
+
+// TestMetricsByJavaScript: see metrics.mjs.
+func TestMetricsByJavaScript(t *testing.T) {
+	gatehouseproc.Need(t, "mosquitto_pub")
+	gatehouseproc.Need(t, "node")
+	if _, err := os.Stat("js/node_modules/@aws-sdk/client-cloudwatch"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("the npm packages of test/e2e/js are missing: make test-deps installs them")
+		}
+		t.Skip("SKIPPED: the npm packages of test/e2e/js are missing; make test-deps installs them")
+	}
+	t.Parallel()
+	gw := gatehouseproc.Start(t)
+	d := gw.AddDevice(t, "sensor-1")
+	gw.MustRun(t, "mosquitto_pub", mosquittoArgs(gw, d, "-t", "sensors/sensor-1/temp", "-m", "1")...)
+	cmd := exec.CommandContext(t.Context(), "node", "metrics.mjs")
+	cmd.Dir, cmd.Env = "js", gw.Environ()
+	out, err := cmd.Output()
+	if e, ok := err.(*exec.ExitError); ok { //nolint:errorlint // Output returns it as it is
+		t.Fatalf("metrics.mjs: %v\n%s", err, e.Stderr)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(out, &got); err != nil {
+		t.Fatalf("metrics.mjs printed %s: %v", out, err)
+	}
+	want := map[string]any{
+		"wires":    []any{"application/x-amz-json-1.0"},
+		"listed":   []any{map[string]any{"Namespace": "AWS/IoT", "MetricName": "Connect.Success", "Dimensions": []any{map[string]any{"Name": "Protocol", "Value": "MQTT"}}}},
+		"connects": 1.0, "unit": "Count", "dated": true,
+		"data":        map[string]any{"size n": []any{4.0}, "size s": []any{9.0}, "size m": []any{3.0}, "set t": []any{10.0}, "thrice e": []any{6.75}},
+		"percentiles": []any{2.0},
+		"refused": []any{
+			"MissingRequiredParameterException MissingParameter", "InvalidParameterValueException InvalidParameterValue",
+			"InvalidParameterValueException InvalidParameterValue", "NotImplementedException NotImplementedException",
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
