@@ -6,6 +6,9 @@ package check
 // tlsAs is the handshake of a device, with its files.
 const tlsAs = "openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} -cert {certificate_id}-certificate.pem.crt -key {certificate_id}-private.pem.key -brief </dev/null"
 
+// whoDecides shows what decides about a CONNECT.
+const whoDecides = "<<aws iot describe-authorizer --authorizer-name {authorizer}||aws iot list-attached-policies --target {principal_arn}>>"
+
 // Checks of the device's files.
 var (
 	// FileEncoding is a text file that is no plain text.
@@ -110,10 +113,10 @@ var (
 	ConnectClosed = register(Check{
 		Code: "connect.closed", Stage: StageProtocol, Severity: Refusal,
 		Title:    "The server closed the connection after CONNECT, without an answer",
-		Cause:    "TLS stands and the certificate was taken; then CONNECT as {client_id} was answered by closing the connection<< ({reason})>>. The policy is the likeliest cause: no policy, no iot:Connect for this client ID, or a variable without a value.",
+		Cause:    "<<TLS stands; then CONNECT as {client_id}, which asks for the authorizer {authorizer}, was answered by closing the connection. The authorizer is the likeliest cause: it was not invoked, it failed, or what it returned does not allow iot:Connect.||TLS stands and the certificate was taken; then CONNECT as {client_id} was answered by closing the connection. The policy is the likeliest cause: no policy, no iot:Connect for this client ID, or a variable without a value.>><< The end was: {reason}.>>",
 		Device:   closedAfterConnect,
-		Advice:   "Compare the client ID with the resources that the policies of the certificate allow for iot:Connect.",
-		Fix:      "aws iot list-attached-policies --target {principal_arn}",
+		Advice:   "Compare the client ID with the resources that the policies of the certificate<<, or those that {authorizer} returns,>> allow for iot:Connect.",
+		Fix:      whoDecides,
 		HiddenBy: connectRefusers,
 		Source:   "connect sheet 5.1 row 19, 8.5; PROBLEMS group E", Example: ev("reason", "TLS close_notify"),
 	})
@@ -126,7 +129,7 @@ var (
 		Cause:    "CONNECT as {client_id} was answered with CONNACK {reply}<<: {reason}>>.",
 		Device:   Device{MQTT311: "CONNACK with a return code, then close.", MQTT5: "CONNACK with a reason code, then close.", Clients: closedAfterConnect.Clients},
 		Advice:   "Not authorized: the policy of the certificate, or the authorizer. Bad user name or password: the authorizer, its token or signature. Client identifier: 1 to 128 characters, no $ in front. Unavailable or busy: wait and try again.",
-		Fix:      "aws iot list-attached-policies --target {principal_arn}",
+		Fix:      whoDecides,
 		HiddenBy: connectRefusers,
 		Source:   "PROBLEMS 1.1; mqtt sheet 3", Example: ev("reply", "0x87 Not authorized", "reason", "the server's reason string"),
 	})

@@ -370,6 +370,10 @@ func (j *joiner) cause(f *finding) Cause {
 		DeviceSees: sees(c), Advice: c.AdviceWith(v), Source: c.Source, Evidence: []Evidence{},
 	}
 	out.Fix, out.Missing = c.FixWith(v)
+	if c.Stage == check.StageAuthorization && own.Get("source") == policy.SourceAuthorizer { // it is repaired in the function
+		out.Advice = check.AuthorizerPolicy.AdviceWith(v)
+		out.Fix, out.Missing = check.AuthorizerPolicy.FixWith(v)
+	}
 	if w := f.words; w != nil { // the gateway knows its own record best
 		out.Cause, out.DeviceSees, out.Advice = w.Cause, cmp.Or(w.Device, out.DeviceSees), w.Advice
 		if len(w.Missing) == 0 {

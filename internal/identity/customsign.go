@@ -23,6 +23,14 @@ const maxSignature = 2560
 // maxHintKeys bounds with how many keys the variants of a token are tried.
 const maxHintKeys = 4
 
+// JudgeSignature tells whether signature, in base64, is one of token by any of the
+// public keys, PEM by name, of an authorizer. The check is nil when it is; else it
+// says, with its evidence, what is wrong. Source: custom-auth sheet 5.
+func JudgeSignature(keys map[string]string, token, signature string) (*check.Check, []attempt.Field) {
+	plain := func(text string) parameter { return parameter{raw: text, value: text} }
+	return verifySignature(keys, plain(token), plain(signature), "device's settings", &parameters{}, &CustomRequest{})
+}
+
 // verifySignature tells whether signature, in base64, is one of token by any of
 // the keys: RSASSA-PKCS1-v1_5 with SHA-256 over the token alone. c is nil when
 // it is; else it says what is wrong. Source: custom-auth sheet 5.

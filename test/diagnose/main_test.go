@@ -42,13 +42,24 @@ func newDevice(t *testing.T, gw *gatehouseproc.Process, name string) *device {
 	return d
 }
 
-// set changes the value of a flag, or adds the flag.
+// set changes the value of a flag, or adds the flag. A switch has the value "".
 func (d *device) set(flag, value string) {
+	if flag == "--websocket" || flag == "--no-sni" {
+		d.flags = append(d.flags, flag)
+		return
+	}
 	if i := slices.Index(d.flags, flag); i >= 0 {
 		d.flags[i+1] = value
 		return
 	}
 	d.flags = append(d.flags, flag, value)
+}
+
+// drop takes a flag away, with its value.
+func (d *device) drop(flag string) {
+	if i := slices.Index(d.flags, flag); i >= 0 {
+		d.flags = slices.Delete(d.flags, i, i+2)
+	}
 }
 
 // fill replaces $name by what is known of the device.

@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 	"github.com/gatehouse-iot/gatehouse/internal/diagnose/probe"
 	"github.com/gatehouse-iot/gatehouse/internal/function"
+	"github.com/gatehouse-iot/gatehouse/internal/identity"
 	"github.com/gatehouse-iot/gatehouse/policy"
 )
 
@@ -124,7 +125,10 @@ func (l *look) credentials(a authorizer) []probe.Result {
 	case d.Signature == "":
 		return []probe.Result{a.result(check.AuthorizerSignatureMissing, probe.Fail, key, sent)}
 	}
-	return nil
+	if c, evidence := identity.JudgeSignature(a.TokenSigningPublicKeys, d.Token, d.Signature); c != nil {
+		return []probe.Result{a.result(c, probe.Fail, evidence...)}
+	}
+	return []probe.Result{a.result(check.AuthorizerSignature, probe.Pass)}
 }
 
 // function looks whether the function is there and lets AWS IoT invoke it.
@@ -167,7 +171,10 @@ const lately = 3 * time.Hour
 
 // invocations reads how often the function was invoked and failed.
 func (l *look) invocations(ctx context.Context, a authorizer) []probe.Result {
-	now := time.Now()
+	now := l.device.Since.Truncate(time.Minute) // what the probe itself ran into is known
+	if l.device.Since.IsZero() {
+		now = time.Now()
+	}
 	query := func(id, metric string) cwtypes.MetricDataQuery {
 		return cwtypes.MetricDataQuery{Id: &id, MetricStat: &cwtypes.MetricStat{
 			Metric: &cwtypes.Metric{Namespace: aws.String("AWS/Lambda"), MetricName: &metric, Dimensions: []cwtypes.Dimension{{Name: aws.String("FunctionName"), Value: &a.function}}},
@@ -253,7 +260,7 @@ func (l *look) returned(a authorizer, documents []string, principal attempt.Fiel
 		if err != nil {
 			return []probe.Result{a.result(check.AuthorizerDocuments, probe.Fail, attempt.F("json_path", fmt.Sprintf("$.policyDocuments[%d]", n)), attempt.F("reason", err.Error()))}
 		}
-		named = append(named, policy.Named{Name: fmt.Sprintf("document %d of the authorizer", n+1), Source: policy.SourceAuthorizer, Doc: doc})
+		named = append(named, policy.Named{Name: fmt.Sprintf("returned by %s (policyDocuments[%d])", aws.ToString(a.AuthorizerName), n), Source: policy.SourceAuthorizer, Doc: doc})
 	}
 	set := policy.Compile(named...)
 	bound := set.Bind(&policy.Context{
@@ -270,7 +277,15 @@ func (l *look) returned(a authorizer, documents []string, principal attempt.Fiel
 		case dependsOnUnknown(&d):
 			results = append(results, a.result(r.passed, probe.Unknown, evidence...))
 		default:
-			results = append(results, a.result(check.AuthorizerPolicy, probe.Fail, evidence...))
+			c, ok := check.Lookup(d.Code)
+			switch {
+			case !ok:
+				c = r.passed
+			case c == check.PolicyNoneAttached: // nothing is attached to such a principal
+				c = check.AuthorizerPolicy
+			}
+			evidence = append(evidence, attempt.F("policies", policyNames(set)), attempt.F("source", policy.SourceAuthorizer))
+			results = append(results, a.result(c, probe.Fail, evidence...))
 		}
 	}
 	return results

@@ -227,7 +227,11 @@ func effect(e policy.Effect) string {
 func policyNames(set *policy.Set) string {
 	var names []string
 	for _, n := range set.Policies() {
-		names = append(names, n.Name+" (version "+n.Version+")")
+		name := n.Name
+		if n.Version != "" {
+			name += " (version " + n.Version + ")"
+		}
+		names = append(names, name)
 	}
 	return strings.Join(names, ", ")
 }

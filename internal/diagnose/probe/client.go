@@ -72,9 +72,7 @@ func (c *client) disconnect() {
 		return
 	}
 	c.gone = true
-	if c.send(&mqtt.Disconnect{}, time.Second) == nil {
-		c.conn.Close()
-	}
+	_ = c.send(&mqtt.Disconnect{}, time.Second) // a courtesy: the connection ends anyway
 }
 
 // An answer is what came of one packet.

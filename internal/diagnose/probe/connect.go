@@ -6,14 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 	"github.com/gatehouse-iot/gatehouse/mqtt"
@@ -146,6 +143,7 @@ func (p *run) connack(l *link, a answer) bool {
 	v := l.client.version
 	client := pair{"client_id", p.report.Facts.ClientID}
 	protocol := pair{"protocol", v.String()}
+	authorizer := pair{"authorizer", p.Authorizer}
 	if ack, ok := a.packet.(*mqtt.Connack); ok && a.err == nil {
 		if ack.Reason == 0 {
 			p.add(check.ConnectRefused, Pass, f(client.key, client.value), f(protocol.key, protocol.value), f("elapsed", milliseconds(a.took))).Took = a.took
@@ -153,7 +151,7 @@ func (p *run) connack(l *link, a answer) bool {
 		}
 		l.client.gone = true
 		c, causes := p.refusedConnack(ack.Reason)
-		ev := []pair{client, protocol, {"reply", codeText(v, ack)}, {"reason", string(ack.Props.ReasonString)}}
+		ev := []pair{client, protocol, authorizer, {"reply", codeText(v, ack)}, {"reason", string(ack.Props.ReasonString)}}
 		switch c {
 		case check.LimitConnectRateClientID:
 			ev = append(ev, pair{"required", "1 a second"})
@@ -188,7 +186,7 @@ func (p *run) connack(l *link, a answer) bool {
 	case errors.Is(a.err, os.ErrDeadlineExceeded):
 		p.add(check.ConnectNoAnswer, Fail, fields([]pair{client, protocol, {"waited", p.connackWait().String()}})...)
 	default:
-		r := p.add(check.ConnectClosed, Fail, fields([]pair{client, protocol, {"reason", ending(a.err)}})...)
+		r := p.add(check.ConnectClosed, Fail, fields([]pair{client, protocol, authorizer, {"reason", ending(a.err)}})...)
 		r.Causes = p.connectCauses()
 	}
 	return false
@@ -237,48 +235,6 @@ func codeText(v mqtt.Version, ack *mqtt.Connack) string {
 		return fmt.Sprintf("0x%02X %s", byte(ack.Reason), ack.Reason)
 	}
 	return fmt.Sprintf("%d %s", byte(ack.Reason), ack.Reason.Name(v, mqtt.TypeConnack))
-}
-
-// upgrade opens the WebSocket in the TLS connection that stands.
-func (p *run) upgrade(ctx context.Context, tc *tls.Conn) (net.Conn, bool) {
-	header := http.Header{}
-	set := func(key, value string) {
-		if key != "" && value != "" {
-			header.Set(key, value)
-		}
-	}
-	set("x-amz-customauthorizer-name", p.Authorizer)
-	set("x-amz-customauthorizer-signature", p.Signature)
-	set(p.TokenKey, p.Token)
-	used := false
-	transport := &http.Transport{DialTLSContext: func(context.Context, string, string) (net.Conn, error) {
-		if used {
-			return nil, errNotAnnounced
-		}
-		used = true
-		return tc, nil
-	}}
-	limited, cancel := context.WithTimeout(ctx, p.Timeout)
-	defer cancel()
-	u := url.URL{Scheme: "wss", Host: net.JoinHostPort(p.report.Facts.Endpoint, strconv.Itoa(p.report.Facts.Port)), Path: "/mqtt"}
-	ws, resp, err := websocket.Dial(limited, u.String(), &websocket.DialOptions{ //nolint:bodyclose // Dial leaves nothing to be closed
-		HTTPClient: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-		HTTPHeader: header, Subprotocols: []string{"mqtt"}, Host: p.report.Facts.Endpoint,
-	})
-	switch {
-	case err == nil:
-		p.add(check.WebSocketUpgraded, Pass)
-		return websocket.NetConn(context.WithoutCancel(ctx), ws, websocket.MessageBinary), true
-	case ctx.Err() != nil:
-	case resp != nil && resp.StatusCode != http.StatusSwitchingProtocols:
-		r := p.add(check.WebSocketRefused, Fail, f("reply", resp.Status), f("reason", resp.Header.Get("x-amzn-ErrorType")), f("authorizer", p.Authorizer), f("client_id", p.report.Facts.ClientID))
-		r.Causes = p.connectCauses()
-	case errors.Is(err, context.DeadlineExceeded):
-		p.add(check.ConnectNoAnswer, Fail, f("waited", p.Timeout.String()), f("packet", "WebSocket upgrade"))
-	default:
-		p.add(check.WebSocketRefused, Fail, f("reply", ending(err)), f("authorizer", p.Authorizer))
-	}
-	return nil, false
 }
 
 // otherVersion makes the device's connection once more: in MQTT 3.1.1, which

@@ -51,6 +51,9 @@ func (l *link) leave() {
 		return
 	}
 	l.client.disconnect()
+	if l.client != nil {
+		l.client.conn.Close()
+	}
 	l.conn.Close()
 }
 
