@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 
 	"github.com/gatehouse-iot/gatehouse/test/gatehouseproc"
+	"github.com/gatehouse-iot/gatehouse/test/thinmqtt"
 )
 
 // A flood is one hostile behaviour, repeated by many clients until the end.
@@ -66,7 +67,7 @@ var floods = []flood{
 	{"slow HTTP without a certificate", 100, func(ctx context.Context, ip string, gw *gatehouseproc.Process, d device) {
 		inTLS(ctx, ip, gw.Ports.ALPN, &tls.Config{RootCAs: d.config.RootCAs, ServerName: d.config.ServerName}, func(tc *tls.Conn) {
 			for _, b := range []byte("GET /" + strings.Repeat("x", 1000)) {
-				if _, err := tc.Write([]byte{b}); err != nil || !pause(ctx, 100*time.Millisecond) {
+				if _, err := tc.Write([]byte{b}); err != nil || !thinmqtt.Pause(ctx, 100*time.Millisecond) {
 					return
 				}
 			}
@@ -87,7 +88,7 @@ var floods = []flood{
 		p := packet(0x10, body)
 		for len(p) > 0 {
 			n := min(4096, len(p))
-			if _, err := tc.Write(p[:n]); err != nil || !pause(ctx, 20*time.Millisecond) {
+			if _, err := tc.Write(p[:n]); err != nil || !thinmqtt.Pause(ctx, 20*time.Millisecond) {
 				return
 			}
 			p = p[n:]
@@ -209,21 +210,21 @@ func floodAll(t *testing.T, limits string) {
 				for ctx.Err() == nil {
 					f.attack(ctx, ip, gw, d)
 					counts[i].Add(1)
-					pause(ctx, time.Duration(1+n%10)*time.Millisecond)
+					thinmqtt.Pause(ctx, time.Duration(1+n%10)*time.Millisecond)
 				}
 			})
 		}
 	}
 	peak := before
 	wg.Go(func() {
-		for pause(ctx, 50*time.Millisecond) {
+		for thinmqtt.Pause(ctx, 50*time.Millisecond) {
 			u := usageOf(gw.PID)
 			peak = usage{max(peak.rss, u.rss), max(peak.descriptors, u.descriptors), max(peak.threads, u.threads)}
 		}
 	})
 	var took []time.Duration
 	wg.Go(func() {
-		for tries := 0; pause(ctx, 100*time.Millisecond); tries++ {
+		for tries := 0; thinmqtt.Pause(ctx, 100*time.Millisecond); tries++ {
 			began := time.Now()
 			tc, err := good.open("127.0.0.1", gw.Ports.MQTT, fmt.Sprintf("good-%d", tries), 4)
 			if err == nil {
@@ -295,7 +296,7 @@ func dribble(ctx context.Context, ip string, port int, b []byte, every time.Dura
 	}
 	defer nc.Close()
 	for _, c := range b {
-		if _, err := nc.Write([]byte{c}); err != nil || !pause(ctx, every) {
+		if _, err := nc.Write([]byte{c}); err != nil || !thinmqtt.Pause(ctx, every) {
 			return
 		}
 	}
@@ -346,18 +347,6 @@ func mqttFlood(session bool, level byte, fn func(context.Context, *tls.Conn, dev
 
 // drain reads until the server ends the connection.
 func drain(r io.Reader) { io.Copy(io.Discard, r) }
-
-// pause tells whether there is time left after d.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
 
 // clientHello is what Go's client says first.
 var clientHello = sync.OnceValue(func() []byte {

@@ -181,26 +181,6 @@ func alive(t *testing.T, c *thinmqtt.Client) {
 	}
 }
 
-// warnings are the codes of what an attempt of a client did not pass.
-func warnings(t *testing.T, gw *gatehouseproc.Process, clientID string) (codes []string) {
-	t.Helper()
-	var e struct {
-		Report struct {
-			Warnings []struct {
-				Code string `json:"code"`
-			} `json:"warnings"`
-		} `json:"report"`
-	}
-	out, stderr, _ := gw.Run(t.Context(), "", "gatehouse", "-o", "json", "explain", "--client-id", clientID)
-	if err := json.Unmarshal([]byte(out), &e); err != nil {
-		t.Fatalf("explain: %v\n%s%s", err, out, stderr)
-	}
-	for _, w := range e.Report.Warnings {
-		codes = append(codes, w.Code)
-	}
-	return codes
-}
-
 // recorded waits until the attempt of a client ID is in the store.
 func recorded(t *testing.T, gw *gatehouseproc.Process, clientID string) {
 	t.Helper()
@@ -301,7 +281,7 @@ func TestMessagesOnFullDisk(t *testing.T) {
 	}
 	goesOn("after")
 	for id, want := range map[string]*check.Check{"source": check.DeliveryNotStored, "source-3": check.DeliveryNotStored, "newcomer": check.SessionNotStored} {
-		if codes := warnings(t, gw, id); !slices.Contains(codes, want.Code) {
+		if codes := codesOf(explained(t, gw, "--client-id", id).Report.Warnings); !slices.Contains(codes, want.Code) {
 			t.Errorf("the attempt of %s says %v, want %s", id, codes, want.Code)
 		}
 	}

@@ -7,6 +7,7 @@ package faults
 
 import (
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/test/gatehouseproc"
 )
 
@@ -32,6 +34,23 @@ func (u usage) String() string {
 func usageOf(pid int) usage {
 	u := gatehouseproc.UsageOf(pid)
 	return usage{int(u.Resident >> 20), u.Descriptors, u.Threads}
+}
+
+// explained is what `gatehouse explain` knows of the last attempt that flags choose.
+func explained(t *testing.T, gw *gatehouseproc.Process, flags ...string) (d attempt.Detail) {
+	t.Helper()
+	out, stderr, _ := gw.Run(t.Context(), "", "gatehouse", append([]string{"-o", "json", "explain"}, flags...)...)
+	if err := json.Unmarshal([]byte(out), &d); err != nil {
+		t.Fatalf("explain %v: %v\n%s%s", flags, err, out, stderr)
+	}
+	return d
+}
+
+func codesOf(findings []attempt.Finding) (codes []string) {
+	for _, f := range findings {
+		codes = append(codes, f.Code)
+	}
+	return codes
 }
 
 // A device is how one connects.

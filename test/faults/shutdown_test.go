@@ -5,7 +5,6 @@ package faults
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 
+	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/server"
 	"github.com/gatehouse-iot/gatehouse/test/gatehouseproc"
 )
@@ -92,14 +92,8 @@ func TestShutdownWithLiveConnections(t *testing.T) {
 
 	again := gatehouseproc.StartIn(t, dir)
 	for _, id := range []string{"fleet-0", "fleet-500", "fleet-999"} {
-		var e struct {
-			Attempt struct {
-				Outcome string `json:"outcome"`
-			} `json:"attempt"`
-		}
-		out, stderr, _ := again.Run(context.Background(), "", "gatehouse", "-o", "json", "explain", "--client-id", id)
-		if err := json.Unmarshal([]byte(out), &e); err != nil || e.Attempt.Outcome == "live" || e.Attempt.Outcome == "" {
-			t.Errorf("the attempt of %s after the restart: outcome %q, %v %s", id, e.Attempt.Outcome, err, stderr)
+		if outcome := explained(t, again, "--client-id", id).Attempt.Outcome; outcome == attempt.Live || outcome == "" {
+			t.Errorf("the attempt of %s after the restart: outcome %q", id, outcome)
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -275,7 +274,7 @@ func TestByteASecond(t *testing.T) {
 					}
 					return
 				}
-				if !pause(ctx, time.Second) {
+				if !thinmqtt.Pause(ctx, time.Second) {
 					return
 				}
 			}
@@ -292,29 +291,9 @@ func TestByteASecond(t *testing.T) {
 	}
 	cancel()
 	wg.Wait()
-	if codes := failures(t, gw, "127.0.3.1"); !slices.Contains(codes, check.ConnectTimeout.Code) {
+	if codes := codesOf(explained(t, gw, "--source-ip", "127.0.3.1").Report.Findings); !slices.Contains(codes, check.ConnectTimeout.Code) {
 		t.Errorf("the last attempt before CONNECT says %v, want %s", codes, check.ConnectTimeout.Code)
 	}
-}
-
-// failures are the codes of what the last attempt from an address failed in.
-func failures(t *testing.T, gw *gatehouseproc.Process, ip string) (codes []string) {
-	t.Helper()
-	var e struct {
-		Report struct {
-			Findings []struct {
-				Code string `json:"code"`
-			} `json:"findings"`
-		} `json:"report"`
-	}
-	out, stderr, _ := gw.Run(t.Context(), "", "gatehouse", "-o", "json", "explain", "--source-ip", ip)
-	if err := json.Unmarshal([]byte(out), &e); err != nil {
-		t.Fatalf("explain: %v\n%s%s", err, out, stderr)
-	}
-	for _, f := range e.Report.Findings {
-		codes = append(codes, f.Code)
-	}
-	return codes
 }
 
 // A publisher that is faster than a stored session fills that session's queue up to its bound. The
@@ -354,7 +333,7 @@ func TestFastPublisherSlowSession(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	if codes := warnings(t, gw, "slow-session"); !slices.Contains(codes, check.DeliveryQueueFull.Code) {
+	if codes := codesOf(explained(t, gw, "--client-id", "slow-session").Report.Warnings); !slices.Contains(codes, check.DeliveryQueueFull.Code) {
 		t.Errorf("the attempt of the slow session says %v, want %s", codes, check.DeliveryQueueFull.Code)
 	}
 	slow.SetReadDeadline(time.Now().Add(stalled))

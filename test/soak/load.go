@@ -115,17 +115,6 @@ func versionOf(i int) mqtt.Version {
 	return mqtt.V311
 }
 
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
 // between is a time of that order.
 func between(d time.Duration) time.Duration { return d/2 + mathrand.N(d) }
 
@@ -196,7 +185,7 @@ func (l *load) pair(ctx context.Context, name string, v mqtt.Version, qos byte, 
 	if qos > 0 {
 		go l.readAcks(ctx, name, from)
 	}
-	for n := int64(1); pause(ctx, 20*time.Millisecond); n++ {
+	for n := int64(1); thinmqtt.Pause(ctx, 20*time.Millisecond); n++ {
 		if !l.check(ctx, name, from.Publish("soak/"+name, numbered(n, 8+mathrand.IntN(2000)), uint16(n%60_000+1)*uint16(qos), false)) {
 			return
 		}
@@ -225,7 +214,7 @@ func (l *load) comeAndGo(ctx context.Context, i int) {
 	}
 	go l.readAcks(ctx, name, from)
 	go func() {
-		for n := int64(1); pause(ctx, 100*time.Millisecond); n++ {
+		for n := int64(1); thinmqtt.Pause(ctx, 100*time.Millisecond); n++ {
 			if !l.check(ctx, name, from.Publish("soak/"+name, numbered(n, 300), uint16(n%60_000+1), false)) {
 				return
 			}
@@ -265,7 +254,7 @@ func (l *load) comeAndGo(ctx context.Context, i int) {
 		} else {
 			c.Vanish()
 		}
-		pause(ctx, between(2*time.Second))
+		thinmqtt.Pause(ctx, between(2*time.Second))
 	}
 }
 
@@ -277,7 +266,7 @@ func (l *load) abandon(ctx context.Context, i int) {
 		return
 	}
 	go l.readAcks(ctx, name, from)
-	for n := 1; pause(ctx, 300*time.Millisecond); n++ {
+	for n := 1; thinmqtt.Pause(ctx, 300*time.Millisecond); n++ {
 		id := fmt.Sprint(name, "-", n)
 		c := l.connect(ctx, thinmqtt.Options{ClientID: id, Version: mqtt.V5, Keep: true, Expiry: 3})
 		if c == nil || !l.check(ctx, id, c.Subscribe(1, nil, "soak/"+id, "soak/+/"+id)) {
@@ -295,7 +284,7 @@ func (l *load) abandon(ctx context.Context, i int) {
 func (l *load) retain(ctx context.Context, i int) {
 	name := fmt.Sprint("retained-", i)
 	c := l.connect(ctx, thinmqtt.Options{ClientID: name, Version: versionOf(i)})
-	for n := int64(1); c != nil && pause(ctx, 50*time.Millisecond); n++ {
+	for n := int64(1); c != nil && thinmqtt.Pause(ctx, 50*time.Millisecond); n++ {
 		topic := fmt.Sprintf("soak/%s/%d", name, n%300)
 		payload := numbered(n, 8+mathrand.IntN(500))
 		if n%10 == 0 {
@@ -355,7 +344,7 @@ func (l *load) work(ctx context.Context) {
 		return
 	}
 	go l.readAcks(ctx, "work", c)
-	for n := int64(1); pause(ctx, 10*time.Millisecond); n++ {
+	for n := int64(1); thinmqtt.Pause(ctx, 10*time.Millisecond); n++ {
 		if !l.check(ctx, "work", c.Publish(fmt.Sprint("work/", n%50), numbered(n, 200), uint16(n%60_000+1), false)) {
 			return
 		}
@@ -367,7 +356,7 @@ func (l *load) work(ctx context.Context) {
 func (l *load) resubscribe(ctx context.Context, i int) {
 	name := fmt.Sprint("fickle-", i)
 	c := l.connect(ctx, thinmqtt.Options{ClientID: name, Version: versionOf(i), Keep: i == 1})
-	for n := 0; c != nil && pause(ctx, 20*time.Millisecond); n++ {
+	for n := 0; c != nil && thinmqtt.Pause(ctx, 20*time.Millisecond); n++ {
 		filters := []string{fmt.Sprint("f/", n), fmt.Sprintf("f/%d/+", n), fmt.Sprintf("f/+/%d/#", n), fmt.Sprint("$share/fickle/f/", n)}
 		if !l.check(ctx, name, c.Subscribe(1, nil, filters...)) || !l.check(ctx, name, c.Unsubscribe(nil, filters...)) {
 			return
@@ -377,7 +366,7 @@ func (l *load) resubscribe(ctx context.Context, i int) {
 
 // strange tries what is refused: an unknown certificate, and something that is no MQTT.
 func (l *load) strange(ctx context.Context, _ int) {
-	for n := 0; pause(ctx, 200*time.Millisecond); n++ {
+	for n := 0; thinmqtt.Pause(ctx, 200*time.Millisecond); n++ {
 		o := thinmqtt.Options{Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(l.gw.Ports.MQTT)), TLS: l.stranger, ClientID: fmt.Sprint("stranger-", n)}
 		if n%2 == 1 {
 			o.TLS, o.ClientID = l.config, strings.Repeat("x", 200) // longer than a client ID may be
