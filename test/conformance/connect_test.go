@@ -74,7 +74,7 @@ var connectRows = []row{
 		p.sees(open, open)
 	}),
 	connects("2.1", "11 CONNACK", "CONNACK 0x00, open", "CONNACK 0x00, open", nil),
-	elsewhere("2.1", "the first packet has 30 s", "internal/gateway/mqttconn TestFirstPacketTimeout", "internal/gateway TestFirstPacketTimeout"),
+	elsewhere("2.1", "the first packet has 10 s, as connect sheet 3.3 has it", "internal/gateway/mqttconn TestFirstPacketTimeout", "internal/gateway TestFirstPacketTimeout"),
 	elsewhere("2.1", "switch v3ConnectDenied", "test/refusals TestRefusals: E-02/explain"),
 
 	connects("2.2", "length: 128", "CONNACK 0x00, open", "CONNACK 0x00, open", clientID(strings.Repeat("i", 128))),

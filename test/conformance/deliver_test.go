@@ -268,7 +268,7 @@ var sharedRows = []row{
 		p.from(pub(p.topic("t"), 1))
 		p.sees(open, open)
 	}),
-	elsewhere("10", "un-acked message of a member that disconnects", "internal/broker TestSharedHandOver"),
+	elsewhere("10", "un-acked message of a member that disconnects", "internal/broker TestSharedHandOver", "internal/broker TestHandOver"),
 	each("10", "retained", func(p *peer) {
 		p.connect()
 		p.publishes(pub(p.topic("t"), 1, retain))

@@ -61,7 +61,7 @@ var eventRows = []row{
 			last = n
 			p.goes()
 		}
-	}).also("internal/gateway/mqttconn TestVersionNumber"),
+	}).also("internal/gateway/mqttconn TestVersionNumber", "internal/gateway/mqttconn TestVersionNumberOverRestart", "internal/broker TestNumber"),
 	each("17", "17.4 connect_failed", func(p *peer) {
 		watch := p.watches(presence+"connect_failed/"+p.id, presence+"disconnected/"+p.id)
 		p.limited = true
