@@ -60,7 +60,7 @@ func opensslReason(reason int) *fact {
 	}
 	return map[int]*fact{
 		0x86: serverRefused, 0x10B: serverNotTLS, 0x126: closedInHandshake, 0xC1: cipherRefused, 0x102: versionRefused, 0xF4: tlsFailed, 0x9C: serverNotTLS, 0xC6: serverNotTLS, 0x18E: certificateUnsupported, 0x18A: certificateUnsupported,
-		0x74: keyMismatch, 0x6C: certUnreadable, 0xEB: alpnRefused, 0x119: macWrong, 0x18F: certificateUnsupported,
+		0x7B: keyProofRefused, 0x74: keyMismatch, 0x6C: certUnreadable, 0xEB: alpnRefused, 0x119: macWrong, 0x18F: certificateUnsupported,
 	}[reason]
 }
 
@@ -115,7 +115,7 @@ var arduinoCodes = map[int]*fact{-4: connackTimeout, -3: lost, -2: connectFailed
 
 // errnos are of Linux, lwIP and Windows.
 var errnos = map[int]*fact{
-	1: filePermission, 2: fileMissing, 8: dnsUnknown, 11: dnsUnavailable, 12: outOfMemory, 13: filePermission, 24: socketFailed, 32: reset, 54: reset, 60: tcpTimeout, 61: tcpRefused, 101: tcpUnreachable, 103: reset, 104: reset, 107: lost, 110: tcpTimeout, 111: tcpRefused, 113: tcpUnreachable, 114: tcpUnreachable, 115: tcpTimeout, 116: tcpTimeout, 118: tcpUnreachable, 119: tcpTimeout, 128: lost,
+	1: filePermission, 2: fileMissing, 8: dnsUnknown, 50: tcpUnreachable, 51: tcpUnreachable, 64: tcpUnreachable, 65: tcpUnreachable, 11: dnsUnavailable, 12: outOfMemory, 13: filePermission, 24: socketFailed, 32: reset, 54: reset, 60: tcpTimeout, 61: tcpRefused, 101: tcpUnreachable, 103: reset, 104: reset, 107: lost, 110: tcpTimeout, 111: tcpRefused, 113: tcpUnreachable, 114: tcpUnreachable, 115: tcpTimeout, 116: tcpTimeout, 118: tcpUnreachable, 119: tcpTimeout, 128: lost,
 	10053: reset, 10054: reset, 10060: tcpTimeout, 10061: tcpRefused, 10065: tcpUnreachable, 11001: dnsUnknown, 11002: dnsUnavailable, 99: tcpUnreachable,
 }
 
@@ -152,11 +152,11 @@ var tasmotaCodes = map[int]*fact{-1000: outOfMemory, -1001: dnsUnknown, -1002: c
 var lwmqttCodes = map[int]*fact{-1: largeLost, -3: connectFailed, -4: connackTimeout, -5: hangup, -6: hangup, -7: tooLarge, -9: hangup, -10: connectRefused, -11: subscribeRefused, -13: pingTimeout}
 
 // pahoCCodes are MQTTCLIENT_... and MQTTASYNC_... of paho for C.
-var pahoCCodes = map[int]*fact{-1: connectFailed, -3: lost, -4: inflight, -9: qos2, -14: endpointURL, 1: versionUnsupported, 2: clientIDRefused, 3: serverUnavailable, 4: badCredentials, 5: notAuthorized}
+var pahoCCodes = map[int]*fact{-1: connectUnknown, -3: lost, -4: inflight, -9: qos2, -14: endpointURL, 1: versionUnsupported, 2: clientIDRefused, 3: serverUnavailable, 4: badCredentials, 5: notAuthorized}
 
 // zephyrCodes are errno values that mean more in Zephyr and in the nRF modem's
 // library: its TLS is in the socket.
-var zephyrCodes = map[int]*fact{-2: filesUnusable, -5: lost, -22: filesUnusable, -45: tlsFailed, -54: reset, -95: tlsFailed, -112: tcpUnreachable, -113: reset, -114: tcpUnreachable, -116: tcpTimeout, -118: tcpUnreachable, -120: lost, -122: tooLarge, -128: lost}
+var zephyrCodes = map[int]*fact{-2: filesUnusable, -5: lost, -22: filesUnusable, -45: modemTLS, -54: reset, -95: modemTLS, -112: tcpUnreachable, -113: reset, -114: tcpUnreachable, -116: tcpTimeout, -118: tcpUnreachable, -120: lost, -122: tooLarge, -128: lost}
 
 // simcomCodes are results of AT+CMQTT... of SIMCom's modems.
 var simcomCodes = map[int]*fact{
@@ -165,7 +165,7 @@ var simcomCodes = map[int]*fact{
 }
 
 // quectelCodes are results of AT+QMTOPEN of Quectel's modems.
-var quectelCodes = map[int]*fact{3: neverArrived, 4: dnsUnknown, 5: connectFailed}
+var quectelCodes = map[int]*fact{-1: connectFailed, 1: connectFailed, 2: connectFailed, 3: neverArrived, 4: dnsUnknown, 5: connectFailed}
 
 // appleCodes are of Secure Transport (OSStatus) and CFNetwork (NSURLErrorDomain).
 var appleCodes = map[int]*fact{

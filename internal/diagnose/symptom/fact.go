@@ -48,6 +48,9 @@ var (
 	connectFailed   = &fact{"the network connection could not be made", check.StageTCP, broad, causes{
 		check.NetNeverArrived: 45, check.NetTCPRefused: 25, check.NetTCPTimeout: 24, check.NetDNSNXDomain: 20, check.TLSServerCertUntrusted: 18, check.NetEndpointShape: 16,
 	}}
+	connectUnknown = &fact{"the client could not connect, and does not say where it failed", check.StageTCP, broad, causes{
+		check.AuthzConnectNoStatement: 36, check.TLSServerCertUntrusted: 35, check.NetNeverArrived: 34, check.PolicyNoneAttached: 30, check.CertNotRegistered: 26, check.NetTCPTimeout: 20,
+	}}
 	noConnection = &fact{"the client has no connection", check.StageTCP, broad, causes{
 		check.NetNeverArrived: 30, check.NetTCPRefused: 25, check.NetEndpointShape: 24, check.NetDNSNXDomain: 22, check.NetTCPTimeout: 20,
 	}}
@@ -125,9 +128,12 @@ var (
 	serverRefused = &fact{"the device did not accept the server's certificate", check.StageTLS, narrow, causes{
 		check.TLSServerCertUntrusted: 60, check.DeviceClockBehind: 34, check.TLSServerCertName: 28, check.TLSTrustStoreIsDeviceCA: 16, check.TLSTrustStoreMissing: 12,
 	}}
-	clockWrong   = &fact{"the device's clock is wrong", check.StageTLS, exact, causes{check.DeviceClockBehind: 85}}
-	trustMissing = &fact{"the client has no root CA", check.StageTLS, exact, causes{check.TLSTrustStoreMissing: 80, check.TLSServerCertUntrusted: 30, check.FileMissing: 15}}
-	deviceCA     = &fact{"the own CA may stand in the trust store", check.StageTLS, hint, causes{check.TLSTrustStoreIsDeviceCA: 80}}
+	sentUntrusted = &fact{"the device sent the alert that it does not know the server's CA", check.StageTLS, exact, causes{check.TLSServerCertUntrusted: 80, check.TLSTrustStoreIsDeviceCA: 26, check.TLSServerCertCrossSign: 16}}
+	sentExpired   = &fact{"the device sent the alert that the server's certificate has expired", check.StageTLS, exact, causes{check.TLSServerCertExpired: 58, check.DeviceClockBehind: 52}}
+	sentRefused   = &fact{"the device sent an alert: it did not accept the server's certificate", check.StageTLS, narrow, causes{check.TLSServerCertUntrusted: 60, check.TLSServerCertName: 34, check.DeviceClockBehind: 32}}
+	clockWrong    = &fact{"the device's clock is wrong", check.StageTLS, exact, causes{check.DeviceClockBehind: 85}}
+	trustMissing  = &fact{"the client has no root CA", check.StageTLS, exact, causes{check.TLSTrustStoreMissing: 80, check.TLSServerCertUntrusted: 30, check.FileMissing: 15}}
+	deviceCA      = &fact{"the own CA may stand in the trust store", check.StageTLS, hint, causes{check.TLSTrustStoreIsDeviceCA: 80}}
 )
 
 // On the device, before or beside the network.

@@ -1,9 +1,11 @@
 package symptom
 
 import (
+	"encoding/binary"
 	"iter"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -17,7 +19,66 @@ const maxLines = 20_000
 const maxLine = 4096
 
 // escape is what terminals act on: colours of esp-idf's monitor, for example.
-var escape = expression("\x1b\\[[0-9;?]*[A-Za-z]")
+// Copied text often has lost the escape character itself.
+var escape = expression("\x1b\\[[0-9;?]*[A-Za-z]|␛?\\[[0-9]{1,2}(?:;[0-9]{1,2}){0,2}m")
+
+// decode turns UTF-16, which tools of Windows write, into UTF-8. The beginning of
+// the text may be lost, and the mark with it: ASCII in UTF-16 has a NUL in every other byte.
+func decode(raw string) string {
+	head := raw[:min(len(raw), 4096)]
+	var order binary.ByteOrder = binary.LittleEndian
+	switch {
+	case strings.HasPrefix(raw, "\xff\xfe"):
+	case strings.HasPrefix(raw, "\xfe\xff"):
+		order = binary.BigEndian
+	default:
+		var zeros [2]int // at even and odd offsets
+		for i := range len(head) {
+			if head[i] == 0 {
+				zeros[i%2]++
+			}
+		}
+		if max(zeros[0], zeros[1]) < len(head)/4 || min(zeros[0], zeros[1]) > len(head)/16 || len(head) < 4 {
+			return raw
+		}
+		if zeros[0] > zeros[1] {
+			order = binary.BigEndian
+		}
+	}
+	units := make([]uint16, len(raw)/2)
+	for i := range units {
+		units[i] = order.Uint16([]byte(raw[2*i : 2*i+2]))
+	}
+	return strings.TrimPrefix(string(utf16.Decode(units)), "\ufeff")
+}
+
+// minWidth is the least width to which terminals and mail programs break lines.
+const minWidth = 60
+
+// unwrap joins the lines of a text that was broken to a fixed width, each part
+// with the one before it. The number of lines stays the same.
+func unwrap(lines []string) []string {
+	width := 0
+	for _, l := range lines {
+		width = max(width, utf8.RuneCountInString(l))
+	}
+	if width < minWidth || width > 200 {
+		return lines
+	}
+	for i := len(lines) - 1; i > 0; i-- {
+		above, line := lines[i-1], lines[i]
+		n := utf8.RuneCountInString(above)
+		first, _ := utf8.DecodeRuneInString(line)
+		switch {
+		case n == 0 || len(line) < 3 || strings.HasPrefix(above, line[:3]) || unicode.IsSpace(first): // the next record of a log
+		case n == width && !strings.HasSuffix(above, " "): // in the midst of a word
+			lines[i-1], lines[i] = above+line, ""
+		case n > width-20 && (unicode.IsLower(first) || first == '-' || first == '('):
+			lines[i-1], lines[i] = above+" "+line, ""
+		}
+	}
+	return lines
+}
 
 // clip keeps the first and the last part of a text that is too long.
 func clip(text string) string {
@@ -40,9 +101,9 @@ type text struct {
 }
 
 func normalise(raw string) *text {
-	raw = escape().ReplaceAllString(strings.ToValidUTF8(clip(raw), " "), "")
+	raw = escape().ReplaceAllString(strings.ToValidUTF8(clip(decode(raw)), " "), "")
 	raw = strings.NewReplacer("\r\n", "\n", "\r", "\n", `\r\n`, "\n", `\n`, "\n").Replace(raw)
-	t := &text{raw: strings.Split(raw, "\n")}
+	t := &text{raw: unwrap(strings.Split(raw, "\n"))}
 	seen := map[string]bool{}
 	for i, line := range t.raw {
 		if line = strings.TrimSpace(line); line != "" && !seen[line] && len(t.distinct) < maxLines {
@@ -77,6 +138,7 @@ var spellings = strings.NewReplacer(
 	" web socket", " websocket", " time stamp", " timestamp", " pass phrase", " passphrase",
 	" couldn t ", " could not ", " can t ", " cannot ", " can not ", " cannot ", " didn t ", " did not ", " doesn t ", " does not ",
 	" isn t ", " is not ", " wasn t ", " was not ", " won t ", " will not ", " don t ", " do not ", " haven t ", " have not ",
+	" 0 errors ", " ", " no errors ", " ", " no error ", " ", " without error ", " ", " 0 failures ", " ", " no failure ", " ",
 	" no client certificate ca names sent ", " ", // openssl s_client says it of every good handshake
 	" self signed ", " selfsigned ", " re connect", " reconnect", " call back", " callback", " clientid", " client id",
 )

@@ -132,6 +132,8 @@ func (t *text) lookup(p place) (*fact, client) {
 		return curlCodes[p.value], curl
 	case strings.HasSuffix(p.before, "alert number ") || strings.HasSuffix(p.before, "alert code ") || strings.HasSuffix(p.before, "(msg ") || strings.HasSuffix(p.before, "alert ") && p.value > 0 || strings.HasSuffix(p.before, "alert: ") || strings.HasSuffix(p.before, "alert description "):
 		return alerts[p.value], ""
+	case strings.HasSuffix(p.before, "connect failed with error code "): // the CRT's, of the system
+		return errnos[p.value], awsCRT
 	case p.word == "errno" || p.word == "errno_" || p.word == "winerror" || strings.HasSuffix(p.before, "os error "):
 		if f := gaiErrors[p.value]; f != nil {
 			return f, ""
@@ -171,7 +173,7 @@ func (t *text) lookup(p place) (*fact, client) {
 	case t.has(bearSSL) && bearCode(v) != nil && p.word != "returncode" && p.word != "rc":
 		return bearCode(v), bearSSL
 	case strings.HasSuffix(p.before, "rc=") || p.word == "rc" || strings.HasSuffix(p.before, "result code ") || strings.HasSuffix(p.before, "return code ") || strings.HasSuffix(p.before, "return code: ") || strings.HasSuffix(p.before, "returncode = ") || strings.HasSuffix(p.before, "reason code ") ||
-		p.bare || p.word == "connack" || strings.HasSuffix(p.before, "error code ") || p.word == "mqttexception" || p.word == "reasoncode" || p.word == "returncode":
+		p.bare || p.word == "connack" || t.has(pubSub) && p.isCode() || strings.HasSuffix(p.before, "error code ") || p.word == "mqttexception" || p.word == "reasoncode" || p.word == "returncode":
 		if strings.Contains(p.before, "disconnect") && v != 4 && v != 5 && v < 16 { // the callback's own numbers: not CONNACK's
 			return lost, ""
 		}

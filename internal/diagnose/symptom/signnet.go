@@ -3,7 +3,7 @@ package symptom
 // networkSigns are of DNS and TCP.
 var networkSigns = []sign{
 	{dnsUnknown, "", []string{
-		"resolv* .. fail*", "failed .. lookup", "lookup .. failed", "dns .. fail*", "cannot resolve*", "could not resolve*", "unable to resolve*", "getaddrinfo .. error", "host .. cannot be resolved",
+		"resolv* .. host* .. fail*", "resolv* .. dns .. fail*", "resolv* .. name .. fail*", "resolv* .. address .. fail*", "error .. resolv* .. dns", "resolv* .. error .. dns", "failed .. lookup", "lookup .. failed", "dns .. fail*", "cannot resolve*", "could not resolve*", "unable to resolve*", "getaddrinfo .. error", "host .. cannot be resolved",
 		"ENOTFOUND", "Name or service not known", "nodename nor servname*", "no such host", "UnknownHostException", "Lookup error", "unknown host", "host not found",
 		"No such host is known", "Could not resolve host", "Could not resolve proxy", "name does not resolve", "Name does not resolve", "getaddrinfo failed", "AWS_IO_DNS_INVALID_NAME",
 		"Host name was invalid for dns resolution", "Unable to resolve host", "couldn't get hostname", "can't resolve hostname", "NXDOMAIN", "No address associated with hostname", "AWS_IO_DNS_QUERY_FAILED", "AWS_IO_DNS_NO_ADDRESS_FOR_HOST",

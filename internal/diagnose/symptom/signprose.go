@@ -29,6 +29,9 @@ var (
 // modemRefused is all that a modem tells of a connection that did not come to stand.
 var modemRefused = &fact{"a modem's MQTT connection was refused", check.StageAuthorization, broad, causes{check.AuthzConnectClientID: 44, check.PolicyNoneAttached: 34, check.CertNotRegistered: 30, check.AuthzConnectNoStatement: 28, check.TLSServerCertUntrusted: 20}}
 
+// modemTLS is what Nordic's modem tells of TLS that it could not do.
+var modemTLS = &fact{"the modem could not do TLS with these credentials", check.StageTLS, narrow, causes{check.TLSServerCertUntrusted: 46, check.CertNotRegistered: 38, check.FileKeyFormat: 34, check.CertKeyMismatch: 30, check.FileCertFormat: 26, check.TLSVersionBelowPolicy: 14}}
+
 // modemHandshake is a modem's word for TLS or CONNECT that failed.
 var modemHandshake = &fact{"the modem's TLS or MQTT handshake failed", check.StageTLS, broad, causes{check.TLSServerCertUntrusted: 40, check.CertNotRegistered: 36, check.DeviceClockBehind: 26, check.AuthzConnectClientID: 25, check.PolicyNoneAttached: 22, check.TLSSNIRequiredForCert: 20}}
 

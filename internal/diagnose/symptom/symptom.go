@@ -74,6 +74,9 @@ func Explain(raw string) Diagnosis {
 	facts := t.signs()
 	facts = append(facts, t.numbers()...)
 	facts = append(facts, t.shapes()...)
+	if !slices.ContainsFunc(facts, func(f found) bool { return f.rank > hint }) {
+		facts = append(facts, t.grid()...)
+	}
 	facts = settle(t, facts)
 	facts = append(facts, combine(facts)...)
 	d := Diagnosis{Schema: Schema, Matched: []Match{}, Candidates: []Candidate{}, Evidence: t.evidence()}
@@ -104,6 +107,7 @@ var settled = []struct{ by, needless []*fact }{
 	{[]*fact{notAuthorized, badCredentials, clientIDRefused, versionUnsupported, serverUnavailable, connectRefused}, []*fact{tcpRefused, connectFailed, noConnection}},
 	{[]*fact{serverUntrusted, serverName, serverExpired, serverEarly, serverTime, serverRefused, certificateRefused}, []*fact{certUnreadable}},
 	{[]*fact{serverUntrusted, serverName, serverExpired, serverEarly, serverTime}, []*fact{serverRefused}},
+	{[]*fact{sentExpired, sentUntrusted, sentRefused}, []*fact{certificateExpired, certificateUntrusted, certificateRefused, certificateRevoked, alertReceived, serverExpired}},
 	{[]*fact{largeLost}, []*fact{tooLarge, outOfMemory}},
 	{[]*fact{keyUnreadable}, []*fact{certUnreadable}},
 	{[]*fact{upgradeRefused}, []*fact{tlsFailed, tcpTimeout}},

@@ -2,12 +2,14 @@ package symptom
 
 import (
 	"bufio"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf16"
 )
 
 // A told is a text of a set that was gathered from projects' issues and from the
@@ -56,6 +58,7 @@ func TestThreads(t *testing.T) {
 		size int // at least so many texts
 	}{
 		{"testdata/threads.txt", 200},
+		{"testdata/threads2.txt", 80},
 	} {
 		list := toldRows(t, set.path)
 		if len(list) < set.size {
@@ -105,3 +108,81 @@ func TestThreads(t *testing.T) {
 
 // floor is the least percentage that holds for texts which the table has not seen.
 const floor = 95
+
+// forms are what happens to a text on its way here.
+var forms = map[string]func(text string) string{
+	"timestamps": func(s string) string {
+		return eachLine(s, func(i int, l string) string {
+			return fmt.Sprintf("2026-11-21T10:00:%02d.123Z host app[4711]: %s", i%60, l)
+		})
+	},
+	"syslog": func(s string) string {
+		return eachLine(s, func(i int, l string) string {
+			return fmt.Sprintf("Nov 21 10:00:%02d edge-1 daemon[812]: [ERROR] %s", i%60, l)
+		})
+	},
+	"colours": func(s string) string {
+		return eachLine(s, func(_ int, l string) string { return "\x1b[1;31m" + l + "\x1b[0m" })
+	},
+	"colours that lost their escape": func(s string) string {
+		return eachLine(s, func(_ int, l string) string { return "[0;31m" + l + "[0m" })
+	},
+	"CRLF":        func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") + "\r\n" },
+	"JSON":        func(s string) string { return fmt.Sprintf("{\"level\":\"error\",\"msg\":%q}", s) },
+	"quoted":      func(s string) string { return eachLine(s, func(_ int, l string) string { return "> " + l }) },
+	"UTF-16":      func(s string) string { return utf16Text(binary.LittleEndian, "\ufeff"+s) },
+	"UTF-16 tail": func(s string) string { return utf16Text(binary.BigEndian, s) },
+	"wrapped":     func(s string) string { return eachLine(s, func(_ int, l string) string { return wrapped(l, 79) }) },
+	"in a log": func(s string) string {
+		return strings.Repeat("2026-11-21 10:00:00 INFO temperature 21.5\n", 50) + s + strings.Repeat("\n2026-11-21 10:00:09 INFO retrying in 5000 ms", 3)
+	},
+}
+
+func eachLine(s string, f func(i int, line string) string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = f(i, l)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func wrapped(s string, width int) string {
+	var b strings.Builder
+	for i, r := range []rune(s) {
+		if i > 0 && i%width == 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func utf16Text(order binary.AppendByteOrder, s string) string {
+	var b []byte
+	for _, u := range utf16.Encode([]rune(s)) {
+		b = order.AppendUint16(b, u)
+	}
+	return string(b)
+}
+
+// TestForms: what a log, a terminal or a mail program does to a text changes
+// little of what is found in it.
+func TestForms(t *testing.T) {
+	list := append(toldRows(t, "testdata/threads.txt"), toldRows(t, "testdata/threads2.txt")...)
+	for _, name := range slices.Sorted(maps.Keys(forms)) {
+		t.Run(name, func(t *testing.T) {
+			right := 0
+			for _, r := range list {
+				if d := Explain(forms[name](r.text)); r.hits(d, 3) {
+					right++
+				} else {
+					t.Logf("%s: %s: %q", r.id, d.Summary, forms[name](r.text))
+				}
+			}
+			t.Logf("%d of %d", right, len(list))
+			if 100*right < floor*len(list) {
+				t.Errorf("%d of %d, want at least %d %%", right, len(list), floor)
+			}
+		})
+	}
+}
