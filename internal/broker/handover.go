@@ -2,6 +2,7 @@ package broker
 
 import (
 	"bytes"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -90,17 +91,30 @@ func (b *Broker) handOver(list []*groupCopy) {
 		return
 	}
 	bt := NewBatch(time.Now())
+	groups := map[string]*groupReceivers{}
 	for _, c := range list {
-		if m := &c.message; m.Expires.IsZero() || bt.Now.Before(m.Expires) {
-			var g groupReceivers
-			b.index.lookup(c.group, func(found *group) { g = found.receivers() })
-			bt.reset()
-			if g.queue != nil { // a member with a session came meanwhile
-				if err := g.queue.put(bt, c.topic, m); err != nil {
-					b.cfg.Machine.Error("message of a shared subscription not handed over", "error", err)
-				}
-			} else if rc := g.choose(c.topic); rc != nil {
-				bt.deliverShared(&g, rc, c.topic, m)
+		m := &c.message
+		if !m.Expires.IsZero() && !bt.Now.Before(m.Expires) {
+			continue
+		}
+		g, ok := groups[c.group]
+		if !ok {
+			b.index.lookup(c.group, func(found *group) {
+				now := found.receivers()
+				g = &now
+			})
+			groups[c.group] = g
+		}
+		bt.reset()
+		switch {
+		case g == nil:
+		case g.queue != nil: // a member with a session came meanwhile
+			if err := g.queue.put(bt, c.topic, m); err != nil {
+				b.cfg.Machine.Error("message of a shared subscription not handed over", slog.Any("error", err))
+			}
+		default:
+			if rc := g.choose(c.topic); rc != nil {
+				bt.deliverShared(g, rc, c.topic, m)
 			}
 		}
 	}

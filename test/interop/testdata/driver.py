@@ -41,7 +41,7 @@ def adapt(client):
         return subscribe(self, topics, options, *args, **kw)
 
     def disconnect_(self, *args, **kw):
-        receiver, end = self.getReceiver(), time.monotonic() + 5
+        receiver, end = self._Client__receiver, time.monotonic() + 5
         while receiver and receiver.outMsgs and not receiver.paused and time.monotonic() < end:
             time.sleep(.01)
         return disconnect(self, *args, **kw)
