@@ -56,7 +56,7 @@ var combinations = []combination{
 	{all: []*fact{withIAM}, any: []*fact{upgradeRefused}, gets: together("temporary or role credentials sign the upgrade", check.StageAuthentication, hint, causes{check.SigV4TokenInSignature: 46, check.SigV4ScopeService: 42, check.AuthzWSUpgrade: 30})},
 	{all: []*fact{scopeRegion}, any: []*fact{upgradeRefused, forbidden, signatureRefused}, gets: together("two Regions are named", check.StageAuthentication, exact, causes{check.SigV4ScopeRegion: 80})},
 	{all: []*fact{withWeb}, any: []*fact{forbidden}, gets: upgradeRefused},
-	{all: []*fact{cognitoRefused}, any: ended, gets: together("a Cognito identity is refused", check.StageAuthorization, narrow, causes{check.CognitoIoTPolicyMissing: 60})},
+	{all: []*fact{cognitoRefused}, any: append([]*fact{actionDenied}, ended...), gets: together("a Cognito identity is refused", check.StageAuthorization, narrow, causes{check.CognitoIoTPolicyMissing: 60})},
 	{all: []*fact{authorizerRefused}, any: append([]*fact{badCredentials, forbidden, connectRefused}, ended...), gets: together("a custom authorizer decides here", check.StageAuthentication, narrow, causes{check.AuthorizerNotSelected: 52, check.AuthorizerInvokeDenied: 36, check.AuthorizerRejected: 34, check.AuthorizerTimeout: 16})},
 	{all: []*fact{qos2}, any: ended, gets: together("it happens with QoS 2", check.StageProtocol, hint, causes{check.MQTTQoS2: 50})},
 	{all: []*fact{tooLarge}, any: []*fact{again}, gets: together("a message that is too large is sent again and again", check.StageSession, narrow, causes{check.LimitPayloadLoop: 60})},

@@ -19,6 +19,7 @@ var errorWords = []string{
 
 // grid goes from what tells much to what tells little; the first cell counts.
 var grid = []cell{
+	{filePermission, [][]string{{"permission*", "mode", "modes", "chmod"}, {"file", "files", "path", "dir", "folder", "pem", "key"}}},
 	{keyMismatch, [][]string{{"key"}, {"certificate", "cert", "crt"}, {"match*", "mismatch*", "belong*", "fit*", "inconsistent", "pair"}}},
 	{keyUnreadable, [][]string{{"key", "pkcs8", "pkcs1", "pkey", "privkey", "rsa", "pk"}, {"private", "file", "pem", "load*", "read*", "pars*", "decod*", "format", "der", "import*", "tag", "encod*", "password", "pass", "decrypt*"}}},
 	{serverName, [][]string{{"certificate", "cert", "altname*", "cn", "san"}, {"hostname", "name", "names", "host", "ip"}}},

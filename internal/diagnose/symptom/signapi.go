@@ -3,11 +3,12 @@ package symptom
 // apiSigns are of signed requests, authorizers, provisioning and Greengrass.
 var apiSigns = []sign{
 	{upgradeRefused, "", []string{
+		"Unexpected response code: 403", "Unexpected response code: 401",
 		"receiveHandshakeResponse", "websocket .. handshake .. fail*", "websocket .. 403", "websocket .. upgrade .. fail*", "websocket .. rejected",
 		"AWS_ERROR_HTTP_WEBSOCKET_UPGRADE_FAILURE", "WEBSOCKET_UPGRADE_FAILURE", "Unexpected server response: 403", "Incorrect upgrade", "403 on upgrade", "403 & upgrade", "WebSocket & 403", "Error during WebSocket handshake: Unexpected response code: 403", "Handshake status 403*", "bad handshake", "websocket: bad handshake", "WebSocketBadStatusException", "Invalid status code & websocket", "server rejected WebSocket connection*", "The server returned status code '403'*",
 		"websocket upgrade failed", "Unexpected server response", "handshake response & 403", "HTTP error: 403", "WebSocketException: The server returned*", "WebSocket connection to & failed", "AMQJS0007E", "AMQJSC0007E", "403 with 241-byte body", "403 only with temporary credentials", "403 with credentials", "HTTP/1.1 403 Forbidden & upgrade", "WebSocket handshake & Forbidden", "HTTPS publish & sigv4",
 	}},
-	{forbidden, "", []string{"ForbiddenException", "403 Forbidden", "status code 403", "HTTP/1.1 403", "status 403", "HTTP 403", "Forbidden", "error: 403", "<Response [403]>", "statusCode: 403", "403 Client Error", "returned error: 403"}},
+	{forbidden, "", []string{"response code: 403", "HTTP code 403", "error 403", "ForbiddenException", "403 Forbidden", "status code 403", "HTTP/1.1 403", "status 403", "HTTP 403", "Forbidden", "error: 403", "<Response [403]>", "statusCode: 403", "403 Client Error", "returned error: 403"}},
 	{signatureRefused, "", []string{"signature .. mismatch", "signature .. does not match", "SignatureDoesNotMatch", "InvalidSignatureException", "The request signature we calculated does not match", "signature we calculated", "IncompleteSignature*", "Signature not yet current & match"}},
 	{signatureExpired, "", []string{"Signature expired", "RequestExpired", "Request has expired", "presigned & expired", "X-Amz-Expires", "Unexpected server response: 426", "status 426", "code 426", "426 after 10*", "426 Upgrade*"}},
 	{clockSkewed, "", []string{"Signature not yet current", "RequestTimeTooSkewed", "RequestInTheFuture", "difference between the request time and the current time is too large", "is now earlier than", "clock skew", "time skew"}},
@@ -18,7 +19,7 @@ var apiSigns = []sign{
 	{actionDenied, "", []string{"AccessDeniedException", "is not authorized to perform", "no identity-based policy allows", "AccessDenied", "UnauthorizedOperation", "UnauthorizedException", "with an explicit deny", "not authorized to perform: iot:*"}},
 	{passRole, "", []string{"iam:PassRole", "PassRole", "CreateRoleAlias 403", "CreateRoleAlias & 403", "not authorized to perform: iam:PassRole", "cannot pass role"}},
 	{roleAlias, "", []string{"role alias", "rolealias", "role-aliases", "AssumeRoleWithCertificate", "credentials provider & 403", "Access Denied & credentials.iot", "X509 credentials provider", "Failed to get credentials & alias", "TES & 403", "TokenExchangeService & 403", "TokenExchangeService*failed"}},
-	{cognitoRefused, "", []string{"Cognito", "identity pool", "identity id", "Amplify", "NotAuthorizedException & identity"}},
+	{cognitoRefused, "", []string{"AWSIoTProvider", "Cognito", "identity pool", "identity id", "Amplify", "NotAuthorizedException & identity"}},
 	{webClosed, pahoJS, []string{"AMQJS0008I", "AMQJSC0008I", "websocket .. closed", "wss & closed", "WebSocket is closed before*", "WebSocket & 1006", "WebSocket connection closed", "WebSocket closed", "code=1006", "closed right after a good WebSocket upgrade", "closed & WebSocket upgrade", "CloseEvent", "WebSocket & disconnected"}},
 	{sessionPolicy, "", []string{"session policy", "STS session", "session policy contains", "GetFederationToken", "AssumeRole & Policy & closed", "no session policy allows", "closed right after a good WebSocket upgrade"}},
 	{thingVariable, "", []string{"thing variable*", "iot:Connection.Thing*", "Connection.Thing.ThingName", "thing name variable", "policy variable & thing", "Connection.Thing.IsAttached"}},

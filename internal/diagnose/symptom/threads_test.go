@@ -59,6 +59,7 @@ func TestThreads(t *testing.T) {
 	}{
 		{"testdata/threads.txt", 200},
 		{"testdata/threads2.txt", 80},
+		{"testdata/threads3.txt", 60},
 	} {
 		list := toldRows(t, set.path)
 		if len(list) < set.size {
@@ -169,6 +170,7 @@ func utf16Text(order binary.AppendByteOrder, s string) string {
 // little of what is found in it.
 func TestForms(t *testing.T) {
 	list := append(toldRows(t, "testdata/threads.txt"), toldRows(t, "testdata/threads2.txt")...)
+	list = append(list, toldRows(t, "testdata/threads3.txt")...)
 	for _, name := range slices.Sorted(maps.Keys(forms)) {
 		t.Run(name, func(t *testing.T) {
 			right := 0
