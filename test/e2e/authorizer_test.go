@@ -31,8 +31,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
-	"github.com/aws/aws-sdk-go-v2/service/iot"
-	"github.com/aws/aws-sdk-go-v2/service/iot/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
@@ -53,7 +51,6 @@ func TestAuthorizerTools(t *testing.T) {
 	arn := addFunction(t, gw, "fleet-auth", "nodejs20.x", "auth.handler", "authorizers/auth.mjs", "auth.mjs")
 	t.Run("alias", func(t *testing.T) { authorizerOfAlias(t, gw, arn) })
 	t.Run("log", func(t *testing.T) { functionLog(t, gw, "fleet-auth") })
-	t.Run("documented", func(t *testing.T) { documentedTest(t, gw, arn) })
 	t.Run("replay", func(t *testing.T) { replayed(t, gw) })
 	t.Run("domains", func(t *testing.T) { domainsBySNI(t, gw) })
 	t.Run("certificate and authorizer", func(t *testing.T) { certificateAndAuthorizer(t, gw) })
@@ -88,35 +85,6 @@ func functionLog(t *testing.T, gw *gatehouseproc.Process, name string) {
 	})
 	if len(lines) < 3 || !strings.HasPrefix(lines[len(lines)-3], "START RequestId: ") || !strings.HasPrefix(lines[len(lines)-2], "END RequestId: ") {
 		t.Errorf("the log is %q", lines)
-	}
-}
-
-// documentedTest compares what `gatehouse authorizer test` prints with the page that shows it.
-func documentedTest(t *testing.T, gw *gatehouseproc.Process, arn string) {
-	if _, err := gw.IoT().CreateAuthorizer(t.Context(), &iot.CreateAuthorizerInput{
-		AuthorizerName: aws.String("fleet"), AuthorizerFunctionArn: &arn, SigningDisabled: aws.Bool(true), Status: types.AuthorizerStatusActive,
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := lambdaOf(gw).AddPermission(t.Context(), &lambda.AddPermissionInput{
-		FunctionName: &arn, StatementId: aws.String("fleet"), Action: aws.String("lambda:InvokeFunction"), Principal: aws.String("iot.amazonaws.com"),
-	}); err != nil {
-		t.Fatal(err)
-	}
-	page, err := os.ReadFile("../../docs/custom-authentication.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, block, found := strings.Cut(string(page), "\n$ ")
-	block, _, _ = strings.Cut(block, "```")
-	command, want, _ := strings.Cut(block, "\n")
-	words := strings.Fields(command)
-	if !found || words[0] != "gatehouse" {
-		t.Fatalf("the page shows %q", command)
-	}
-	got, stderr, err := gw.Run(t.Context(), "", words[0], words[1:]...)
-	if gatehouseproc.ExitCode(err) != 1 || got != want {
-		t.Errorf("%s: exit %d, printed\n%s%s\nwant\n%s", command, gatehouseproc.ExitCode(err), got, stderr, want)
 	}
 }
 

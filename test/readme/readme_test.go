@@ -36,7 +36,7 @@ import (
 var documents = []string{"README.md", "docs/guide.md", "docs/api.md", "docs/mqtt.md", "docs/security.md", "docs/diagnose.md", "docs/custom-authentication.md"}
 
 func TestDocuments(t *testing.T) {
-	for _, name := range []string{"mosquitto_pub", "mosquitto_sub", "aws", "openssl", "bash", "curl"} {
+	for _, name := range []string{"mosquitto_pub", "mosquitto_sub", "aws", "openssl", "bash", "curl", "node"} {
 		gatehouseproc.Need(t, name)
 	}
 	for _, name := range documents {
