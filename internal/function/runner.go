@@ -161,7 +161,7 @@ func (r *runner) acquire(ctx context.Context, c *code, limit int) (p *process, e
 		case r.closed:
 			r.mu.Unlock()
 			return nil, evidence, errors.New("the functions are stopped")
-		case n > 0:
+		case n > 0 && r.inUse[c.name] < limit:
 			p = pool.idle[n-1]
 			pool.idle = pool.idle[:n-1]
 			r.countLocked(p)
@@ -172,10 +172,17 @@ func (r *runner) acquire(ctx context.Context, c *code, limit int) (p *process, e
 			pool.waiters = append(pool.waiters, ch)
 			r.mu.Unlock()
 			waited = true
-			if p = r.await(ctx, pool, ch); p != nil {
-				return p, evidence, nil
+			if p = r.await(ctx, pool, ch); p == nil {
+				continue
 			}
-			continue
+			r.mu.Lock()
+			inUse := r.inUse[c.name] // p among them
+			r.mu.Unlock()
+			if inUse > limit { // which was lowered, or other versions of the function are at work
+				r.put(p)
+				return nil, Concurrency{Scope: "function", InUse: inUse - 1, Limit: limit}, nil
+			}
+			return p, evidence, nil
 		case r.inUse[c.name] >= limit:
 			evidence = Concurrency{Scope: "function", InUse: r.inUse[c.name], Limit: limit}
 			r.mu.Unlock()

@@ -102,8 +102,8 @@ func TestConcurrency(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitFor(t, "the processes to be idle", func() bool { return s.runner.executions("slow") == 0 })
-	if res := invoke(t, s, "slow", `{"ms":0}`); res.Outcome != Succeeded && res.Outcome != Throttled {
-		t.Errorf("with nothing reserved: %s", res.Outcome)
+	if res := invoke(t, s, "slow", `{"ms":0}`); res.Outcome != Throttled || res.Concurrency != (Concurrency{"function", 0, 0}) {
+		t.Errorf("with nothing reserved, and idle processes: %s %+v", res.Outcome, res.Concurrency)
 	}
 	seen.mu.Lock()
 	defer seen.mu.Unlock()
