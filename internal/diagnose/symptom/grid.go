@@ -46,7 +46,7 @@ var grid = []cell{
 
 // grid finds what lines with an error are about.
 func (t *text) grid() (list []found) {
-	for i := range t.raw {
+	for _, i := range t.distinct {
 		words := strings.Fields(t.wordsOf(i))
 		if !hasOne(words, errorWords) {
 			continue
@@ -64,12 +64,13 @@ func (t *text) grid() (list []found) {
 	return list
 }
 
-// wordsOf is a line in words.
+// wordsOf is a line in words, as far as lines are read.
 func (t *text) wordsOf(line int) string {
+	end := len(t.words)
 	if line+1 < len(t.start) {
-		return t.words[t.start[line]:t.start[line+1]]
+		end = t.start[line+1]
 	}
-	return t.words[t.start[line]:]
+	return t.words[t.start[line]:min(end, t.start[line]+maxLine)]
 }
 
 // hasOne says whether one of the patterns is among the words.
