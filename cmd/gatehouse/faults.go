@@ -20,7 +20,23 @@ type faultsCmd struct {
 	Run  faultsRunCmd  `cmd:"" help:"Show faults, each on a port of its own, until Ctrl-C."`
 }
 
+// Help is the example that `gatehouse faults --help` ends with.
+func (c *faultsCmd) Help() string {
+	return `Examples:
+
+  gatehouse faults list
+  gatehouse faults run cert-expired`
+}
+
 type faultsListCmd struct{}
+
+// Help is the example that `gatehouse faults list --help` ends with.
+func (c *faultsListCmd) Help() string {
+	return `Examples:
+
+  gatehouse faults list
+  gatehouse faults list -o json`
+}
 
 // faultJSON is the JSON form of a fault.
 type faultJSON struct {
@@ -82,6 +98,14 @@ type faultsRunCmd struct {
 	Name   string   `help:"Host name in the server's certificate, by which clients come." default:"localhost"`
 	Port   int      `help:"Port of the first fault, the others follow; 0: the kernel chooses each."`
 	CADir  string   `name:"ca-dir" help:"Folder for the CA file, faults-ca.pem." default:"." type:"path"`
+}
+
+// Help is the example that `gatehouse faults run --help` ends with.
+func (c *faultsRunCmd) Help() string {
+	return `Examples:
+
+  gatehouse faults run cert-expired
+  gatehouse faults run cert-expired connect-close --port 9000`
 }
 
 // Run shows the faults until it is told to stop.

@@ -17,6 +17,15 @@ type logsCmd struct {
 	Level logsLevelCmd `cmd:"" help:"Set how much of device traffic is logged."`
 }
 
+// Help is the example that `gatehouse logs --help` ends with.
+func (c *logsCmd) Help() string {
+	return `Examples:
+
+  gatehouse logs tail
+  gatehouse logs query 'filter status = "Failure" | stats count(*) as n by clientId, reason'
+  gatehouse logs level set DEBUG --client-id boiler-12 --for 30m`
+}
+
 // deviceLogs is the log group of device traffic.
 const deviceLogs = "AWSIotLogsV2"
 

@@ -70,6 +70,15 @@ type logsLevelSetCmd struct {
 	For   time.Duration `help:"How long; then the level before is in force again, also over a restart. Default: for good." placeholder:"30m"`
 }
 
+// Help is the example that `gatehouse logs level set --help` ends with.
+func (c *logsLevelSetCmd) Help() string {
+	return `Examples:
+
+  gatehouse logs level set DEBUG --client-id boiler-12 --for 30m
+  gatehouse logs level set WARN --thing-group plant
+  gatehouse logs level set INFO`
+}
+
 func (c *logsLevelSetCmd) Run(a *app) error {
 	gw, err := c.connect(a.Ctx)
 	if err != nil {
@@ -141,6 +150,14 @@ func (c *logsLevelSetCmd) setForGood(a *app, gw *gatehouse, kind types.LogTarget
 
 type logsLevelListCmd struct{ serverFlags }
 
+// Help is the example that `gatehouse logs level list --help` ends with.
+func (c *logsLevelListCmd) Help() string {
+	return `Examples:
+
+  gatehouse logs level list
+  gatehouse logs level list -o json`
+}
+
 func (c *logsLevelListCmd) Run(a *app) error {
 	gw, err := c.connect(a.Ctx)
 	if err != nil {
@@ -180,9 +197,14 @@ type logsLevelDeleteCmd struct {
 	targetFlags
 }
 
-// Help says what is deleted without a target.
+// Help is the example that `gatehouse logs level delete --help` ends with.
 func (c *logsLevelDeleteCmd) Help() string {
-	return "Without a target it ends the temporary level of all devices; their lasting level is set, not deleted."
+	return `Examples:
+
+  gatehouse logs level delete --client-id boiler-12
+  gatehouse logs level delete
+
+Without a target it ends the temporary level of all devices; their lasting level is set, not deleted.`
 }
 
 func (c *logsLevelDeleteCmd) Run(a *app) error {

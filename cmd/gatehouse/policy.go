@@ -23,6 +23,14 @@ type policyCmd struct {
 	Simulate policySimulateCmd `cmd:"" help:"Decide requests against policy documents, and say why."`
 }
 
+// Help is the example that `gatehouse policy --help` ends with.
+func (c *policyCmd) Help() string {
+	return `Examples:
+
+  gatehouse policy check policy.json
+  gatehouse policy simulate --policy policy.json --action iot:Publish --resource topic/a/b --client-id dev-1`
+}
+
 // policyCheckCmd checks policy documents.
 type policyCheckCmd struct {
 	Files []string `arg:"" name:"file" help:"Policy document; - reads standard input. Several files are also judged together, as the policies of one principal."`

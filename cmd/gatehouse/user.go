@@ -87,6 +87,13 @@ type userPolicyCmd struct {
 	Name string `arg:"" help:"User name."`
 }
 
+// Help is the example that `gatehouse user policy --help` ends with.
+func (c *userPolicyCmd) Help() string {
+	return `Example:
+
+  gatehouse user policy ci --policy ci-policy.json`
+}
+
 func (c *userPolicyCmd) Run(a *app) error {
 	user, err := c.put(a, c.Name, &c.policyFlag, false)
 	if err != nil {
@@ -117,6 +124,14 @@ func (f *serverFlags) put(a *app, name string, policy *policyFlag, create bool) 
 }
 
 type userListCmd struct{ serverFlags }
+
+// Help is the example that `gatehouse user list --help` ends with.
+func (c *userListCmd) Help() string {
+	return `Examples:
+
+  gatehouse user list
+  gatehouse user list -o json`
+}
 
 func (c *userListCmd) Run(a *app) error {
 	gw, err := c.connect(a.Ctx)
@@ -151,6 +166,13 @@ func (c *userListCmd) Run(a *app) error {
 type userRemoveCmd struct {
 	serverFlags
 	Name string `arg:"" help:"User name."`
+}
+
+// Help is the example that `gatehouse user remove --help` ends with.
+func (c *userRemoveCmd) Help() string {
+	return `Example:
+
+  gatehouse user remove ci`
 }
 
 func (c *userRemoveCmd) Run(a *app) error {
