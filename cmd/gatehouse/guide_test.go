@@ -3,40 +3,18 @@ package main
 import (
 	"bytes"
 	"os"
-	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/alecthomas/kong"
-	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatehouse-iot/gatehouse/test/golden"
 )
 
 const guide = "../../docs/guide.md"
 
-var guideFlags = regexp.MustCompile("(?s)(<!-- flags of `gatehouse up`.*?-->\n).*?(<!-- end of flags -->)")
-
-// TestGuideFlags compares the table of the guide with the flags of `gatehouse
-// up`. GATEHOUSE_UPDATE_DOCS=1 rewrites the table.
-func TestGuideFlags(t *testing.T) {
-	raw, err := os.ReadFile(guide)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := guideFlags.FindSubmatch(raw)
-	if m == nil {
-		t.Fatalf("%s has no table of flags", guide)
-	}
-	want := string(m[1]) + flagTable(t) + string(m[2])
-	if os.Getenv("GATEHOUSE_UPDATE_DOCS") != "" {
-		if err := os.WriteFile(guide, bytes.Replace(raw, m[0], []byte(want), 1), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if diff := cmp.Diff(want, string(m[0])); diff != "" {
-		t.Errorf("%s does not list the flags as they are (-is +shown):\n%s", guide, diff)
-	}
-}
+// TestGuideFlags holds the table of the guide against the flags of `gatehouse up`.
+func TestGuideFlags(t *testing.T) { golden.Table(t, guide, flagTable(t)) }
 
 func flagTable(t *testing.T) string {
 	t.Helper()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -100,6 +101,9 @@ var word = regexp.MustCompile(`(?:'[^']*'|"[^"]*"|[^\s'"])+`)
 // knows says what of the words behind gatehouse the program does not know: a command or
 // a flag. Values are not looked at.
 func knows(root *kong.Node, words string) error {
+	if outer, inner, nested := strings.Cut(words, "$(gatehouse "); nested {
+		return errors.Join(knows(root, outer), knows(root, inner))
+	}
 	n := root
 	list := word.FindAllString(words, -1)
 	for i := 0; i < len(list); i++ {
@@ -130,12 +134,13 @@ func knows(root *kong.Node, words string) error {
 func TestKnows(t *testing.T) {
 	root := modelOf(t)
 	for words, want := range map[string]string{
-		"device add NAME --out certs/":               "",
-		"-o json explain --client-id '--last' # why": "",
-		"up --data-dir=x":                            "",
-		"device make x":                              "gatehouse device has no command make",
-		"explain --lost":                             "gatehouse explain has no flag --lost",
-		"up --host explain --client-id x":            "gatehouse up has no flag --client-id",
+		"device add NAME --out certs/":                  "",
+		"-o json explain --client-id '--last' # why":    "",
+		"up --data-dir=x":                               "",
+		`authorizer replay "$(gatehouse explain --lost`: "gatehouse explain has no flag --lost",
+		"device make x":                                 "gatehouse device has no command make",
+		"explain --lost":                                "gatehouse explain has no flag --lost",
+		"up --host explain --client-id x":               "gatehouse up has no flag --client-id",
 	} {
 		got := ""
 		if err := knows(root, words); err != nil {

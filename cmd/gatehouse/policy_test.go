@@ -9,8 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/gatehouse-iot/gatehouse/test/golden"
 )
 
 // TestPolicyScripts runs the scripts of testdata/policy. The command
@@ -93,7 +94,7 @@ var (
 )
 
 // TestPolicyGuide runs every command of docs/policy.md and compares what the
-// guide shows. GATEHOUSE_UPDATE_DOCS=1 rewrites the guide.
+// guide shows.
 func TestPolicyGuide(t *testing.T) {
 	guide, err := filepath.Abs("../../docs/policy.md")
 	if err != nil {
@@ -127,13 +128,5 @@ func TestPolicyGuide(t *testing.T) {
 		code := run(words, bytes.NewReader(stdin), &out, &out)
 		return []byte("```console\n" + command + "\n" + out.String() + "# exit code " + strconv.Itoa(code) + "\n```")
 	})
-	if os.Getenv("GATEHOUSE_UPDATE_DOCS") != "" {
-		if err := os.WriteFile(guide, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if diff := cmp.Diff(string(got), string(text)); diff != "" {
-		t.Errorf("docs/policy.md does not show what the commands print (-printed +shown):\n%s", diff)
-	}
+	golden.File(t, guide, string(got))
 }
