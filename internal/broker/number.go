@@ -10,7 +10,8 @@ import (
 // may skip some, and begins again at 0 when the client ID was away for an hour and its session, if it
 // had one, is over. Source: mqtt sheet 17.3.
 //
-// A stored session keeps the number of its latest connection. Those of client IDs without one are not
+// A stored session keeps the number of its latest connection; after a restart it skips one, which may
+// have been given without reaching the disk. Those of client IDs without one are not
 // stored one by one: the log holds a limit that is above all of them, and the next run begins at that
 // limit with whoever could have been connected before it.
 
@@ -33,6 +34,7 @@ func (b *Broker) restoreNumbers() {
 	n := &b.numbering
 	n.first, n.until = b.cfg.Log.ReservedNumbers(), time.Now().Add(rememberNumbers)
 	b.reserveNumbers(n.first)
+	b.cfg.Log.OnDurable(func(error) {}) // at once, not when somebody waits for the disk
 }
 
 // numberLocked chooses the number of a client that connects. The lock is that of the shard.

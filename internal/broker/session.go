@@ -295,7 +295,7 @@ func (b *Broker) Restore() error {
 		s := &Session{
 			id: r.ClientID, v5: r.Protocol == 5, queue: r.Queue, created: r.Created,
 			expiry: min(r.Expiry, b.cfg.SessionExpiry), principal: r.Principal, disconnected: r.Disconnected,
-			number: r.Number,
+			number: r.Number + 1, // see number.go
 		}
 		s.sub.broker, s.sub.session, s.sub.serial = b, s, b.serial.Add(1)
 		if s.disconnected.IsZero() {

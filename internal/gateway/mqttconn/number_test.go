@@ -13,7 +13,7 @@ import (
 // those before it. Source: mqtt sheet 17.3.
 func TestVersionNumberOverRestart(t *testing.T) {
 	l := &logtest.Log{}
-	for _, want := range []struct{ session, other string }{{`"versionNumber":0}`, `"versionNumber":0}`}, {`"versionNumber":1}`, `"versionNumber":100}`}} {
+	for _, want := range []struct{ session, other string }{{`"versionNumber":0}`, `"versionNumber":0}`}, {`"versionNumber":2}`, `"versionNumber":100}`}} {
 		b := broker.New(broker.Config{Log: l})
 		inWorld(t, Config{Limits: OpenLimits, Broker: b}, func(w *world) {
 			if err := b.Restore(); err != nil {
