@@ -151,15 +151,21 @@ func (s *Store) ensure(group, stream string, retention int) (*group, *stream, er
 			g, err = s.createGroupLocked(group)
 		}
 		s.mu.Unlock()
-		if err == nil && made && retention != 0 {
-			err = s.SetRetention(group, retention)
-		}
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, &lossError{LostGroup, err}
+		}
+		if made && retention != 0 {
+			if err := s.SetRetention(group, retention); err != nil { // as at AWS, it never expires then
+				s.lost(group, LostRetention, 0)
+				s.cfg.Log.Error("the retention of a log group could not be set", "log_group", group, "error", err.Error())
+			}
 		}
 	}
 	st, _, err := s.ensureStream(g, stream)
-	return g, st, err
+	if err != nil {
+		return nil, nil, &lossError{LostStream, err}
+	}
+	return g, st, nil
 }
 
 func (s *Store) ensureStream(g *group, name string) (st *stream, made bool, err error) {

@@ -20,6 +20,9 @@ type Config struct {
 	Dir      string       // required: a folder of the store's own; made if it is not there
 	MaxBytes int64        // of disk for all groups; the oldest events are dropped first; default 8 GiB
 	Log      *slog.Logger // default slog.Default
+
+	// Lost is told of entries of Writers that were lost, and why. It must not wait. May be nil.
+	Lost func(group string, of Loss, entries int)
 }
 
 const (

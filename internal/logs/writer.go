@@ -21,6 +21,7 @@ type Writer struct {
 	closed  bool
 
 	dropped atomic.Uint64
+	failed  uint64 // of dropped, those that could not be written; run's own
 	wake    chan struct{}
 	stop    chan struct{}
 	done    chan struct{}
@@ -94,7 +95,7 @@ func (w *Writer) run() {
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
 	var entries []Entry
-	reported := uint64(0)
+	reported, told := uint64(0), uint64(0)
 	for open := true; open; {
 		select {
 		case <-tick.C:
@@ -110,7 +111,10 @@ func (w *Writer) run() {
 		if n := w.dropped.Load(); n > reported {
 			w.store.dropped.Add(n - reported)
 			w.store.cfg.Log.Warn("device log events were dropped: the log store could not keep up", "log_group", w.group, "dropped", n-reported)
-			reported = n
+			if none := n - reported - (w.failed - told); none > 0 {
+				w.store.lost(w.group, LostRoom, int(none))
+			}
+			reported, told = n, w.failed
 		}
 	}
 }
@@ -129,6 +133,8 @@ func (w *Writer) flush(entries []Entry) {
 	}
 	if err != nil {
 		w.dropped.Add(uint64(len(entries)))
+		w.failed += uint64(len(entries))
+		w.store.lost(w.group, lossOf(err), len(entries))
 		w.store.cfg.Log.Error("device log events could not be written", "log_group", w.group, "error", err.Error())
 	}
 }

@@ -40,13 +40,8 @@ var rows = map[observe.Kind]row{
 		name: "connects_total", help: "Connects, by what came of them.",
 	},
 	observe.AuthNError: {
-		aws: "Connection.AuthNError", whole: true,
-		name: "authn_errors_total", help: "Connections and requests that were refused before authorization; gatehouse_checks_total says why.", plain: true,
+		aws: "Connection.AuthNError", whole: true, // in Prometheus: see hubCollector
 	},
-	observe.HandshakeRefused: {
-		name: "tls_rejected_total", help: "Connections refused where AWS keeps silent, such as an unknown SNI; gatehouse_checks_total says why.", plain: true,
-	},
-	observe.Disconnect: {mqttOnly: true, name: "disconnects_total", help: "Ends of sessions' connections: success, or what went wrong."},
 	observe.Ping: {
 		aws: "Ping", outcomes: []observe.Outcome{observe.Success}, mqttOnly: true,
 		name: "pings_total", help: "PINGREQs.",
@@ -101,9 +96,12 @@ func (s *Store) FollowHub(hub *observe.Hub, reg prometheus.Registerer) {
 				continue
 			}
 			s.followKind(hub, kind, p, &r)
-			exposeKind(hub, reg, kind, p, &r)
+			if r.name != "" {
+				exposeKind(hub, reg, kind, p, &r)
+			}
 		}
 	}
+	reg.MustRegister(newHubCollector(hub))
 }
 
 func (s *Store) followKind(hub *observe.Hub, kind observe.Kind, p observe.Protocol, r *row) {

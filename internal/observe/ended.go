@@ -27,10 +27,11 @@ func (h *Hub) Ended(rec attempt.Record) {
 	if by.Is.PrincipalID == "" {
 		by.Is.PrincipalID = rec.CertificateID
 	}
+	e := &Event{Kind: kind, Outcome: outcome, Time: rec.Last, Check: c, Attempt: &rec}
+	h.tallies.refused(by.Is.Protocol, e)
 	if !h.Seen(by, by.Is.Protocol, kind, outcome) {
 		return
 	}
-	e := &Event{Kind: kind, Outcome: outcome, Time: rec.Last, Check: c, Attempt: &rec}
 	for _, s := range rec.Steps {
 		if s.Check == c && s.Outcome == attempt.Failed {
 			e.Evidence, e.Time = s.Evidence, rec.Began.Add(s.Last)

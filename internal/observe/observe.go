@@ -179,16 +179,17 @@ type counts [Kinds][Protocols][Outcomes]atomic.Uint64
 
 // A Hub takes what is observed. Make it with [New]; safe for concurrent use.
 type Hub struct {
-	logger Logger // nil: nothing is logged
-	next   atomic.Uint32
-	counts [shards]struct {
+	logger  Logger // nil: nothing is logged
+	tallies *tallies
+	next    atomic.Uint32
+	counts  [shards]struct {
 		n counts
 		_ [64]byte
 	}
 }
 
 // New returns a Hub whose events go to logger; nil logs nothing.
-func New(logger Logger) *Hub { return &Hub{logger: logger} }
+func New(logger Logger) *Hub { return &Hub{logger: logger, tallies: newTallies()} }
 
 // Seen counts one event and tells whether the log wants it: if so, call [Hub.Log].
 // It allocates nothing.

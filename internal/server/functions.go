@@ -5,16 +5,21 @@ import (
 	"log/slog"
 
 	"github.com/gatehouse-iot/gatehouse/internal/function"
+	"github.com/gatehouse-iot/gatehouse/internal/metrics"
 	"github.com/gatehouse-iot/gatehouse/internal/registry"
 )
 
-// invoker is what runs the functions of authorizers: this machine, or the
-// endpoint of --lambda-endpoint.
+// invoker is what runs the functions of authorizers, and counts: this machine, or
+// the endpoint of --lambda-endpoint, whose invocations count in AWS/Lambda too.
 func (s *Server) invoker(ctx context.Context) (function.Invoker, error) {
 	if s.cfg.LambdaEndpoint == "" {
-		return s.functions, nil
+		return metrics.NewAuthorizers(s.functions, nil, s.prometheus), nil
 	}
-	return function.NewRemote(ctx, s.cfg.LambdaEndpoint, s.cfg.Region)
+	remote, err := function.NewRemote(ctx, s.cfg.LambdaEndpoint, s.cfg.Region)
+	if err != nil {
+		return nil, err
+	}
+	return metrics.NewAuthorizers(remote, s.functionMeter, s.prometheus), nil
 }
 
 // keepAuthorizersWarm has a process ready for every ACTIVE authorizer, now and

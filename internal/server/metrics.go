@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/gatehouse-iot/gatehouse/internal/api"
+	"github.com/gatehouse-iot/gatehouse/internal/logs"
 	"github.com/gatehouse-iot/gatehouse/internal/metrics"
 	"github.com/gatehouse-iot/gatehouse/policy"
 )
@@ -32,7 +33,16 @@ func (s *Server) openMetrics() (err error) {
 	s.opened = append(s.opened, s.metrics.Close)
 	s.prometheus = metrics.NewRegistry()
 	s.functionMeter = metrics.NewFunctions(s.metrics, s.prometheus)
+	s.logLosses = metrics.NewLogLosses(s.metrics, s.prometheus)
 	return nil
+}
+
+// logLost counts entries of devices that the log store did not take. The store is
+// open before there are metrics, but takes entries only afterwards.
+func (s *Server) logLost(group string, of logs.Loss, entries int) {
+	if s.logLosses != nil {
+		s.logLosses.Lost(group, of, entries)
+	}
 }
 
 // exposeMetrics adds what the parts of the server count. Nothing on the data's way
@@ -48,7 +58,7 @@ func (s *Server) exposeMetrics() {
 		return metrics.Reading{Name: name, Help: help, Read: read}
 	}
 	usage := remembered(s.messages.Usage)
-	logs := remembered(s.logs.Usage)
+	logStore := remembered(s.logs.Usage)
 	metrics.Expose(
 		s.prometheus,
 		metrics.Reading{
@@ -68,9 +78,9 @@ func (s *Server) exposeMetrics() {
 		gauge("message_log_disk_bytes", "Disk that the message log takes.", func() float64 { return float64(usage().DiskBytes) }),
 		gauge("message_log_up", "1 while the message log takes messages, 0 while it is broken or full.", func() float64 { return up(usage().Err == nil) }),
 
-		gauge("log_store_disk_bytes", "Disk that the log store takes.", func() float64 { return float64(logs().DiskBytes) }),
-		gauge("log_groups", "Log groups.", func() float64 { return float64(logs().Groups) }),
-		counter("log_events_dropped_total", "Log events dropped because the log store could not keep up.", func() uint64 { return logs().Dropped }),
+		gauge("log_store_disk_bytes", "Disk that the log store takes.", func() float64 { return float64(logStore().DiskBytes) }),
+		gauge("log_groups", "Log groups.", func() float64 { return float64(logStore().Groups) }),
+		counter("log_events_dropped_total", "Log events dropped because the log store could not keep up.", func() uint64 { return logStore().Dropped }),
 
 		gauge("metrics_series", "Metrics that the CloudWatch API has, each unit of one counting.", func() float64 { return float64(s.metrics.Usage().Series) }),
 		gauge("metrics_memory_bytes", "Memory that their data points take.", func() float64 { return float64(s.metrics.Usage().Bytes) }),

@@ -107,7 +107,23 @@ func TestDeployedNames(t *testing.T) {
 			t.Errorf("/metrics has no %s", name)
 		}
 	}
+	selectors := regexp.MustCompile(`(gatehouse_[a-z_]+)\{([^}]*)\}`)
+	labels := map[string]bool{} // name and label
+	for _, m := range selectors.FindAllStringSubmatch(scraped, -1) {
+		for _, l := range labelName.FindAllStringSubmatch(m[2], -1) {
+			labels[m[1]+" "+l[1]] = true
+		}
+	}
+	for _, m := range selectors.FindAllStringSubmatch(strings.ReplaceAll(string(rules)+string(dashboard), `\"`, `"`), -1) {
+		for _, l := range labelName.FindAllStringSubmatch(m[2], -1) {
+			if l[1] != "instance" && !labels[m[1]+" "+l[1]] {
+				t.Errorf("%s has no label %s", m[1], l[1])
+			}
+		}
+	}
 }
+
+var labelName = regexp.MustCompile(`([a-z_]+)[!=]=?~?"`)
 
 // TestScrapeFromElsewhere: who is not on this machine needs an access key.
 func TestScrapeFromElsewhere(t *testing.T) {

@@ -58,6 +58,7 @@ type Server struct {
 	prometheus *prometheus.Registry
 
 	functionMeter *metrics.Functions
+	logLosses     *metrics.LogLosses
 	messages      messagelog.Log
 	broker        *broker.Broker
 	identity      *identity.Service
@@ -176,7 +177,7 @@ func (s *Server) openState(ctx context.Context) (err error) {
 		return explainHome(err, s.dir.path)
 	}
 	s.opened = append(s.opened, s.registry.Close)
-	if s.logs, err = logs.Open(logs.Config{Dir: s.dir.file("logs"), Log: s.cfg.Log}); err != nil {
+	if s.logs, err = logs.Open(logs.Config{Dir: s.dir.file("logs"), Log: s.cfg.Log, Lost: s.logLost}); err != nil {
 		return fmt.Errorf("open the log store: %w", err)
 	}
 	s.opened = append(s.opened, s.logs.Close)

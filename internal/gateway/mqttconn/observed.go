@@ -86,6 +86,7 @@ func (k *conn) sawDisconnect(end ending) {
 	if slices.Contains(faults, end.reason) {
 		e.Outcome, e.Check, e.Evidence = outcomeOf(end.reason), end.check, end.evidence
 	}
+	k.server.cfg.Observe.Disconnected(e.DisconnectReason)
 	k.saw(e)
 }
 

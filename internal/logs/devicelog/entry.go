@@ -126,7 +126,7 @@ func (b *entry) failure(h home, w observe.Who, e *observe.Event) {
 // was authorized. Source: logs sheet 3.2, 3.3.
 func (b *entry) refused(h home, w observe.Who, e *observe.Event) {
 	if e.Kind == observe.AuthNError {
-		b.name("authenticationType", authenticationType(e))
+		b.name("authenticationType", e.AuthN().Type)
 	}
 	b.text("clientId", w.ClientID)
 	b.text("principalId", w.PrincipalID)

@@ -144,11 +144,11 @@ func TestReasons(t *testing.T) {
 	for name, c := range map[string]*check.Check{
 		"AWS_X509": check.CertInactive, "AWS_SIGV4": check.SigV4Signature, "CUSTOM_AUTH": check.AuthorizerRejected,
 	} {
-		if got := authenticationType(&observe.Event{Check: c}); got != name {
+		if got := (&observe.Event{Check: c}).AuthN().Type; got != name {
 			t.Errorf("%s: authentication type %s, want %s", c, got, name)
 		}
 	}
-	if got := authenticationType(&observe.Event{Check: check.AuthorizerRejected, Attempt: &attempt.Record{CertificateID: "x"}}); got != "CUSTOM_AUTH_X509" {
+	if got := (&observe.Event{Check: check.AuthorizerRejected, Attempt: &attempt.Record{CertificateID: "x"}}).AuthN().Type; got != "CUSTOM_AUTH_X509" {
 		t.Errorf("an authorizer beside a certificate: %s", got)
 	}
 }
