@@ -225,8 +225,8 @@ func (bt *Batch) touchLocked(c *Client) {
 	switch {
 	case o.writing:
 	case o.bytes >= flushAt:
-		o.writing = true
-		go o.write(byItself)
+		o.startLocked(byItself)
+		return
 	case !o.promised:
 		o.promised = true
 		bt.dirty = append(bt.dirty, c)

@@ -51,17 +51,19 @@ type output struct {
 	source refiller
 	held   *atomic.Int64 // chunks of all outputs of the broker
 
-	mu       sync.Mutex
-	room     sync.Cond // signalled when bytes went out, and at the end
-	list     []*chunk  // guarded by mu, like all below
-	bytes    int
-	writing  bool // a goroutine is in write
-	promised bool // somebody will call flush
-	closed   bool // nothing is accepted any more
-	err      error
-	sent     int64       // bytes written since the connection began
-	given    int64       // when somebody else last gave something, in Unix nanoseconds
-	later    *time.Timer // writes what was gathered; nil before the first time
+	mu        sync.Mutex
+	room      sync.Cond // signalled when bytes went out, and at the end
+	list      []*chunk  // guarded by mu, like all below
+	bytes     int
+	writing   bool // a goroutine is in write
+	promised  bool // somebody will call flush
+	closed    bool // nothing is accepted any more
+	err       error
+	sent      int64       // bytes written since the connection began
+	given     int64       // when somebody else last gave something, in Unix nanoseconds
+	gathering bool        // what waits is written later, by the timer or by who gives more
+	since     int64       // when that began
+	later     *time.Timer // nil before the first time
 }
 
 // A socket tells whether a write would wait.
@@ -131,21 +133,39 @@ func (o *output) control(p []byte) {
 	}
 }
 
-// A writer says who writes, and so how long it may take.
+// A writer says who writes, and so when, and how long it may take.
 type writer int
 
 const (
 	byItself writer = iota // a goroutine of the output: may wait for the socket and rest
+	byTimer                // the same, a little later, with what comes until then
 	byOwner                // the connection's own goroutine: may wait for the socket
 	byOther                // somebody else's goroutine: may not wait at all
 )
 
-// flush makes sure that somebody writes what waits: the caller, if w may do that now without
-// waiting longer than it is allowed to, else a goroutine. With byItself it never is the caller.
+// flush makes sure that somebody writes what waits: w, if it may do that now without waiting longer
+// than it is allowed to, else a goroutine.
 func (o *output) flush(w writer) {
 	o.mu.Lock()
 	o.promised = false
-	if o.writing || len(o.list) == 0 {
+	o.startLocked(w)
+}
+
+// startLocked is flush for who holds the lock. It unlocks.
+func (o *output) startLocked(w writer) {
+	if o.writing || len(o.list) == 0 || w == byTimer && o.gathering {
+		o.mu.Unlock()
+		return
+	}
+	if o.gathering { // whoever w is comes before the timer
+		o.later.Stop()
+	}
+	if o.gathering = w == byTimer; o.gathering {
+		if o.later == nil {
+			o.later = time.AfterFunc(gatherTime, o.gathered)
+		} else {
+			o.later.Reset(gatherTime)
+		}
 		o.mu.Unlock()
 		return
 	}
@@ -158,44 +178,50 @@ func (o *output) flush(w writer) {
 	}
 }
 
+// gathered writes what nobody has written since the timer was set.
+func (o *output) gathered() {
+	o.mu.Lock()
+	if !o.gathering || o.writing {
+		o.gathering = false
+		o.mu.Unlock()
+		return
+	}
+	o.gathering, o.writing = false, true
+	o.mu.Unlock()
+	o.write(byItself)
+}
+
 const (
 	// busyPeriod is how soon after the last delivery another one tells that a client is busy.
 	busyPeriod = 500 * time.Microsecond
 	// stormPeriod is the same for a client that gets more than a goroutine can write one by one.
 	stormPeriod = 50 * time.Microsecond
-	// gatherTime is how long what a busy client gets waits for more of it.
-	gatherTime = time.Millisecond
+	// gatherTime is how long what a busy client gets waits for more of it. The timer may take a
+	// millisecond: it is for the last messages of many.
+	gatherTime = 200 * time.Microsecond
 )
 
 // deliver makes sure that somebody writes what another connection gave at now. Writing it at once
 // is the cheapest for a client that gets something now and then: nobody has to be woken. One that
 // gets much is better served by a goroutine, which takes along what comes until it runs: one TLS
 // record and one system call for many messages. Between the two a goroutine would be woken for
-// every message, so that it is told to come a little later.
+// every message, so that some are gathered, and written by who brings the last of them.
 func (o *output) deliver(now int64) {
 	o.mu.Lock()
+	o.promised = false
 	gap := now - o.given
 	o.given = now
+	w := byTimer
 	switch {
-	case gap >= int64(busyPeriod):
-		o.mu.Unlock()
-		o.flush(byOther)
-		return
+	case gap >= int64(busyPeriod) || o.gathering && now-o.since >= int64(gatherTime):
+		w = byOther
+	case o.gathering:
 	case gap < int64(stormPeriod):
-		o.mu.Unlock()
-		o.flush(byItself)
-		return
+		w = byItself
+	default:
+		o.since = now
 	}
-	o.promised = false
-	if !o.writing && len(o.list) > 0 {
-		o.writing = true
-		if o.later == nil {
-			o.later = time.AfterFunc(gatherTime, func() { o.write(byItself) })
-		} else {
-			o.later.Reset(gatherTime)
-		}
-	}
-	o.mu.Unlock()
+	o.startLocked(w)
 }
 
 func (o *output) mayWrite(w writer) bool {
