@@ -94,11 +94,11 @@ var (
 	SigV4CredentialEmpty = register(Check{
 		Code: "sigv4.credential.empty", Stage: StageAuthentication, Severity: Refusal,
 		Title:  "There are no AWS credentials to sign with",
-		Cause:  "The client found no access key, or an empty one.",
+		Cause:  "The client found no access key, or an empty one<<: the credential of its signature is {offered}, and the access key belongs in front of the first />>.",
 		Device: Device{HTTPS: "403, or nothing is sent at all.", Clients: []Client{{"AWS SDK v2", "6146 AWS_AUTH_SIGNING_NO_CREDENTIALS"}, {"boto3", "NoCredentialsError"}}},
 		Advice: "Set the credentials; against a Gatehouse: eval \"$(gatehouse env)\".",
 		Fix:    callerIdentity,
-		Source: "PROBLEMS I-07",
+		Source: "PROBLEMS I-07", Example: ev("offered", "/20261121/us-east-1/iotdevicegateway/aws4_request"),
 	})
 
 	// CredentialsInvalid is an access key that nobody knows.
@@ -193,10 +193,10 @@ var (
 	PolicyVarNotInIAM = register(Check{
 		Code: "policy.var.not_in_iam", Stage: StageAuthorization, Severity: Refusal,
 		Title:  "Thing variables do not work in IAM policies",
-		Cause:  "${iot:Connection.Thing...} has a value in AWS IoT policies only; in a role's IAM policy the statement never matches.",
+		Cause:  "<<The variable {variable} has a value in AWS IoT policies only; in an IAM policy, as {policy} is one, its statement never matches.||${iot:Connection.Thing...} has a value in AWS IoT policies only; in a role's IAM policy the statement never matches.>>",
 		Device: closedAfterConnect,
 		Advice: "Use ${iot:ClientId} in the IAM policy, or an AWS IoT policy attached to the identity.",
 		Fix:    callerIdentity,
-		Source: "PROBLEMS E-14",
+		Source: "PROBLEMS E-14", Example: ev("variable", "iot:Connection.Thing.ThingName", "policy", "web-app"),
 	})
 )

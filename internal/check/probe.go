@@ -76,7 +76,7 @@ var (
 // side can name: connect sheet 8.5.
 var connectRefusers = []*Check{
 	PolicyNoneAttached, AuthzConnect, AuthzConnectNoStatement, AuthzConnectResourceType, AuthzConnectClientID, AuthzConnectClientIDEmpty,
-	PolicyVarUndefined, PolicyARNAccountMismatch, AuthzWillPublish, CertNotRegistered, CertRegisteredElsewhere, TLSALPNMissingOn443, DomainDisabled,
+	PolicyVarUndefined, PolicyARNAccountMismatch, AuthzWillPublish, CertNotRegistered, CertRegisteredElsewhere, TLSALPNMissingOn443, ProtocolMQTTOnHTTP, DomainDisabled,
 	AuthorizerNotSelected, AuthorizerUnknown, AuthorizerInactive, AuthorizerSignatureMissing, AuthorizerSignatureMismatch, AuthorizerTokenKeyName,
 	AuthorizerInvokeDenied, AuthorizerTimeout, AuthorizerResponseInvalid, AuthorizerRejected,
 }

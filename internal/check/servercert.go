@@ -63,7 +63,7 @@ var (
 		Device:   serverCertificateRefused,
 		Advice:   "Check in this order: the root CA on the device is {ca_file}; it connects to {endpoint} by name; its clock is right.",
 		Fix:      "openssl s_client -connect {endpoint}:{port} -servername {endpoint} -CAfile {ca_file} -verify_return_error -brief </dev/null",
-		HiddenBy: []*Check{TLSServerCertUntrusted, TLSServerCertName, TLSServerCertExpired, DeviceClockBehind},
+		HiddenBy: []*Check{TLSServerCertUntrusted, TLSServerCertName, TLSServerCertExpired, DeviceClockBehind, ClientTLSBufferSmall},
 		Source:   "connect sheet 9", Example: ev("alert", "46 certificate_unknown"),
 	})
 

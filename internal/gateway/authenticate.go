@@ -99,6 +99,10 @@ func signatureCheck(s *identity.Signed, r *http.Request, service string) (*check
 		add("offered", s.Time.UTC().Format(time.RFC3339))
 		add("now", time.Now().UTC().Format(time.RFC3339))
 	}
+	if credential, empty := keyless(r); empty {
+		add("offered", clipText(credential))
+		return check.SigV4CredentialEmpty, evidence
+	}
 	switch f.Reason {
 	case sigv4.UnknownKey:
 		add("offered", clipText(s.AccessKeyID))
@@ -136,6 +140,16 @@ func signatureCheck(s *identity.Signed, r *http.Request, service string) (*check
 	default:
 		return check.SigV4Malformed, evidence
 	}
+}
+
+// keyless tells whether the credential of a signature has a scope and no access
+// key in front of it: PROBLEMS I-07.
+func keyless(r *http.Request) (credential string, empty bool) {
+	credential = r.URL.Query().Get("X-Amz-Credential")
+	if _, rest, ok := strings.Cut(r.Header.Get("Authorization"), "Credential="); ok {
+		credential, _, _ = strings.Cut(rest, ",")
+	}
+	return credential, strings.HasPrefix(credential, "/")
 }
 
 // failed answers a request that our machinery could not judge.

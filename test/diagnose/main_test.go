@@ -44,7 +44,7 @@ func newDevice(t *testing.T, gw *gatehouseproc.Process, name string) *device {
 
 // set changes the value of a flag, or adds the flag. A switch has the value "".
 func (d *device) set(flag, value string) {
-	if flag == "--websocket" || flag == "--no-sni" {
+	if slices.Contains([]string{"--websocket", "--no-sni", "--no-inspect"}, flag) {
 		d.flags = append(d.flags, flag)
 		return
 	}

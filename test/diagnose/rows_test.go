@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"math/big"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,8 +35,10 @@ type row struct {
 	fix    string   // in its command
 	sides  []diagnose.Side
 
-	warns    bool // the device works: code is that of the first doubt
-	repaired bool // the printed command repairs it: after that, all is well
+	warns    bool     // the device works: code is that of the first doubt
+	repaired bool     // the printed command repairs it: after that, all is well
+	shows    bool     // the printed command, run in the device's folder, shows the right way: it succeeds
+	also     []string // codes of further causes
 }
 
 var (
@@ -151,8 +154,14 @@ func walk(t *testing.T, gw *gatehouseproc.Process, rows []row) {
 			r.change(d)
 			report, exit := d.diagnose()
 			first := r.check(d, report, exit)
-			if r.repaired && !t.Failed() {
+			switch {
+			case t.Failed():
+			case r.repaired:
 				d.repair(first.Fix)
+			case r.shows:
+				if out, stderr, err := d.gw.Run(t.Context(), filepath.Dir(d.CertificateFile), "sh", "-c", first.Fix); err != nil {
+					t.Errorf("the command failed: %v\n%s\n%s%s", err, first.Fix, out, stderr)
+				}
 			}
 		})
 	}
@@ -210,6 +219,11 @@ func (r *row) check(d *device, report diagnose.Report, exit int) diagnose.Cause 
 	}
 	if want := d.fill(r.fix); !strings.Contains(first.Fix, want) {
 		t.Errorf("the fix is %q, want in it %q", first.Fix, want)
+	}
+	for _, code := range r.also {
+		if !slices.ContainsFunc(report.Causes, func(c diagnose.Cause) bool { return c.Code == code }) {
+			t.Errorf("no cause is %s", code)
+		}
 	}
 	for _, side := range r.sides {
 		if !slices.ContainsFunc(first.Evidence, func(e diagnose.Evidence) bool { return e.Side == side }) {

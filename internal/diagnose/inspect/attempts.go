@@ -29,7 +29,7 @@ const serverPath = "/gatehouse/v1/server"
 
 const (
 	maxAttempts = 5
-	settle      = 2 * time.Second // that a connection which is over may take until it is recorded as such
+	settle      = 2 * time.Second // that a connection which is over may take until it is recorded, and recorded as over
 )
 
 // attempts reads what a Gatehouse recorded of the probe's connections. It has no
@@ -54,7 +54,7 @@ func (l *look) attempts(ctx context.Context) []probe.Result {
 			return []probe.Result{l.unseen("gatehouse:GET "+attempt.Path, err)}
 		}
 		live := slices.ContainsFunc(list, func(a attempt.Summary) bool { return a.Ended.IsZero() && a.Outcome == attempt.Live })
-		if live && time.Now().Before(deadline) {
+		if (live || len(list) == 0) && time.Now().Before(deadline) {
 			select {
 			case <-ctx.Done():
 			case <-time.After(50 * time.Millisecond):

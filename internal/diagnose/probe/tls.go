@@ -218,6 +218,9 @@ func (p *run) try(ctx context.Context, t trial, v variant) {
 	case s.err == nil && main:
 		r = p.add(t.check, Pass)
 		r.Note = t.purpose + ": the server takes it too."
+	case s.err == nil && t.purpose == forWithSNI: // nothing else was changed: this is the cause
+		r = p.add(t.check, Fail, f("certificate_id", p.report.Facts.Fingerprint), f("offered", "no server name"), f("required", v.sni))
+		r.Note = t.purpose + ": this works, where the device's own way does not."
 	case s.err == nil:
 		r = p.add(t.check, Warn)
 		r.Note = t.purpose + ": this works, where the device's own way does not."

@@ -33,6 +33,9 @@ func (k *conn) denied(c *check.Check, action policy.Action, name string, refine 
 	if k.who.Kind == identity.KindAuthorizer && c == check.PolicyNoneAttached {
 		c = check.AuthorizerPolicy // nothing is attached to such a principal
 	}
+	if k.who.Kind == identity.KindUser && c == check.PolicyVarUndefined && strings.Contains(d.Reason, "iot:Connection.Thing.") {
+		c = check.PolicyVarNotInIAM
+	}
 	f := fault{check: c, evidence: attempt.OfDecision(action, name, &d), source: k.deniedBySource(&d)}
 	near := ""
 	if len(d.Near) > 0 {
