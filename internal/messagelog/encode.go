@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math/bits"
 	"time"
+
+	"github.com/gatehouse-iot/gatehouse/internal/packed"
 )
 
 // The first byte of a stored value tells its form, so that a later one can change it.
@@ -61,56 +63,19 @@ func appendBody(b []byte, m *Message) []byte {
 	return append(b, m.Payload...)
 }
 
-// A reader takes a stored value apart; after a failure all it gives is empty, and bad is set.
-type reader struct {
-	b   []byte
-	bad bool
-}
-
-func (r *reader) byte() byte {
-	if len(r.b) == 0 {
-		r.bad = true
-		return 0
-	}
-	v := r.b[0]
-	r.b = r.b[1:]
-	return v
-}
-
-func (r *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.b)
-	if n <= 0 {
-		r.bad, r.b = true, nil
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *reader) bytes() []byte {
-	n := r.uvarint()
-	if n > uint64(len(r.b)) {
-		r.bad, r.b = true, nil
-		return nil
-	}
-	v := r.b[:n:n]
-	r.b = r.b[n:]
-	return v
-}
-
 // decodeBody reads what appendBody wrote. m aliases b; the topic is like's if it is the same.
 func decodeBody(b []byte, like string) (m Message, err error) {
-	r := reader{b: b}
-	form, head := r.byte(), r.byte()
+	r := packed.Reader{B: b}
+	form, head := r.Byte(), r.Byte()
 	m.QoS, m.Retain = head&3, head&flagRetain != 0
-	m.Published, m.Expires = fromMillis(r.uvarint()), fromMillis(r.uvarint())
-	topic := r.bytes()
+	m.Published, m.Expires = fromMillis(r.Uvarint()), fromMillis(r.Uvarint())
+	topic := r.Bytes()
 	if m.Topic = like; string(topic) != like {
 		m.Topic = string(topic)
 	}
-	m.Properties = r.bytes()
-	m.Payload = r.b
-	if r.bad || form != bodyForm {
+	m.Properties = r.Bytes()
+	m.Payload = r.B
+	if r.Bad || form != bodyForm {
 		return Message{}, errStored
 	}
 	return m, nil
@@ -155,18 +120,18 @@ func appendRef(b []byte, r Reference) []byte {
 // decodeHead reads what appendHead wrote, but for h.refs: it calls each for each reference, which may
 // look at the rest of h. It returns what follows, the body if it is inline.
 func decodeHead(b []byte, h *head, each func(Reference)) (body []byte, err error) {
-	r := reader{b: b}
-	form, size, expires, queues := r.byte(), r.uvarint(), r.uvarint(), r.uvarint()
-	if r.bad || form != messageForm || max(size, expires, queues) > 1<<32-1 {
+	r := packed.Reader{B: b}
+	form, size, expires, queues := r.Byte(), r.Uvarint(), r.Uvarint(), r.Uvarint()
+	if r.Bad || form != messageForm || max(size, expires, queues) > 1<<32-1 {
 		return nil, errStored
 	}
 	*h = head{size: uint32(size), expires: uint32(expires), queues: uint32(queues)}
 	for range queues {
-		v := r.uvarint()
-		if r.bad {
+		v := r.Uvarint()
+		if r.Bad {
 			return nil, errStored
 		}
 		each(Reference{Queue: QueueID(v >> 3), Flags: byte(v & MaxFlags)})
 	}
-	return r.b, nil
+	return r.B, nil
 }

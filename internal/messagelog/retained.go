@@ -7,16 +7,18 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/gatehouse-iot/gatehouse/internal/packed"
 )
 
 // decodeRetained reads a retained message. It aliases b.
 func decodeRetained(b []byte) (*Retained, error) {
-	r := reader{b: b}
-	modified := fromMillis(r.uvarint())
-	if r.bad {
+	r := packed.Reader{B: b}
+	modified := fromMillis(r.Uvarint())
+	if r.Bad {
 		return nil, errStored
 	}
-	m, err := decodeBody(r.b, "")
+	m, err := decodeBody(r.B, "")
 	return &Retained{Message: m, Modified: modified}, err
 }
 

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+
+	"github.com/gatehouse-iot/gatehouse/internal/packed"
 )
 
 // A journal is the file that a store survives in. It is a sequence of records, each
@@ -117,20 +119,20 @@ func ignoreEOF(err error) error {
 // replay adds the entries of a record; false where it is corrupt.
 func (j *journal) replay(s *Store, body []byte, byNumber map[uint64]*series) bool {
 	oldest := s.oldest()
-	r := reader{b: body}
-	for len(r.b) > 0 {
-		kind, number := r.take(1)[0], r.uvarint()
+	r := reader{packed.Reader{B: body}}
+	for len(r.B) > 0 {
+		kind, number := r.Byte(), r.Uvarint()
 		switch kind {
 		case 'S':
-			id := ID{Namespace: string(r.bytes()), Name: string(r.bytes())}
-			unit := string(r.bytes())
-			for range r.uvarint() {
-				if r.err != nil {
+			id := ID{Namespace: string(r.Bytes()), Name: string(r.Bytes())}
+			unit := string(r.Bytes())
+			for range r.Uvarint() {
+				if r.Bad {
 					return false
 				}
-				id.Dimensions = append(id.Dimensions, Dimension{string(r.bytes()), string(r.bytes())})
+				id.Dimensions = append(id.Dimensions, Dimension{string(r.Bytes()), string(r.Bytes())})
 			}
-			if r.err != nil {
+			if r.Bad {
 				return false
 			}
 			j.next = max(j.next, number+1)
@@ -138,13 +140,13 @@ func (j *journal) replay(s *Store, body []byte, byNumber map[uint64]*series) boo
 				byNumber[number], j.numbers[sr] = sr, number
 			}
 		case 'P':
-			at, p := int64(r.uvarint()), r.point()
-			if sr := byNumber[number]; sr != nil && r.err == nil && at >= oldest {
+			at, p := int64(r.Uvarint()), r.point()
+			if sr := byNumber[number]; sr != nil && !r.Bad && at >= oldest {
 				s.bytes += sr.add(at, &p)
 			}
 		case 'B':
-			points := unpackPoints(r.bytes())
-			if sr := byNumber[number]; sr != nil && r.err == nil {
+			points := unpackPoints(r.Bytes())
+			if sr := byNumber[number]; sr != nil && !r.Bad {
 				for i := range points {
 					if points[i].at >= oldest {
 						s.bytes += sr.add(points[i].at, &points[i].Point)
@@ -154,7 +156,7 @@ func (j *journal) replay(s *Store, body []byte, byNumber map[uint64]*series) boo
 		default:
 			return false
 		}
-		if r.err != nil {
+		if r.Bad {
 			return false
 		}
 	}

@@ -3,8 +3,9 @@ package metrics
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"math"
+
+	"github.com/gatehouse-iot/gatehouse/internal/packed"
 )
 
 // A Point is what is known of samples: of a minute, or of a longer period. The
@@ -131,55 +132,15 @@ func appendPoint(b []byte, p *Point) []byte {
 	return p.values.append(b)
 }
 
-// errCorrupt is the error of what is not as we wrote it.
-var errCorrupt = errors.New("metrics: corrupt data")
+// A reader takes what was encoded, piece by piece.
+type reader struct{ packed.Reader }
 
-// A reader takes what was encoded, piece by piece. After err all pieces are zero.
-type reader struct {
-	b   []byte
-	err error
-}
-
-func (r *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.b)
-	if n <= 0 {
-		r.b, r.err = nil, errCorrupt
+func (r *reader) float() float64 {
+	b := r.Take(8)
+	if b == nil {
 		return 0
 	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *reader) varint() int64 {
-	v, n := binary.Varint(r.b)
-	if n <= 0 {
-		r.b, r.err = nil, errCorrupt
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *reader) take(n int) []byte {
-	if n < 0 || n > len(r.b) {
-		r.b, r.err = nil, errCorrupt
-		return make([]byte, min(max(n, 0), 8))
-	}
-	out := r.b[:n]
-	r.b = r.b[n:]
-	return out
-}
-
-func (r *reader) float() float64 { return math.Float64frombits(binary.LittleEndian.Uint64(r.take(8))) }
-
-// bytes takes a text or a piece with its length before it.
-func (r *reader) bytes() []byte {
-	n := r.uvarint()
-	if n > uint64(len(r.b)) {
-		r.b, r.err = nil, errCorrupt
-		return nil
-	}
-	return r.take(int(n))
+	return math.Float64frombits(binary.LittleEndian.Uint64(b))
 }
 
 func appendBytes(b, piece []byte) []byte {
@@ -188,9 +149,9 @@ func appendBytes(b, piece []byte) []byte {
 
 // point decodes what appendPoint wrote.
 func (r *reader) point() (p Point) {
-	flags := r.take(1)[0]
+	flags := r.Byte()
 	if flags&flagWhole != 0 {
-		p.Count = float64(r.uvarint())
+		p.Count = float64(r.Uvarint())
 	} else {
 		p.Count = r.float()
 	}
@@ -224,13 +185,13 @@ func packPoints(points []minute) []byte {
 
 // unpackPoints decodes what packPoints wrote; what is not, is left out.
 func unpackPoints(b []byte) []minute {
-	r := reader{b: b}
+	r := reader{packed.Reader{B: b}}
 	var out []minute
 	at := int64(0)
-	for len(r.b) > 0 {
-		at += int64(r.uvarint())
+	for len(r.B) > 0 {
+		at += int64(r.Uvarint())
 		p := r.point()
-		if r.err != nil {
+		if r.Bad {
 			break
 		}
 		out = append(out, minute{at, p})

@@ -99,15 +99,15 @@ func (s *sketch) append(b []byte) []byte {
 }
 
 func (r *reader) sketch() *sketch {
-	s := &sketch{scale: int(r.varint()), zeros: r.float(), counts: map[int]float64{}}
-	n := r.uvarint()
+	s := &sketch{scale: int(r.Varint()), zeros: r.float(), counts: map[int]float64{}}
+	n := r.Uvarint()
 	if n > maxBuckets || s.scale > finest || s.scale < -16 {
-		r.b, r.err = nil, errCorrupt
+		r.Fail()
 		return s
 	}
 	at := 0
 	for range n {
-		at += int(r.varint())
+		at += int(r.Varint())
 		s.counts[at] = r.float()
 	}
 	return s

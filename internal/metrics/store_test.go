@@ -21,6 +21,7 @@ import (
 
 	"github.com/gatehouse-iot/gatehouse/internal/function"
 	"github.com/gatehouse-iot/gatehouse/internal/observe"
+	"github.com/gatehouse-iot/gatehouse/internal/packed"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -262,10 +263,10 @@ func TestPercentiles(t *testing.T) {
 				one := Sample(v, 1)
 				p.Merge(&one)
 			}
-			r := reader{b: appendPoint(nil, &p)}
+			r := reader{packed.Reader{B: appendPoint(nil, &p)}}
 			back := r.point()
-			if r.err != nil || len(r.b) != 0 {
-				t.Fatalf("decode: %v, %d bytes left", r.err, len(r.b))
+			if r.Bad || len(r.B) != 0 {
+				t.Fatalf("decode: bad %v, %d bytes left", r.Bad, len(r.B))
 			}
 			all.Merge(&back)
 		}
@@ -315,7 +316,7 @@ func FuzzPoints(f *testing.F) {
 	f.Add(packPoints([]minute{{1, Sample(1, 4)}, {2, p}, {9, Statistics(2, 3, 1, 2)}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, m := range unpackPoints(b) {
-			if r := (reader{b: appendPoint(nil, &m.Point)}); r.point().Count != m.Count && m.Count == m.Count {
+			if r := (reader{packed.Reader{B: appendPoint(nil, &m.Point)}}); r.point().Count != m.Count && m.Count == m.Count {
 				t.Errorf("%+v does not come back", m)
 			}
 		}
