@@ -189,4 +189,15 @@ var (
 		Fix:    "aws iot update-domain-configuration --domain-configuration-name {domain_configuration} --domain-configuration-status ENABLED",
 		Source: "connect sheet 2.2, 5.1 row 14", Example: ev("domain_configuration", "fleet-domain"),
 	})
+
+	// DomainProtocol is the other kind of HTTP than the domain configuration prescribes.
+	DomainProtocol = register(Check{
+		Code: "domain.application_protocol", Stage: StageProtocol, Severity: Refusal,
+		Title:  "The domain configuration serves another application protocol",
+		Cause:  "{method} {path} asks for {offered}; the domain configuration {domain_configuration} serves {required} alone.",
+		Device: Device{HTTPS: "403 ForbiddenException, also at the WebSocket upgrade."},
+		Advice: "Use the host name of a domain configuration for {offered}, or the default endpoint, which serves both. The command makes this one serve {offered}, and no more {required}.",
+		Fix:    "aws iot update-domain-configuration --domain-configuration-name {domain_configuration} --application-protocol {offered}",
+		Source: "connect sheet 1.3, 2.2", Example: ev("domain_configuration", "fleet-domain", "offered", "MQTT_WSS", "required", "HTTPS", "method", "GET", "path", "/mqtt"),
+	})
 )

@@ -89,6 +89,9 @@ func (hc *httpConn) request(w http.ResponseWriter, r *http.Request, at *attempt.
 	if refused == nil && hc.c.refusedBefore("") {
 		refused = &answerForbidden // connect sheet 5.1 rows 11 and 14
 	}
+	if refused == nil {
+		refused = hc.wrongProtocol(r, false, at)
+	}
 	var who caller
 	if refused == nil {
 		who, refused = hc.authenticate(r.Context(), r, body, false, at)

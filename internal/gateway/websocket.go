@@ -35,7 +35,11 @@ func (hc *httpConn) upgrade(w http.ResponseWriter, r *http.Request, at *attempt.
 	if c.refusedBefore("") {
 		return refuse(&answerForbidden)
 	}
-	who, refused := hc.authenticate(r.Context(), r, nil, true, at)
+	refused := hc.wrongProtocol(r, true, at)
+	var who caller
+	if refused == nil {
+		who, refused = hc.authenticate(r.Context(), r, nil, true, at)
+	}
 	if refused != nil {
 		return refuse(refused)
 	}

@@ -160,6 +160,27 @@ var entryRows = []refusal{
 		sees: byTLS(forbidden, forbidden), code: "authorizer.sigv4_mixed", proof: map[string]string{"path": "/mqtt", "domain_configuration": "$domain"},
 	},
 	{
+		id: "J/domain-https", does: "opens a WebSocket at a host name for HTTPS", setup: func(d *device) {
+			authorized(d)
+			d.domain(func(in *iot.CreateDomainConfigurationInput) { in.ApplicationProtocol = types.ApplicationProtocolHttps })
+		},
+		act:  request("GET /mqtt HTTP/1.1", webSocket...),
+		sees: byTLS(forbidden, forbidden), code: "domain.application_protocol", proof: map[string]string{"offered": "MQTT_WSS", "required": "HTTPS"},
+		fix: "aws iot update-domain-configuration --domain-configuration-name $domain --application-protocol MQTT_WSS",
+	},
+	{
+		id: "J/domain-websocket", does: "publishes by HTTPS at a host name for WebSockets", setup: func(d *device) {
+			authorized(d)
+			d.domain(func(in *iot.CreateDomainConfigurationInput) {
+				in.ApplicationProtocol = types.ApplicationProtocolMqttWss
+			})
+		},
+		act:  request("POST /topics/a HTTP/1.1"),
+		sees: byTLS(forbidden, forbidden), code: "domain.application_protocol", proof: map[string]string{"offered": "HTTPS", "required": "MQTT_WSS"},
+		fix:   "aws iot update-domain-configuration --domain-configuration-name $domain --application-protocol HTTPS",
+		after: `malformed [MQTT-2.1.3-1], garbage "HTTP/1.1 200 OK\r\nAccess-Control-Allow-Or", then FIN`,
+	},
+	{
 		id: "J-05/websocket", does: "opens a WebSocket with a signature in base64url", setup: (*device).signedAuthorizer,
 		act:  byWebSocket("?x-amz-customauthorizer-name=$authorizer&Token=tok&x-amz-customauthorizer-signature=a-_b", "bob"),
 		sees: byMQTT(hungUp, "CONNACK 0x87, "+hungUp), code: "authorizer.signature_encoding", proof: map[string]string{"source": "query"},
