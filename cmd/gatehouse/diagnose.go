@@ -100,6 +100,9 @@ func (c *diagnoseCmd) Run(a *app) error {
 		show, clear := progressOn(a)
 		d := diagnose.Run(a.Ctx, o, look, show)
 		clear()
+		if said != "" && d.Report.Verdict == diagnose.Interrupted {
+			return errProblem // Ctrl-C in the midst of a repetition: the last verdict stands
+		}
 		if d.Report.Summary != said || a.Output != "text" {
 			if err := c.print(a, d.Report); err != nil {
 				return err
@@ -268,7 +271,7 @@ func (c *diagnoseCmd) inspector(ctx context.Context, endpoint string, running se
 // progressOn returns what shows the stage under way on a terminal, and what takes it away.
 func progressOn(a *app) (show func(stage string), clear func()) {
 	f, isFile := a.Stderr.(*os.File)
-	if !isFile || !term.IsTerminal(int(f.Fd())) || os.Getenv("TERM") == "dumb" {
+	if !isFile || !term.IsTerminal(int(f.Fd())) || os.Getenv("TERM") == "dumb" || os.Getenv("CI") != "" {
 		return nil, func() {}
 	}
 	return func(stage string) { fmt.Fprintf(a.Stderr, "\r\x1b[K%s ...", stage) }, func() { fmt.Fprint(a.Stderr, "\r\x1b[K") }

@@ -137,6 +137,9 @@ func (p *run) tcp(ctx context.Context) bool {
 }
 
 func (p *run) tcpFailed(ctx context.Context, err error, ev []attempt.Field, target netip.AddrPort) {
+	if ctx.Err() != nil {
+		return
+	}
 	ev = append(ev, f("error", plainError(err)))
 	if refused, ok := errors.AsType[*proxyError](err); ok {
 		p.add(check.NetProxyAuth, Fail, append(ev, f("reason", refused.status))...)

@@ -22,7 +22,8 @@ const defaultTimeout = 5 * time.Second
 // run is one walk.
 type run struct {
 	Options
-	lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+	lookup      func(ctx context.Context, host string) ([]netip.Addr, error)
+	interrupted func() bool // says whether the walk is to end
 
 	report   Report
 	stage    string
@@ -39,13 +40,14 @@ func newRun(o Options) *run {
 		o.Now = time.Now
 	}
 	o.Timeout = cmp.Or(o.Timeout, defaultTimeout)
-	return &run{Options: o, lookup: lookupHost}
+	return &run{Options: o, lookup: lookupHost, interrupted: func() bool { return false }}
 }
 
 // walk makes the stages one after the other. A stage that returns false makes
 // those after it meaningless.
 func (p *run) walk(ctx context.Context, progress func(string)) Report {
 	began := time.Now()
+	p.interrupted = func() bool { return ctx.Err() != nil }
 	for _, s := range []struct {
 		name string
 		walk func(context.Context) bool
@@ -81,10 +83,15 @@ func (p *run) walk(ctx context.Context, progress func(string)) Report {
 // f is attempt.F: these lines are many.
 func f(key, value string) attempt.Field { return attempt.F(key, value) }
 
-// add records a result, without the evidence that has no value.
+// add records a result, without the evidence that has no value. What goes wrong
+// after an interruption is the interruption's doing and is not recorded.
 func (p *run) add(c *check.Check, o Outcome, ev ...attempt.Field) *Result {
 	kept := slices.DeleteFunc(slices.Clone(ev), func(e attempt.Field) bool { return e.Value == "" })
-	p.report.Results = append(p.report.Results, Result{Check: c, Outcome: o, Stage: p.stage, Evidence: attempt.Fields(kept)})
+	r := Result{Check: c, Outcome: o, Stage: p.stage, Evidence: attempt.Fields(kept)}
+	if (o == Fail || o == Warn) && p.interrupted() {
+		return &r
+	}
+	p.report.Results = append(p.report.Results, r)
 	return &p.report.Results[len(p.report.Results)-1]
 }
 
