@@ -299,5 +299,34 @@ func lookup(name string) (Fault, error) {
 		f.Name = name
 		return f, nil
 	}
+	if list := near(name); len(list) > 0 {
+		return Fault{}, fmt.Errorf("no fault %q, but there is %s", name, strings.Join(list, ", "))
+	}
 	return Fault{}, fmt.Errorf("no fault %q", name)
+}
+
+// near are up to three names like one that does not exist: of most of its
+// letters the beginning or the end is the same.
+func near(name string) []string {
+	squeeze := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "") }
+	typed := squeeze(name)
+	alike := map[string]int{}
+	var list []string
+	for _, f := range faults {
+		known := squeeze(f.Name)
+		n := min(len(typed), len(known))
+		begin, end := 0, 0
+		for begin < n && typed[begin] == known[begin] {
+			begin++
+		}
+		for end < n-begin && typed[len(typed)-1-end] == known[len(known)-1-end] {
+			end++
+		}
+		if longest := max(len(typed), len(known)); 3*(begin+end) >= 2*longest {
+			alike[f.Name] = 100 * (begin + end) / longest
+			list = append(list, f.Name)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b string) int { return alike[b] - alike[a] })
+	return list[:min(len(list), 3)]
 }

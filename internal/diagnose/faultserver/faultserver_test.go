@@ -9,6 +9,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -77,6 +78,41 @@ func TestNames(t *testing.T) {
 	for _, bad := range []string{"", "nonsense", "alert-0", "alert-256", "alert-x", "connack-0x05", "connack-0x100", "disconnect-"} {
 		if f, err := Lookup(bad); err == nil {
 			t.Errorf("%q is %+v", bad, f)
+		}
+	}
+}
+
+// TestNear: a name that does not exist is answered with one that does.
+func TestNear(t *testing.T) {
+	for typed, want := range map[string]string{"alert42": "alert-42", "cert-expird": "cert-expired", "conect-close": "connect-close", "Cert-Unknown-CA": "cert-unknown-ca", "hello_silence": "hello-silence", "connack5": "connack-5"} {
+		if _, err := Lookup(typed); err == nil || !strings.Contains(err.Error(), "there is "+want) {
+			t.Errorf("%s: %v, want %s", typed, err, want)
+		}
+	}
+	if _, err := Lookup("nonsense"); err == nil || strings.Contains(err.Error(), "there is") {
+		t.Errorf("nonsense: %v", err)
+	}
+}
+
+// TestEveryFaultListens starts every fault that is listed, all at once, and
+// connects to each.
+func TestEveryFaultListens(t *testing.T) {
+	s, err := Start("127.0.0.1", "gw.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	for _, f := range Faults() {
+		addr, err := s.Listen(t.Context(), f, 0)
+		if err != nil {
+			t.Fatalf("%s: %v", f.Name, err)
+		}
+		nc, err := net.Dial("tcp", addr.String())
+		switch {
+		case err == nil:
+			nc.Close()
+		case errors.Is(err, syscall.ECONNREFUSED): // a reset is what some are for
+			t.Errorf("%s: %v", f.Name, err)
 		}
 	}
 }
