@@ -7,6 +7,8 @@ import (
 	"hash/crc32"
 	"math"
 	"slices"
+
+	"github.com/gatehouse-iot/gatehouse/internal/packed"
 )
 
 // A block is up to maxRows events on disk: a header, a directory, a bloom
@@ -223,75 +225,37 @@ func (d *directory) append(b []byte) []byte {
 }
 
 // reader reads what append wrote; after a failure everything is zero.
-type reader struct {
-	b   []byte
-	bad bool
-}
-
-func (r *reader) uvarint() uint64 {
-	if len(r.b) > 0 && r.b[0] < 0x80 { // most are: one byte
-		v := uint64(r.b[0])
-		r.b = r.b[1:]
-		return v
-	}
-	v, n := binary.Uvarint(r.b)
-	if n <= 0 {
-		r.bad, r.b = true, nil
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *reader) varint() int64 {
-	v, n := binary.Varint(r.b)
-	if n <= 0 {
-		r.bad, r.b = true, nil
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
+type reader struct{ packed.Reader }
 
 // size reads a number that is at most limit.
 func (r *reader) size(limit int) int {
-	v := r.uvarint()
+	v := r.Uvarint()
 	if v > uint64(limit) {
-		r.bad, r.b = true, nil
+		r.Fail()
 		return 0
 	}
 	return int(v)
 }
 
-func (r *reader) bytes(n int) []byte {
-	if n > len(r.b) {
-		r.bad, r.b = true, nil
-		return nil
-	}
-	b := r.b[:n]
-	r.b = r.b[n:]
-	return b
-}
-
 func parseDirectory(b []byte, total int64) (*directory, error) {
-	r := reader{b: b}
+	r := reader{packed.Reader{B: b}}
 	d := &directory{streams: make([]streamPart, r.size(maxCount))}
 	for i := range d.streams {
-		d.streams[i] = streamPart{uint32(r.size(math.MaxUint32)), r.size(maxCount), r.varint(), r.varint(), r.varint()}
+		d.streams[i] = streamPart{uint32(r.size(math.MaxUint32)), r.size(maxCount), r.Varint(), r.Varint(), r.Varint()}
 	}
 	d.columns = make([]columnInfo, r.size(len(b)))
 	for i := range d.columns {
 		c := &d.columns[i]
-		c.name = string(r.bytes(r.size(MaxMessage)))
-		if kind := r.bytes(2); kind != nil {
+		c.name = string(r.Take(r.size(MaxMessage)))
+		if kind := r.Take(2); kind != nil {
 			c.encoding, c.form = kind[0], kind[1]
 		}
 		c.parent, c.off, c.size, c.raw = r.size(len(d.columns)), int64(r.size(int(total))), r.size(int(total)), r.size(math.MaxInt32)
-		if crc := r.bytes(4); crc != nil {
+		if crc := r.Take(4); crc != nil {
 			c.crc = binary.LittleEndian.Uint32(crc)
 		}
 		if c.off+int64(c.size) > total {
-			r.bad = true
+			r.Bad = true
 		}
 	}
 	d.shapes = make([][]int, r.size(len(b)))
@@ -301,7 +265,7 @@ func parseDirectory(b []byte, total int64) (*directory, error) {
 			d.shapes[i][k] = r.size(len(d.columns) - 1)
 		}
 	}
-	if r.bad || len(r.b) > 0 {
+	if r.Bad || len(r.B) > 0 {
 		return nil, fmt.Errorf("%w: its directory can't be read", errCorrupt)
 	}
 	return d, nil

@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/gatehouse-iot/gatehouse/internal/packed"
 )
 
 // decoder is shared by all readers: DecodeAll is stateless.
@@ -81,7 +83,7 @@ func decodeTokens(b []byte, c *columnInfo, n int, parent func() (*tokens, error)
 		}
 		return t, nil
 	}
-	r := reader{b: b}
+	r := reader{packed.Reader{B: b}}
 	distinct := r.size(maxCount)
 	t := &tokens{codes: make([]uint32, n), count: distinct, form: c.form}
 	if c.encoding != encodeParts {
@@ -89,7 +91,7 @@ func decodeTokens(b []byte, c *columnInfo, n int, parent func() (*tokens, error)
 	}
 	switch c.encoding {
 	case encodeParts:
-		if len(r.b) == 0 { // all the same
+		if len(r.B) == 0 { // all the same
 			for i := range t.codes {
 				t.codes[i] = 1
 			}
@@ -98,7 +100,7 @@ func decodeTokens(b []byte, c *columnInfo, n int, parent func() (*tokens, error)
 		r.planes(t)
 	case encodePlain:
 		next := uint32(0)
-		for i, has := range r.bytes(n) {
+		for i, has := range r.Take(n) {
 			if has != 0 {
 				next++
 				t.codes[i] = next
@@ -124,7 +126,7 @@ func decodeTokens(b []byte, c *columnInfo, n int, parent func() (*tokens, error)
 	default:
 		return nil, corrupt
 	}
-	if r.bad || len(r.b) > 0 {
+	if r.Bad || len(r.B) > 0 {
 		return nil, corrupt
 	}
 	for _, code := range t.codes {
@@ -138,11 +140,11 @@ func decodeTokens(b []byte, c *columnInfo, n int, parent func() (*tokens, error)
 // planes reads the codes of t that appendPlanes wrote.
 func (r *reader) planes(t *tokens) {
 	n := len(t.codes)
-	for i, low := range r.bytes(n) {
+	for i, low := range r.Take(n) {
 		t.codes[i] = uint32(low)
 	}
 	if t.count > 255 {
-		for i, high := range r.bytes(n) {
+		for i, high := range r.Take(n) {
 			t.codes[i] |= uint32(high) << 8
 		}
 	}
@@ -152,13 +154,13 @@ func (r *reader) planes(t *tokens) {
 func (r *reader) values(t *tokens) {
 	switch t.form {
 	case formUUID:
-		t.text = string(r.bytes(uuidBytes * t.count))
+		t.text = string(r.Take(uuidBytes * t.count))
 		return
 	case formUint: // as text: they are few or short
 		var text []byte
 		t.form, t.ends = formToken, make([]uint32, t.count)
 		for i := range t.ends {
-			text = strconv.AppendUint(text, r.uvarint(), 10)
+			text = strconv.AppendUint(text, r.Uvarint(), 10)
 			t.ends[i] = uint32(len(text))
 		}
 		t.text = string(text)
@@ -171,13 +173,13 @@ func (r *reader) values(t *tokens) {
 		if t.form == formHex {
 			size /= 2
 		}
-		if total += size; total > len(r.b) { // the sizes of the others stand there too
-			r.bad, r.b = true, nil
+		if total += size; total > len(r.B) { // the sizes of the others stand there too
+			r.Fail()
 			return
 		}
 		t.ends[i] = uint32(total)
 	}
-	t.text = string(r.bytes(total))
+	t.text = string(r.Take(total))
 }
 
 // readBlock reads and checks the header and directory of the block at off.

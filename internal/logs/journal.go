@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/gatehouse-iot/gatehouse/internal/packed"
 )
 
 // A tail holds the latest events of a group, those that are in no block yet: in
@@ -117,35 +119,35 @@ func (t *tail) replay(b []byte) {
 
 // replayBatch adds the rows of one batch, or none.
 func (t *tail) replayBatch(b []byte) bool {
-	r := reader{b: b}
+	r := reader{packed.Reader{B: b}}
 	stream, ingested := uint32(r.size(1<<32-1)), int64(0)
 	var members []*Members
 	entries := stream == entriesFollow
 	if entries {
-		stream, ingested = uint32(r.size(1<<32-1)), r.varint()
-		members = make([]*Members, r.size(len(r.b)))
+		stream, ingested = uint32(r.size(1<<32-1)), r.Varint()
+		members = make([]*Members, r.size(len(r.B)))
 		for i := range members {
-			members[i] = NewMembers(string(r.bytes(r.size(len(r.b)))))
+			members[i] = NewMembers(string(r.Take(r.size(len(r.B)))))
 		}
 	} else {
-		ingested = r.varint()
+		ingested = r.Varint()
 	}
-	n, last, known := r.size(len(r.b)), ingested, len(t.members)+len(members)
+	n, last, known := r.size(len(r.B)), ingested, len(t.members)+len(members)
 	was := t.loose
 	for range n {
 		if !entries {
-			t.add(stream, ingested, Event{r.varint(), string(r.bytes(r.size(len(b))))})
+			t.add(stream, ingested, Event{r.Varint(), string(r.Take(r.size(len(b))))})
 			continue
 		}
-		last += r.varint()
+		last += r.Varint()
 		e := row{time: last, ingested: ingested, stream: stream}
 		for k := range r.size(MaxParts) {
 			e.parts[k] = uint32(r.size(known))
 		}
-		r.bad = r.bad || !e.isEntry()
+		r.Bad = r.Bad || !e.isEntry()
 		t.rows = append(t.rows, e)
 	}
-	if r.bad || len(r.b) > 0 || n == 0 {
+	if r.Bad || len(r.B) > 0 || n == 0 {
 		t.loose = was
 		return false
 	}
