@@ -340,6 +340,9 @@ func TestLiveTail(t *testing.T) {
 	if err := store.CreateGroup("AWSIotLogsV2"); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := c.StartLiveTail(ctx, &sdk.StartLiveTailInput{LogGroupIdentifiers: []string{"AWSIotLogsV2"}}); code(err) != "InvalidParameterException" || !strings.Contains(err.Error(), "arn:aws:logs:us-east-1:123456789012:log-group:AWSIotLogsV2") {
+		t.Errorf("a live tail of a name: %v", err)
+	}
 	out, err := c.StartLiveTail(ctx, &sdk.StartLiveTailInput{
 		LogGroupIdentifiers: []string{"arn:aws:logs:us-east-1:123456789012:log-group:AWSIotLogsV2"}, LogEventFilterPattern: aws.String("ERROR"),
 	})

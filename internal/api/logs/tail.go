@@ -2,6 +2,7 @@ package logs
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,6 +24,9 @@ const (
 func (h *Handlers) StartLiveTail(ctx context.Context, in *StartLiveTailRequest) (*StartLiveTailResponse, error) {
 	var groups []string
 	for _, id := range in.LogGroupIdentifiers {
+		if !strings.HasPrefix(id, "arn:") { // unlike elsewhere
+			return nil, InvalidParameterException("A live tail takes the ARNs of log groups, and %q is none: use %s.", id, h.arn(id))
+		}
 		group, err := h.identified(id)
 		if err != nil {
 			return nil, err

@@ -34,6 +34,9 @@ func (p *mathParser) failed(format string, args ...any) *api.Error {
 
 func parseExpression(id, text string) (*expression, error) {
 	p := &mathParser{id: id, rest: text}
+	if first, _, _ := strings.Cut(strings.TrimSpace(text), " "); strings.EqualFold(first, "SELECT") {
+		return nil, p.failed("queries of Metrics Insights (SELECT) are not supported")
+	}
 	x, err := p.binary(0)
 	if err != nil {
 		return nil, err
