@@ -27,7 +27,12 @@ def adapt(client):
     def connect_(self, *args, **kw):
         kw["port"] = port
         kw["willQoS"] = min(kw.get("willQoS", 2), maximum) if kw.get("willFlag") else 0
-        return connect(self, *args, **kw)
+        for more in (True, True, False):
+            try:
+                return connect(self, *args, **kw)
+            except TimeoutError:  # the suite gives a TLS handshake behind the tunnel half a second
+                if not more:
+                    raise
 
     def publish_(self, topic, payload, qos=0, *args, **kw):
         return publish(self, topic, payload, min(qos, maximum), *args, **kw)
