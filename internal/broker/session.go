@@ -78,7 +78,7 @@ type Session struct {
 // sessionLocked finds or makes the session of a client that connects. The lock is that of the shard.
 func (b *Broker) sessionLocked(sh *clientShard, c *Client, o SessionOptions) Connected {
 	s := sh.sessions[c.id]
-	if s != nil && (o.Clean || s.v5 != c.v5) { // the other version does not resume it. Source: mqtt sheet 4.1
+	if s != nil && (o.Clean || s.v5 != c.v5 || s.over()) { // the other version does not resume it. Source: mqtt sheet 4.1
 		b.endLocked(sh, s)
 		s = nil
 	}
@@ -162,12 +162,16 @@ func (b *Broker) expire(s *Session) {
 	sh := b.shard(s.id)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	s.mu.Lock()
-	over := sh.sessions[s.id] == s && s.owner == nil && time.Since(s.disconnected) >= s.expiry
-	s.mu.Unlock()
-	if over {
+	if sh.sessions[s.id] == s && s.over() {
 		b.endLocked(sh, s)
 	}
+}
+
+// over tells whether the session was without a connection for as long as it is kept.
+func (s *Session) over() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.owner == nil && time.Since(s.disconnected) >= s.expiry
 }
 
 // EndSession ends the stored session of a client ID, at once, or with its connection if it has one,
@@ -182,7 +186,9 @@ func (b *Broker) EndSession(id string) bool {
 	}
 	s.mu.Lock()
 	online := s.owner != nil
-	s.expiry = 0
+	if s.expiry = 0; online {
+		_ = s.saveLocked() // logged; a restart before the connection has ended drops it then
+	}
 	s.mu.Unlock()
 	if !online {
 		b.endLocked(sh, s)

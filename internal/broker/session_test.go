@@ -132,6 +132,28 @@ func TestSession(t *testing.T) {
 	})
 }
 
+// TestEndedSessionStaysAway: a session that the API ended is gone also when the server ends before its
+// connection does.
+func TestEndedSessionStaysAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &logtest.Log{}
+		b := stored(t, l)
+		c, _, _ := arrive(b, "c", SessionOptions{Expiry: hour})
+		c.Subscribe("t", Options{QoS: 1})
+		if !b.EndSession("c") {
+			t.Fatal("there is no session")
+		}
+		b.Close()
+		b = stored(t, l)
+		c, _, r := arrive(b, "c", SessionOptions{Expiry: hour})
+		if r.Present || c.Subscriptions() != 0 {
+			t.Errorf("present %v with %d subscriptions", r.Present, c.Subscriptions())
+		}
+		leave(b, c)
+		b.Close()
+	})
+}
+
 // TestSessionEnds: each way a session ends, and what does not end it. Source: mqtt sheet 4.1.
 func TestSessionEnds(t *testing.T) {
 	keep := SessionOptions{Expiry: hour}

@@ -14,7 +14,7 @@ import (
 // see are in [mapError].
 type connections interface {
 	Connection(clientID string) (c mqttconn.Connection, found bool)
-	Disconnect(clientID string, noWill, endSession bool) error
+	Disconnect(ctx context.Context, clientID string, noWill, endSession bool) error
 	Subscriptions(clientID string) ([]mqttconn.Subscription, error)
 	SendDirect(ctx context.Context, clientID string, m mqttconn.DirectMessage) error
 }
@@ -33,11 +33,11 @@ func checkClientID(id string) error {
 func given(b *bool) bool { return b != nil && *b }
 
 // DeleteConnection ends a live connection, and with cleanSession the stored session too.
-func (h Handlers) DeleteConnection(_ context.Context, in *DeleteConnectionRequest) (*DeleteConnectionResponse, error) {
+func (h Handlers) DeleteConnection(ctx context.Context, in *DeleteConnectionRequest) (*DeleteConnectionResponse, error) {
 	if err := checkClientID(in.ClientId); err != nil {
 		return nil, err
 	}
-	if err := h.Connections.Disconnect(in.ClientId, given(in.PreventWillMessage), given(in.CleanSession)); err != nil {
+	if err := h.Connections.Disconnect(ctx, in.ClientId, given(in.PreventWillMessage), given(in.CleanSession)); err != nil {
 		return nil, err
 	}
 	return &DeleteConnectionResponse{}, nil

@@ -30,7 +30,7 @@ type broker struct {
 
 func (b *broker) Connection(id string) (mqttconn.Connection, bool) { return b.connection, id == "pump" }
 
-func (b *broker) Disconnect(_ string, noWill, endSession bool) error {
+func (b *broker) Disconnect(_ context.Context, _ string, noWill, endSession bool) error {
 	b.noWill, b.endSession = noWill, endSession
 	return b.err
 }

@@ -1,6 +1,7 @@
 package mqttconn
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/netip"
@@ -98,20 +99,21 @@ func (k *conn) depart(e ending) {
 
 // Disconnect ends the live connection of a client because the API was asked to: MQTT 5 clients get
 // DISCONNECT 0x98. Its will is published unless noWill is set. With endSession the stored session
-// ends too, also while it has no connection. [ErrNotConnected] if there is nothing to end.
-// Source: mqtt sheet 13, 18.
-func (s *Server) Disconnect(clientID string, noWill, endSession bool) error {
+// ends too, also while it has no connection; Disconnect returns when that is on disk.
+// [ErrNotConnected] if there is nothing to end. Source: mqtt sheet 13, 18.
+func (s *Server) Disconnect(ctx context.Context, clientID string, noWill, endSession bool) error {
 	if noWill && endSession {
 		s.cfg.Broker.DropWill(clientID)
 	}
 	ended := endSession && s.cfg.Broker.EndSession(clientID)
 	k := s.live(clientID)
-	switch {
-	case k == nil && ended:
-		return nil
-	case k == nil:
+	if k != nil {
+		k.end(ending{code: mqtt.AdministrativeAction, reason: apiInitiated, noWill: noWill, check: check.DisconnectedByAPI})
+	} else if !ended {
 		return ErrNotConnected
 	}
-	k.end(ending{code: mqtt.AdministrativeAction, reason: apiInitiated, noWill: noWill, check: check.DisconnectedByAPI})
+	if ended {
+		return s.awaitDisk(ctx)
+	}
 	return nil
 }

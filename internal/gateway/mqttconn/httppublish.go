@@ -99,8 +99,13 @@ func (k *conn) acceptHTTP(ctx context.Context, m *HTTPMessage, t *topicEntry) er
 	if !stored {
 		return nil
 	}
+	return k.server.awaitDisk(ctx)
+}
+
+// awaitDisk returns when all that was stored before is on disk, with nil, or why it may not be.
+func (s *Server) awaitDisk(ctx context.Context) error {
 	durable := make(chan error, 1)
-	b.OnDurable(func(err error) { durable <- err })
+	s.cfg.Broker.OnDurable(func(err error) { durable <- err })
 	select {
 	case err := <-durable:
 		return err

@@ -198,13 +198,13 @@ func TestDisconnectReasons(t *testing.T) {
 		"denied by source": {policies: []string{allowAll, bySource}, end: func(_ *world, d *device) { d.send(publishOf("secret", "x", 0)) }, reason: forbidden, code: mqtt.NotAuthorized},
 		"throttled":        {version: mqtt.V311, limited: true, end: func(_ *world, d *device) { d.send(subscribeTo(0, "a", "b")) }, reason: throttled},
 		"DeleteConnection": {end: func(w *world, _ *device) {
-			if err := w.server.Disconnect("pump-7", false, false); err != nil {
+			if err := w.server.Disconnect(w.t.Context(), "pump-7", false, false); err != nil {
 				t.Error(err)
 			}
 			synctest.Wait()
 		}, reason: apiInitiated, code: mqtt.AdministrativeAction, recorded: "connection.deleted"},
 		"DeleteConnection without will": {end: func(w *world, _ *device) {
-			if err := w.server.Disconnect("pump-7", true, false); err != nil {
+			if err := w.server.Disconnect(w.t.Context(), "pump-7", true, false); err != nil {
 				t.Error(err)
 			}
 			synctest.Wait()

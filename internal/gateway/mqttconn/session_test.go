@@ -102,11 +102,11 @@ func TestSessionResumed(t *testing.T) {
 		"v5 DISCONNECT with a longer one":    {version: v5, first: expiry(60), granted: -1, gone: func(d *device) { d.send(disconnectWith(600)) }, away: 599 * time.Second, then: stay, present: true},
 		"v5 DISCONNECT, capped":              {version: v5, first: expiry(60), granted: -1, gone: func(d *device) { d.send(disconnectWith(7200)) }, away: 3601 * time.Second, then: stay},
 		"v5 DISCONNECT with a forbidden one": {version: v5, first: clean, granted: -1, gone: func(d *device) { d.send(disconnectWith(60)) }, then: stay},
-		"DeleteConnection with the session":  {version: v5, first: stay, granted: -1, gone: func(d *device) { _ = d.w.server.Disconnect("a", false, true) }, then: stay},
-		"DeleteConnection without":           {version: v5, first: stay, granted: -1, gone: func(d *device) { _ = d.w.server.Disconnect("a", false, false) }, then: stay, present: true},
+		"DeleteConnection with the session":  {version: v5, first: stay, granted: -1, gone: func(d *device) { _ = d.w.server.Disconnect(d.w.t.Context(), "a", false, true) }, then: stay},
+		"DeleteConnection without":           {version: v5, first: stay, granted: -1, gone: func(d *device) { _ = d.w.server.Disconnect(d.w.t.Context(), "a", false, false) }, then: stay, present: true},
 		"DeleteConnection while away": {version: v3, first: stay, granted: -1, gone: func(d *device) {
 			d.hangUp()
-			if err := d.w.server.Disconnect("a", false, true); err != nil {
+			if err := d.w.server.Disconnect(d.w.t.Context(), "a", false, true); err != nil {
 				d.w.t.Error(err)
 			}
 		}, then: stay},

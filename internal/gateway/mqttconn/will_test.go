@@ -51,13 +51,13 @@ func TestWillDelay(t *testing.T) {
 		}, 0},
 		"session deleted": {[]func(*mqtt.Connect){expiry(600), delayed(60)}, func(w *world, d *device) {
 			d.hangUp()
-			if err := w.server.Disconnect("pump", false, true); err != nil {
+			if err := w.server.Disconnect(w.t.Context(), "pump", false, true); err != nil {
 				t.Error(err)
 			}
 		}, 0},
 		"session deleted without will": {[]func(*mqtt.Connect){expiry(600), delayed(60)}, func(w *world, d *device) {
 			d.hangUp()
-			if err := w.server.Disconnect("pump", true, true); err != nil {
+			if err := w.server.Disconnect(w.t.Context(), "pump", true, true); err != nil {
 				t.Error(err)
 			}
 		}, -1},
