@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -66,8 +68,8 @@ func targetWords(kind, name string) string {
 type logsLevelSetCmd struct {
 	serverFlags
 	targetFlags
-	Level string        `arg:"" help:"DEBUG, INFO, WARN, ERROR or DISABLED." enum:"DEBUG,INFO,WARN,ERROR,DISABLED,debug,info,warn,error,disabled"`
-	For   time.Duration `help:"How long; then the level before is in force again, also over a restart. Default: for good." placeholder:"30m"`
+	Level string `arg:"" help:"DEBUG, INFO, WARN, ERROR or DISABLED." enum:"DEBUG,INFO,WARN,ERROR,DISABLED,debug,info,warn,error,disabled"`
+	For   *span  `help:"How long; then the level before is in force again, also over a restart. Default: for good." placeholder:"30m"`
 }
 
 // Help is the example that `gatehouse logs level set --help` ends with.
@@ -80,6 +82,9 @@ func (c *logsLevelSetCmd) Help() string {
 }
 
 func (c *logsLevelSetCmd) Run(a *app) error {
+	if c.For != nil && *c.For == 0 {
+		return withHint(errors.New("--for 0 would be over at once"), "--for 30m, or leave it out for a level that lasts")
+	}
 	gw, err := c.connect(a.Ctx)
 	if err != nil {
 		return err
@@ -87,8 +92,8 @@ func (c *logsLevelSetCmd) Run(a *app) error {
 	kind, name := c.target()
 	level := strings.ToUpper(c.Level)
 	set := server.LogLevel{TargetType: string(kind), TargetName: name, Level: level}
-	if c.For != 0 {
-		set.Seconds = c.For.Seconds()
+	if c.For != nil {
+		set.Seconds = time.Duration(*c.For).Seconds()
 		body, err := json.Marshal(set)
 		if err != nil {
 			return err
@@ -101,7 +106,7 @@ func (c *logsLevelSetCmd) Run(a *app) error {
 			return err
 		}
 	} else if err := c.setForGood(a, gw, kind, name, types.LogLevel(level)); err != nil {
-		return err
+		return apiFailure("set the level of "+targetWords(string(kind), name), err)
 	}
 	if a.Output == "json" {
 		return json.NewEncoder(a.Stdout).Encode(set)
@@ -111,7 +116,7 @@ func (c *logsLevelSetCmd) Run(a *app) error {
 		until = " until " + set.ExpiresAt.Local().Format(time.DateTime)
 	}
 	fmt.Fprintf(a.Stdout, "%s: %s%s\n", targetWords(string(kind), name), level, until)
-	if level == "DEBUG" && c.For == 0 {
+	if level == "DEBUG" && c.For == nil {
 		fmt.Fprintln(a.Stderr, "hint: DEBUG logs every message and ping; do not leave it on. --for 30m resets it by itself")
 	}
 	return nil
@@ -179,6 +184,9 @@ func (c *logsLevelListCmd) Run(a *app) error {
 	if !list.Configured {
 		fmt.Fprintln(tab, "all devices\tERROR\tnot configured: failures are logged")
 	}
+	slices.SortStableFunc(list.Levels, func(a, b server.LogLevel) int { // a temporary one stands below the lasting one of its target
+		return cmp.Or(cmp.Compare(min(len(a.TargetName), 1), min(len(b.TargetName), 1)), cmp.Compare(a.TargetType, b.TargetType), cmp.Compare(a.TargetName, b.TargetName))
+	})
 	for _, l := range list.Levels {
 		until := "lasting"
 		if l.ExpiresAt != nil {
@@ -218,5 +226,15 @@ func (c *logsLevelDeleteCmd) Run(a *app) error {
 	} else {
 		_, err = gw.iot().DeleteV2LoggingLevel(a.Ctx, &iot.DeleteV2LoggingLevelInput{TargetType: kind, TargetName: &name})
 	}
-	return err
+	what := "a level"
+	if kind == types.LogTargetTypeDefault {
+		what = "a temporary level"
+	}
+	switch {
+	case err != nil:
+		return apiFailure("delete the level of "+targetWords(string(kind), name), err)
+	case a.Output != "json":
+		fmt.Fprintf(a.Stdout, "%s: without %s of its own from now on\n", targetWords(string(kind), name), what)
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -20,10 +21,10 @@ import (
 // logsQueryCmd runs a Logs Insights query.
 type logsQueryCmd struct {
 	serverFlags
-	Query string        `arg:"" help:"Query in the language of CloudWatch Logs Insights."`
-	Group []string      `help:"Log groups; default AWSIotLogsV2, that of the devices." default:"AWSIotLogsV2"`
-	Since time.Duration `help:"How far back the query looks." default:"1h"`
-	Limit int32         `help:"Rows at most, of a query without limit." default:"10000"`
+	Query string   `arg:"" help:"Query in the language of CloudWatch Logs Insights."`
+	Group []string `help:"Log groups; default AWSIotLogsV2, that of the devices." default:"AWSIotLogsV2"`
+	Since span     `help:"How far back the query looks, such as 30m or 7d." default:"1h"`
+	Limit int32    `help:"Rows at most, of a query without limit." default:"10000"`
 }
 
 // Help is the example that `gatehouse logs query --help` ends with.
@@ -50,13 +51,13 @@ func (c *logsQueryCmd) Run(a *app) error {
 	client := gw.logs()
 	now := time.Now()
 	started, err := client.StartQuery(a.Ctx, &sdklogs.StartQueryInput{
-		LogGroupNames: c.Group, QueryString: &c.Query, StartTime: aws.Int64(now.Add(-c.Since).Unix()), EndTime: aws.Int64(now.Unix()), Limit: &c.Limit,
+		LogGroupNames: c.Group, QueryString: &c.Query, StartTime: aws.Int64(now.Add(-time.Duration(c.Since)).Unix()), EndTime: aws.Int64(now.Unix()), Limit: &c.Limit,
 	})
 	if bad, ok := errors.AsType[*types.MalformedQueryException](err); ok {
 		c.point(a.Stderr, bad)
 		return errProblem
 	} else if err != nil {
-		return noGroup(err, strings.Join(c.Group, ", "))
+		return noGroup(apiFailure("start the query", err), strings.Join(c.Group, ", "))
 	}
 	rows, err := c.wait(a, client, started.QueryId, now)
 	if err != nil {
@@ -107,6 +108,7 @@ func (c *logsQueryCmd) wait(a *app, client *sdklogs.Client, id *string, began ti
 				fmt.Fprintf(a.Stderr, "\r%d events read, %d match, %.0f MB", int64(out.Statistics.RecordsScanned), int64(out.Statistics.RecordsMatched), out.Statistics.BytesScanned/1e6)
 			}
 			if err := pause(a.Ctx, queryPoll); err != nil {
+				c.stop(client, id)
 				return nil, err
 			}
 			continue
@@ -122,6 +124,13 @@ func (c *logsQueryCmd) wait(a *app, client *sdklogs.Client, id *string, began ti
 			return rows, nil
 		}
 	}
+}
+
+// stop ends a query that nobody waits for any more.
+func (c *logsQueryCmd) stop(client *sdklogs.Client, id *string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_, _ = client.StopQuery(ctx, &sdklogs.StopQueryInput{QueryId: id}) // it may have ended meanwhile
 }
 
 // columnsOf are the fields of all rows, in the order in which they come, without @ptr.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,9 +17,9 @@ import (
 // logsTailCmd prints log events as they come.
 type logsTailCmd struct {
 	serverFlags
-	Group  string        `arg:"" optional:"" help:"Log group; default AWSIotLogsV2, that of the devices." default:"AWSIotLogsV2"`
-	Filter string        `help:"CloudWatch Logs filter pattern, such as '{ $.status = \"Failure\" }'." placeholder:"PATTERN"`
-	Since  time.Duration `help:"Begin with the events of this time before now." default:"0s"`
+	Group  string `arg:"" optional:"" help:"Log group; default AWSIotLogsV2, that of the devices." default:"AWSIotLogsV2"`
+	Filter string `help:"CloudWatch Logs filter pattern, such as '{ $.status = \"Failure\" }'." placeholder:"PATTERN"`
+	Since  span   `help:"Begin with the events of this time before now, such as 10m or 2d." default:"0s"`
 }
 
 // Help is the example that `gatehouse logs tail --help` ends with.
@@ -38,7 +39,7 @@ const (
 )
 
 func (c *logsTailCmd) Run(a *app) error {
-	t := &tail{cmd: c, app: a, paint: paintFor(a), seen: map[string]int64{}, from: time.Now().Add(-c.Since).UnixMilli()}
+	t := &tail{cmd: c, app: a, paint: paintFor(a), seen: map[string]int64{}, from: time.Now().Add(-time.Duration(c.Since)).UnixMilli()}
 	for {
 		gw, err := c.connect(a.Ctx)
 		if err == nil {
@@ -48,7 +49,7 @@ func (c *logsTailCmd) Run(a *app) error {
 		case a.Ctx.Err() != nil:
 			return nil // interrupted: that is how it ends
 		case err != nil && (!t.connected || isCode(err, "InvalidParameterException") || isCode(err, "AccessDeniedException")):
-			return err
+			return c.refused(err)
 		case !t.away:
 			t.away = true
 			fmt.Fprintln(a.Stderr, "gatehouse: the server went away; waiting for it to come back")
@@ -57,6 +58,17 @@ func (c *logsTailCmd) Run(a *app) error {
 			return nil
 		}
 	}
+}
+
+// refused says why the API does not answer.
+func (c *logsTailCmd) refused(err error) error {
+	switch {
+	case isCode(err, "InvalidParameterException") && c.Filter != "":
+		return withHint(apiFailure("--filter "+shellQuote(c.Filter), err), `words, or conditions on members such as '{ $.status = "Failure" && $.clientId = "c*" }'`)
+	case isCode(err, "AccessDeniedException"), isCode(err, "InvalidParameterException"):
+		return apiFailure("read the log group "+c.Group, err)
+	}
+	return err
 }
 
 // tail is what is known of the events so far.
@@ -126,6 +138,8 @@ func (t *tail) page(ctx context.Context, client *sdklogs.Client) error {
 // entry is what is shown of a device's log event.
 type entry struct {
 	LogLevel, EventType, Status, ClientID, TopicName, SourceIP, Reason, Details, DisconnectReason string
+
+	Gatehouse struct{ Check, Cause string }
 }
 
 func (t *tail) print(e types.FilteredLogEvent) {
@@ -156,14 +170,14 @@ func (t *tail) line(ms int64, message string) string {
 	}
 	parts := []string{at, fmt.Sprintf("%-5s", printable(e.LogLevel)), painted(paint, printable(e.EventType+" "+e.Status))}
 	for _, f := range []struct{ name, value string }{
-		{"client", e.ClientID}, {"topic", e.TopicName}, {"from", e.SourceIP}, {"reason", e.Reason}, {"disconnect", e.DisconnectReason},
+		{"client", e.ClientID}, {"topic", e.TopicName}, {"from", e.SourceIP}, {"reason", e.Reason}, {"disconnect", e.DisconnectReason}, {"check", e.Gatehouse.Check},
 	} {
 		if f.value != "" {
 			parts = append(parts, f.name+"="+printable(f.value))
 		}
 	}
-	if e.Details != "" {
-		parts = append(parts, printable(e.Details))
+	if why := cmp.Or(e.Gatehouse.Cause, e.Details); why != "" { // ours says more
+		parts = append(parts, printable(why))
 	}
 	return strings.Join(parts, " ")
 }
