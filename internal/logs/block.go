@@ -227,30 +227,20 @@ func (d *directory) append(b []byte) []byte {
 // reader reads what append wrote; after a failure everything is zero.
 type reader struct{ packed.Reader }
 
-// size reads a number that is at most limit.
-func (r *reader) size(limit int) int {
-	v := r.Uvarint()
-	if v > uint64(limit) {
-		r.Fail()
-		return 0
-	}
-	return int(v)
-}
-
 func parseDirectory(b []byte, total int64) (*directory, error) {
 	r := reader{packed.Reader{B: b}}
-	d := &directory{streams: make([]streamPart, r.size(maxCount))}
+	d := &directory{streams: make([]streamPart, r.Size(maxCount))}
 	for i := range d.streams {
-		d.streams[i] = streamPart{uint32(r.size(math.MaxUint32)), r.size(maxCount), r.Varint(), r.Varint(), r.Varint()}
+		d.streams[i] = streamPart{uint32(r.Size(math.MaxUint32)), r.Size(maxCount), r.Varint(), r.Varint(), r.Varint()}
 	}
-	d.columns = make([]columnInfo, r.size(len(b)))
+	d.columns = make([]columnInfo, r.Size(len(b)))
 	for i := range d.columns {
 		c := &d.columns[i]
-		c.name = string(r.Take(r.size(MaxMessage)))
+		c.name = string(r.Take(r.Size(MaxMessage)))
 		if kind := r.Take(2); kind != nil {
 			c.encoding, c.form = kind[0], kind[1]
 		}
-		c.parent, c.off, c.size, c.raw = r.size(len(d.columns)), int64(r.size(int(total))), r.size(int(total)), r.size(math.MaxInt32)
+		c.parent, c.off, c.size, c.raw = r.Size(len(d.columns)), int64(r.Size(int(total))), r.Size(int(total)), r.Size(math.MaxInt32)
 		if crc := r.Take(4); crc != nil {
 			c.crc = binary.LittleEndian.Uint32(crc)
 		}
@@ -258,11 +248,11 @@ func parseDirectory(b []byte, total int64) (*directory, error) {
 			r.Bad = true
 		}
 	}
-	d.shapes = make([][]int, r.size(len(b)))
+	d.shapes = make([][]int, r.Size(len(b)))
 	for i := range d.shapes {
-		d.shapes[i] = make([]int, r.size(len(b)))
+		d.shapes[i] = make([]int, r.Size(len(b)))
 		for k := range d.shapes[i] {
-			d.shapes[i][k] = r.size(len(d.columns) - 1)
+			d.shapes[i][k] = r.Size(len(d.columns) - 1)
 		}
 	}
 	if r.Bad || len(r.B) > 0 {

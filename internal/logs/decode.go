@@ -84,7 +84,7 @@ func decodeTokens(b []byte, c *columnInfo, n int, parent func() (*tokens, error)
 		return t, nil
 	}
 	r := reader{packed.Reader{B: b}}
-	distinct := r.size(maxCount)
+	distinct := r.Size(maxCount)
 	t := &tokens{codes: make([]uint32, n), count: distinct, form: c.form}
 	if c.encoding != encodeParts {
 		r.values(t)
@@ -118,7 +118,7 @@ func decodeTokens(b []byte, c *columnInfo, n int, parent func() (*tokens, error)
 		}
 		codes := make([]uint32, p.count+1)
 		for i := range codes {
-			codes[i] = uint32(r.size(distinct))
+			codes[i] = uint32(r.Size(distinct))
 		}
 		for i, code := range p.codes {
 			t.codes[i] = codes[code]
@@ -169,7 +169,7 @@ func (r *reader) values(t *tokens) {
 	t.ends = make([]uint32, t.count)
 	total := 0
 	for i := range t.ends {
-		size := r.size(math.MaxInt32)
+		size := r.Size(math.MaxInt32)
 		if t.form == formHex {
 			size /= 2
 		}

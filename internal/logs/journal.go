@@ -120,29 +120,29 @@ func (t *tail) replay(b []byte) {
 // replayBatch adds the rows of one batch, or none.
 func (t *tail) replayBatch(b []byte) bool {
 	r := reader{packed.Reader{B: b}}
-	stream, ingested := uint32(r.size(1<<32-1)), int64(0)
+	stream, ingested := uint32(r.Size(1<<32-1)), int64(0)
 	var members []*Members
 	entries := stream == entriesFollow
 	if entries {
-		stream, ingested = uint32(r.size(1<<32-1)), r.Varint()
-		members = make([]*Members, r.size(len(r.B)))
+		stream, ingested = uint32(r.Size(1<<32-1)), r.Varint()
+		members = make([]*Members, r.Size(len(r.B)))
 		for i := range members {
-			members[i] = NewMembers(string(r.Take(r.size(len(r.B)))))
+			members[i] = NewMembers(string(r.Take(r.Size(len(r.B)))))
 		}
 	} else {
 		ingested = r.Varint()
 	}
-	n, last, known := r.size(len(r.B)), ingested, len(t.members)+len(members)
+	n, last, known := r.Size(len(r.B)), ingested, len(t.members)+len(members)
 	was := t.loose
 	for range n {
 		if !entries {
-			t.add(stream, ingested, Event{r.Varint(), string(r.Take(r.size(len(b))))})
+			t.add(stream, ingested, Event{r.Varint(), string(r.Take(r.Size(len(b))))})
 			continue
 		}
 		last += r.Varint()
 		e := row{time: last, ingested: ingested, stream: stream}
-		for k := range r.size(MaxParts) {
-			e.parts[k] = uint32(r.size(known))
+		for k := range r.Size(MaxParts) {
+			e.parts[k] = uint32(r.Size(known))
 		}
 		r.Bad = r.Bad || !e.isEntry()
 		t.rows = append(t.rows, e)

@@ -40,6 +40,17 @@ func (r *Reader) Uvarint() uint64 {
 	return v
 }
 
+// Size takes an unsigned varint that is at most limit. It is short enough to be
+// inlined, which a call of Fail would end: a block of logs holds many sizes.
+func (r *Reader) Size(limit int) int {
+	v := r.Uvarint()
+	if v > uint64(limit) {
+		r.Bad, r.B = true, nil
+		return 0
+	}
+	return int(v)
+}
+
 // Varint takes what [binary.AppendVarint] wrote.
 func (r *Reader) Varint() int64 {
 	v, n := binary.Varint(r.B)
