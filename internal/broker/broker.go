@@ -57,12 +57,11 @@ const (
 
 // A Broker is the meeting place of one account's clients. Use [New]. It is safe for concurrent use.
 type Broker struct {
-	cfg      Config
-	index    *index
-	serial   atomic.Uint64
-	held     atomic.Int64 // chunks of output that wait for sockets
-	queued   atomic.Int64 // bytes that wait for acknowledgements; a message counts once for each receiver
-	storing  gcra.Meter   // of QueueRate
+	cfg    Config
+	index  *index
+	serial atomic.Uint64
+	backlog
+	storing  gcra.Meter // of QueueRate
 	expiries expiries
 	numbering
 	seed    maphash.Seed

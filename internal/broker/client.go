@@ -98,7 +98,7 @@ func (b *Broker) NewClient(cfg ClientConfig) *Client {
 		pendingBytes:    cmp.Or(cfg.PendingBytes, 8<<20),
 	}
 	c.own.broker, c.own.client, c.own.serial = b, c, b.serial.Add(1)
-	c.out.init(cfg.Conn, cmp.Or(cfg.OutputBytes, 16<<20), cfg.Pace, c, &b.held)
+	c.out.init(cfg.Conn, cmp.Or(cfg.OutputBytes, 16<<20), cfg.Pace, c, &b.backlog)
 	return c
 }
 

@@ -203,7 +203,7 @@ func (bt *Batch) deliver(rc *receiver, topic string, m *Message) bool {
 			return false
 		}
 		if !c.sendLocked(f, bt.Now) {
-			if c.pending.len() >= c.pendingMessages || c.pending.bytes+len(f.data) > fairShare(c.pendingBytes, c.broker.queued.Load(), sharedBytes) {
+			if c.pending.len() >= c.pendingMessages || c.pending.bytes+len(f.data) > c.broker.share(c.pendingBytes) {
 				o.mu.Unlock()
 				c.peer.Dropped(DropQueue, topic)
 				return false

@@ -233,17 +233,17 @@ func TestSlowReceiver(t *testing.T) {
 
 // TestManySlowReceivers: the more all together hold, the less each may.
 func TestManySlowReceivers(t *testing.T) {
-	const limit = 256_000
-	for _, tt := range []struct{ times, most int }{{0, limit}, {1, limit / 16}, {2, limit / 256}} {
+	const limit = 4 << 20
+	for _, tt := range []struct{ times, most int }{{0, limit}, {1, limit / 16}, {2, limit / 256}, {3, limit / 1024}} {
 		synctest.Test(t, func(t *testing.T) {
 			b, d := New(Config{}), newDevice()
 			d.gate = make(chan struct{})
-			others := int64(tt.times * sharedBytes)
+			others := int64(tt.times * sharedBytes / 2) // of each kind
 			b.held.Store(others/chunkSize + 1)
 			b.queued.Store(others + 1)
 			c := b.NewClient(ClientConfig{ID: "c", Conn: d, Peer: d, OutputBytes: limit, PendingBytes: limit, ReceiveMaximum: 1})
 			c.Subscribe("t", Options{QoS: 1})
-			for range 1000 {
+			for range 5000 {
 				publish(b, nil, "t", &Message{QoS: 1, Payload: make([]byte, 500)})
 				publish(b, nil, "t", &Message{Payload: make([]byte, 500)})
 			}

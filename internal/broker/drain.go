@@ -69,7 +69,7 @@ func (s *Session) drainLocked(c *Client, now time.Time) {
 	defer drainFrames.Put(f)
 	for s.behind && !c.out.closed && c.pending.len() == 0 && !c.fullLocked() {
 		if len(s.page) == 0 {
-			page, err := b.cfg.Log.Read(s.queue, s.read, pageMessages, fairShare(pageBytes, b.queued.Load(), sharedBytes))
+			page, err := b.cfg.Log.Read(s.queue, s.read, pageMessages, b.share(pageBytes))
 			if err != nil {
 				b.cfg.Machine.Error("session's messages not read", slog.String("client_id", s.id), slog.Any("error", err))
 				c.retryLocked(time.Second)

@@ -43,7 +43,7 @@ func (bt *Batch) deliverShared(g *groupReceivers, rc *receiver, topic string, m 
 // keepCopyLocked keeps a message that goes out as id, as far as there is memory.
 func (c *Client) keepCopyLocked(id uint16, g *groupCopy) {
 	w, size := c.window, g.size()
-	if w.copied+size > fairShare(c.pendingBytes, c.broker.queued.Load(), sharedBytes) {
+	if w.copied+size > c.broker.share(c.pendingBytes) {
 		return
 	}
 	if w.copies == nil {

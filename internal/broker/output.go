@@ -12,20 +12,25 @@ import (
 const (
 	chunkSize = 16 << 10 // what one TLS record holds
 	maxBatch  = 8        // chunks that a writer takes at a time
-
-	// While all outputs of a broker together hold more than this, each may hold a part of its own
-	// limit only; so for the queues behind the windows. See fairShare.
-	sharedChunks = sharedBytes / chunkSize
-	sharedBytes  = 512 << 20
 )
 
-// fairShare is what one of many may hold of its limit, when all together hold so much of what they
-// share: one slow receiver may have much, many may not.
-func fairShare(limit int, held, shared int64) int {
-	switch {
-	case held > 2*shared:
+// A backlog counts what waits for all clients of a broker.
+type backlog struct {
+	held   atomic.Int64 // chunks of output that wait for sockets
+	queued atomic.Int64 // bytes that wait for acknowledgements; a message counts once for each receiver
+}
+
+// sharedBytes is how much may wait for all clients together before each may have less than its limit.
+const sharedBytes = 128 << 20
+
+// share is what one client may have waiting of its limit: one slow receiver may have much, many may not.
+func (b *backlog) share(limit int) int {
+	switch all := b.held.Load()*chunkSize + b.queued.Load(); {
+	case all > 3*sharedBytes:
+		return limit / 1024
+	case all > 2*sharedBytes:
 		return limit / 256
-	case held > shared:
+	case all > sharedBytes:
 		return limit / 16
 	}
 	return limit
@@ -49,7 +54,7 @@ type output struct {
 	pace   func(n int) time.Duration // how long the writer rests after n bytes; nil: not at all
 	ready  socket                    // the one below, if it can tell
 	source refiller
-	held   *atomic.Int64 // chunks of all outputs of the broker
+	all    *backlog // of the broker
 
 	mu        sync.Mutex
 	room      sync.Cond // signalled when bytes went out, and at the end
@@ -66,21 +71,24 @@ type output struct {
 	later     *time.Timer // nil before the first time
 }
 
-// A socket tells whether a write would wait.
-type socket interface{ Congested() bool }
+// A socket tells whether a write would wait, and waits until it would not: with nothing in its hands.
+type socket interface {
+	Congested() bool
+	Settle()
+}
 
 // A refiller adds to the output when there is room again. It is called with the lock held.
 type refiller interface{ wroteLocked() }
 
-func (o *output) init(nc net.Conn, limit int, pace func(int) time.Duration, source refiller, held *atomic.Int64) {
-	o.nc, o.limit, o.pace, o.source, o.held = nc, limit, pace, source, held
+func (o *output) init(nc net.Conn, limit int, pace func(int) time.Duration, source refiller, all *backlog) {
+	o.nc, o.limit, o.pace, o.source, o.all = nc, limit, pace, source, all
 	o.room.L = &o.mu
 	o.ready, _ = nonblock.Find[socket](nc)
 }
 
 // hasRoomLocked tells whether n more bytes may wait. A single packet above the whole limit fits when nothing waits.
 func (o *output) hasRoomLocked(n int) bool {
-	limit := fairShare(o.limit, o.held.Load(), sharedChunks)
+	limit := o.all.share(o.limit)
 	return !o.closed && (o.bytes == 0 || o.bytes+n <= limit)
 }
 
@@ -108,7 +116,7 @@ func (o *output) tailLocked() *chunk {
 	}
 	c := chunks.Get().(*chunk)
 	c.n = 0
-	o.held.Add(1)
+	o.all.held.Add(1)
 	o.list = append(o.list, c)
 	return c
 }
@@ -258,12 +266,15 @@ func (o *output) write(w writer) {
 		total, err := 0, error(nil)
 		for _, c := range batch[:n] {
 			if err == nil {
+				if w != byOther && o.ready != nil {
+					o.ready.Settle()
+				}
 				_, err = o.nc.Write(c.data[:c.n])
 			}
 			total += c.n
 			chunks.Put(c)
 		}
-		o.held.Add(int64(-n))
+		o.all.held.Add(int64(-n))
 
 		o.mu.Lock()
 		o.bytes -= total
@@ -294,7 +305,7 @@ func (o *output) dropLocked() {
 	for _, c := range o.list {
 		chunks.Put(c)
 	}
-	o.held.Add(int64(-len(o.list)))
+	o.all.held.Add(int64(-len(o.list)))
 	clear(o.list)
 	o.list, o.bytes = o.list[:0], 0
 }

@@ -47,6 +47,7 @@ func (d *device) Write(p []byte) (int, error) {
 }
 
 func (d *device) Congested() bool                  { return !d.ready }
+func (d *device) Settle()                          {}
 func (d *device) Generation() uint64               { return d.gen.Load() }
 func (d *device) MaySend(time.Time) bool           { return !d.slow.Load() }
 func (d *device) SetWriteDeadline(time.Time) error { return nil }

@@ -86,6 +86,15 @@ func (c *Conn) Congested() bool {
 	return c.sending
 }
 
+// Settle waits until the socket has taken all of earlier Writes, or failed.
+func (c *Conn) Settle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.sending {
+		c.changed.Wait()
+	}
+}
+
 // NetConn returns the wrapped connection. Bytes written to it directly get mixed up with the backlog.
 func (c *Conn) NetConn() net.Conn { return c.Conn }
 

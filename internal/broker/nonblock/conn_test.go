@@ -60,7 +60,13 @@ func TestWriteDoesNotWait(t *testing.T) {
 	c.Write([]byte("and more")) // goes behind what waits
 	sent.WriteString("and more")
 	closed := make(chan error)
-	go func() { closed <- c.CloseWrite() }()
+	go func() {
+		c.Settle()
+		if c.Congested() {
+			t.Error("settled, and a write would wait")
+		}
+		closed <- c.CloseWrite()
+	}()
 	got, err := io.ReadAll(peer)
 	if err != nil || !bytes.Equal(got, sent.Bytes()) {
 		t.Errorf("the peer got %d bytes, %v; want the %d that were sent, in order", len(got), err, sent.Len())
