@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -419,7 +420,7 @@ func TestGroupsAndStreams(t *testing.T) {
 	}
 	is := func(got, want error) {
 		t.Helper()
-		if got != want { //nolint:errorlint // sentinels as they are
+		if !errors.Is(got, want) {
 			t.Fatalf("got %v, want %v", got, want)
 		}
 	}
