@@ -24,7 +24,7 @@ func TestUnknown(t *testing.T) {
 		"I (3964) MQTT_CLIENT: Sending MQTT CONNECT message, type: 1, id: 0000\nI (4164) MQTTS_EXAMPLE: MQTT_EVENT_CONNECTED\nI (4174) MQTTS_EXAMPLE: sent publish successful, msg_id=41464\nI (4484) MQTTS_EXAMPLE: MQTT_EVENT_SUBSCRIBED, msg_id=17886",
 		"mbedtls: ssl_tls.c:6674 => handshake\nmbedtls: ssl_cli.c:730 => write client hello\nmbedtls: ssl_tls.c:5655 => parse certificate\nssl->f_recv(_timeout)() returned 5 (-0xfffffffb)\nmbedtls: ssl_tls.c: <= handshake",
 		"Client mosq-x sending CONNECT\nClient mosq-x received CONNACK (0)\nClient mosq-x sending PUBLISH (d0, q1, r0, m1, 'a/b', ... (5 bytes))\nClient mosq-x received PUBACK (Mid: 1, RC:0)\nClient mosq-x sending DISCONNECT",
-		"CONNECTED(00000003)\ndepth=2 C = US, O = Amazon, CN = Amazon Root CA 1\nverify return:1\n---\nNo client certificate CA names sent\nSSL handshake has read 2393 bytes and written 1618 bytes\nVerification: OK\nVerify return code: 0 (ok)",
+		"CONNECTED(00000003)\ndepth=2 C = US, O = Amazon, CN = Amazon Root CA 1\nverify return:1\n---\nNo client certificate CA names sent\nSSL handshake has read 2393 bytes and written 1618 bytes\nVerification: OK\nNo ALPN negotiated\n   v:NotBefore: Nov 21 18:39:33 2026 GMT; NotAfter: Dec 21 19:39:33 2026 GMT\nVerify return code: 0 (ok)",
 		"Connecting to x-ats.iot.us-east-1.amazonaws.com with client ID 'test'...\nConnected!\nSubscribing to topic 'a/b'...\nSubscribed with QoS.AT_LEAST_ONCE\nPublishing message to topic 'a/b': Hello [1]\n1 message(s) received.\nDisconnecting...\nDisconnected!",
 		"[INFO] TLS handshake done in 231 ms, cipher TLS_AES_128_GCM_SHA256", "2026-11-21 10:00:05 INFO published 17 messages, 0 errors",
 	} {

@@ -139,7 +139,7 @@ var spellings = strings.NewReplacer(
 	" couldn t ", " could not ", " can t ", " cannot ", " can not ", " cannot ", " didn t ", " did not ", " doesn t ", " does not ",
 	" isn t ", " is not ", " wasn t ", " was not ", " won t ", " will not ", " don t ", " do not ", " haven t ", " have not ",
 	" 0 errors ", " ", " no errors ", " ", " no error ", " ", " without error ", " ", " 0 failures ", " ", " no failure ", " ",
-	" no client certificate ca names sent ", " ", // openssl s_client says it of every good handshake
+	" no client certificate ca names sent ", " ", " no alpn negotiated ", " ", // openssl s_client says it of every good handshake
 	" self signed ", " selfsigned ", " re connect", " reconnect", " call back", " callback", " clientid", " client id",
 )
 
