@@ -11,8 +11,8 @@ import (
 // hubCollector exposes what a hub tallies. Its labels are bounded by AWS's
 // vocabularies and the catalogue of checks. Source: metrics sheet 6.
 type hubCollector struct {
-	hub                            *observe.Hub
-	authN, handshakes, disconnects *prometheus.Desc
+	hub                                   *observe.Hub
+	authN, handshakes, disconnects, pings *prometheus.Desc
 }
 
 func newHubCollector(hub *observe.Hub) *hubCollector {
@@ -24,6 +24,7 @@ func newHubCollector(hub *observe.Hub) *hubCollector {
 		authN:       desc("authn_errors_total", "Connections and requests refused in authentication, by AWS's reason.", "protocol", "authentication_type", "reason"),
 		handshakes:  desc("tls_rejected_total", "Connections refused where AWS keeps silent, such as an unknown SNI, by the check that refused them.", "stage", "cause"),
 		disconnects: desc("disconnects_total", "Ends of sessions' connections, by AWS's disconnectReason.", "reason"),
+		pings:       desc("ping_seconds", "Time from the read of a PINGREQ to its answer."),
 	}
 }
 
@@ -32,6 +33,7 @@ func (c *hubCollector) Describe(out chan<- *prometheus.Desc) {
 	out <- c.authN
 	out <- c.handshakes
 	out <- c.disconnects
+	out <- c.pings
 }
 
 // Collect implements [prometheus.Collector].
@@ -51,4 +53,12 @@ func (c *hubCollector) Collect(out chan<- prometheus.Metric) {
 	for reason, n := range t.Disconnects {
 		count(c.disconnects, n, reason)
 	}
+	buckets := map[float64]uint64{}
+	total := uint64(0)
+	for i, n := range t.Pings.Within {
+		if total += n; i < len(observe.PingBounds) {
+			buckets[observe.PingBounds[i].Seconds()] = total
+		}
+	}
+	out <- prometheus.MustNewConstHistogram(c.pings, total, t.Pings.Total.Seconds(), buckets)
 }

@@ -68,6 +68,17 @@ func TestTallies(t *testing.T) {
 		hub.Ended(attempt.Record{Outcome: attempt.Failed, Code: refused.by.Code, Door: refused.door, CertificateID: refused.cert})
 	}
 	hub.Disconnected("DUPLICATE_CLIENTID")
+	hub.Pinged(50 * time.Microsecond)
+	hub.Pinged(3 * time.Millisecond)
+	hub.Pinged(time.Minute)
+	for _, line := range []string{
+		`gatehouse_ping_seconds_bucket{le="0.0001"} 1`, `gatehouse_ping_seconds_bucket{le="0.005"} 2`, `gatehouse_ping_seconds_bucket{le="2.5"} 2`,
+		"gatehouse_ping_seconds_sum 60.00305", "gatehouse_ping_seconds_count 3",
+	} {
+		if !slices.Contains(exposed(reg, "gatehouse_ping_"), line) {
+			t.Errorf("there is no line %s", line)
+		}
+	}
 	hub.Disconnected("DUPLICATE_CLIENTID")
 	got := slices.Concat(exposed(reg, "gatehouse_authn_"), exposed(reg, "gatehouse_tls_"), exposed(reg, "gatehouse_disconnects_"))
 	zero := func(line string) bool { return strings.HasSuffix(line, " 0") }

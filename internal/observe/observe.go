@@ -181,6 +181,7 @@ type counts [Kinds][Protocols][Outcomes]atomic.Uint64
 type Hub struct {
 	logger  Logger // nil: nothing is logged
 	tallies *tallies
+	pings   pings
 	next    atomic.Uint32
 	counts  [shards]struct {
 		n counts

@@ -3,6 +3,8 @@ package observe
 import (
 	"maps"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 )
@@ -13,6 +15,7 @@ type Tallies struct {
 	AuthN       map[Protocol]map[AuthN]uint64
 	Handshakes  map[*check.Check]uint64 // of HandshakeRefused, by what refused them
 	Disconnects map[string]uint64       // by disconnectReason
+	Pings       Pings
 }
 
 // tallies guard themselves.
@@ -64,6 +67,32 @@ func (t *tallies) refused(p Protocol, e *Event) {
 	}
 }
 
+// PingBounds are the upper bounds of [Pings].
+var PingBounds = [...]time.Duration{
+	100 * time.Microsecond, time.Millisecond, 5 * time.Millisecond, 25 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond, 2500 * time.Millisecond,
+}
+
+// Pings are how long pings waited for their answer.
+type Pings struct {
+	Within [len(PingBounds) + 1]uint64 // no longer than each bound, and above the one before; the last: longer than all
+	Total  time.Duration
+}
+
+type pings struct {
+	within [len(PingBounds) + 1]atomic.Uint64
+	total  atomic.Int64 // nanoseconds
+}
+
+// Pinged counts a ping that was answered so long after it was read. It takes no lock.
+func (h *Hub) Pinged(after time.Duration) {
+	i := 0
+	for i < len(PingBounds) && after > PingBounds[i] {
+		i++
+	}
+	h.pings.within[i].Add(1)
+	h.pings.total.Add(int64(after))
+}
+
 // Disconnected counts the end of a session's connection by its reason.
 func (h *Hub) Disconnected(reason string) {
 	h.tallies.mu.Lock()
@@ -76,6 +105,10 @@ func (h *Hub) Tallies() Tallies {
 	h.tallies.mu.Lock()
 	defer h.tallies.mu.Unlock()
 	t := Tallies{AuthN: map[Protocol]map[AuthN]uint64{}, Handshakes: maps.Clone(h.tallies.handshakes), Disconnects: maps.Clone(h.tallies.disconnects)}
+	for i := range h.pings.within {
+		t.Pings.Within[i] = h.pings.within[i].Load()
+	}
+	t.Pings.Total = time.Duration(h.pings.total.Load())
 	for p, of := range h.tallies.authN {
 		t.AuthN[Protocol(p)] = maps.Clone(of)
 	}

@@ -57,6 +57,11 @@ func (s *Server) exposeMetrics() {
 	gauge := func(name, help string, read func() float64) metrics.Reading {
 		return metrics.Reading{Name: name, Help: help, Read: read}
 	}
+	connections := func(protocol string, read func() float64) metrics.Reading {
+		r := gauge("connections", "Connections at the devices' ports: with an MQTT session, over TLS or WebSocket; other: waiting, in their handshake, or HTTPS.", read)
+		r.Labels = prometheus.Labels{"protocol": protocol}
+		return r
+	}
 	usage := remembered(s.messages.Usage)
 	logStore := remembered(s.logs.Usage)
 	metrics.Expose(
@@ -65,7 +70,13 @@ func (s *Server) exposeMetrics() {
 			Name: "build_info", Help: "1, with what runs.", Labels: prometheus.Labels{"version": buildVersion(), "goversion": runtime.Version()},
 			Read: func() float64 { return 1 },
 		},
-		gauge("connections", "Connections at the devices' ports: waiting, in their handshake or live.", func() float64 { return float64(s.gateway.Stats().Open) }),
+		connections("mqtt", func() float64 { n, _ := s.mqtt.Open(); return float64(n) }),
+		connections("mqtt_ws", func() float64 { _, n := s.mqtt.Open(); return float64(n) }),
+		connections("other", func() float64 { // read one after the other: never below 0
+			open := s.gateway.Stats().Open
+			tls, ws := s.mqtt.Open()
+			return float64(max(0, int64(open)-tls-ws))
+		}),
 		gauge("handshakes", "Connections in their handshake.", func() float64 { return float64(s.gateway.Stats().Handshakes) }),
 		counter("connections_accepted_total", "Connections accepted at the devices' ports.", func() uint64 { return s.gateway.Stats().Accepted }),
 		counter("connections_turned_away_total", "Connections turned away because there were too many.", func() uint64 { return s.gateway.Stats().Refused }),

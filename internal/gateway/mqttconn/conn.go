@@ -332,7 +332,7 @@ func (k *conn) part(e ending) {
 		s.deadlines.remove(k)
 		k.depart(e) // before the next connection of the client ID can miss this one
 		k.lastWill(e)
-		s.open.Add(-1)
+		s.count(k, -1)
 		k.announceDisconnected(e.reason)
 		k.sawDisconnect(e)
 		k.recordDrops()

@@ -335,7 +335,7 @@ func (k *conn) open(p *mqtt.Connect) {
 		cfg.MaxPacket = int(p.Props.MaximumPacketSize)
 	}
 	k.client = s.cfg.Broker.NewClient(cfg)
-	s.open.Add(1)
+	s.count(k, 1)
 	session := s.cfg.Broker.Connect(k.client, k.sessionOptions(p))
 	if old := session.Displaced; old != nil {
 		k.takeOver(old.Peer().(*conn))

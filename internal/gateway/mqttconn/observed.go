@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 	"github.com/gatehouse-iot/gatehouse/internal/observe"
 	"github.com/gatehouse-iot/gatehouse/mqtt"
+	"github.com/gatehouse-iot/gatehouse/policy"
 )
 
 // A conn is what the hub observes: it counts, and logs as the account's levels say. Each function
@@ -93,9 +94,25 @@ func (k *conn) sawDisconnect(end ending) {
 // sawPing tells of a ping that was answered.
 func (k *conn) sawPing() {
 	h := k.server.cfg.Observe
+	now := k.server.cfg.Now()
+	h.Pinged(now.Sub(k.work.batch.Now))
 	if h.Seen(k, observe.MQTT, observe.Ping, observe.Success) {
-		h.Log(k, &observe.Event{Kind: observe.Ping, Requested: k.work.batch.Now, Time: k.server.cfg.Now()})
+		h.Log(k, &observe.Event{Kind: observe.Ping, Requested: k.work.batch.Now, Time: now})
 	}
+}
+
+// count counts a connection whose session opened, or ended.
+func (s *Server) count(k *conn, n int64) {
+	s.open.Add(n)
+	if k.info.Facts.Protocol == policy.WSS {
+		s.openWebSockets.Add(n)
+	}
+}
+
+// Open returns how many connections have a session: over TLS, and over WebSocket.
+func (s *Server) Open() (mqtt, webSocket int64) {
+	webSocket = s.openWebSockets.Load()
+	return s.open.Load() - webSocket, webSocket
 }
 
 // sawPublish tells of a message that was accepted.

@@ -119,6 +119,7 @@ type Server struct {
 	getRetained      gcra.Meter
 	connectRates     keyedRates   // by client ID
 	open             atomic.Int64 // connections with a session
+	openWebSockets   atomic.Int64 // those of them that are WebSockets
 	departed         departed
 	hints            chan struct{} // one for each denial whose explanation is looked up
 	deadlines        *deadlines
