@@ -45,7 +45,10 @@ func NewRemote(ctx context.Context, endpoint, region string) (*Remote, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = DefaultProcesses
-	return &Remote{endpoint: strings.TrimRight(endpoint, "/"), region: region, credentials: cfg.Credentials, http: &http.Client{Transport: transport}}, nil
+	return &Remote{endpoint: strings.TrimRight(endpoint, "/"), region: region, credentials: cfg.Credentials, http: &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // passwords of devices go nowhere else
+	}}, nil
 }
 
 // Invoke implements [Invoker].
@@ -118,9 +121,7 @@ func (r *Remote) judge(res *Result, resp *http.Response) {
 		res.Outcome = NotFound
 	case resp.StatusCode == http.StatusTooManyRequests:
 		res.Outcome = Throttled
-	case resp.StatusCode == http.StatusForbidden:
-		res.Outcome = PermissionDenied
-	default:
+	default: // 403 too: our credentials are refused, whatever the function's resource policy says
 		res.Outcome = Unreachable
 	}
 	var refused struct{ Message string } // also when it is spelled message

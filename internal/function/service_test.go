@@ -205,6 +205,10 @@ func TestRemote(t *testing.T) {
 		_, _ = w.Write([]byte(body))
 	}))
 	defer server.Close()
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("a redirect took the event to %s", r.Host)
+	}))
+	defer elsewhere.Close()
 	r, err := NewRemote(t.Context(), server.URL, "us-east-1")
 	if err != nil {
 		t.Fatal(err)
@@ -221,7 +225,8 @@ func TestRemote(t *testing.T) {
 		{200, map[string]string{"X-Amz-Function-Error": "Unhandled"}, `{"errorMessage":"2026-01-15T10:00:05.000Z id Task timed out after 5.00 seconds"}`, TimedOut},
 		{404, map[string]string{"X-Amzn-Errortype": "ResourceNotFoundException"}, `{"Message":"Function not found"}`, NotFound},
 		{429, nil, `{"message":"Rate Exceeded"}`, Throttled},
-		{403, nil, `{"Message":"no"}`, PermissionDenied},
+		{403, nil, `{"Message":"no"}`, Unreachable},
+		{307, map[string]string{"Location": elsewhere.URL}, ``, Unreachable},
 		{502, nil, `<html>`, Unreachable},
 	} {
 		status, header, body = tt.status, tt.header, tt.body
