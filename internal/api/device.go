@@ -67,7 +67,9 @@ func (s *Server) ServeDevice(w http.ResponseWriter, r *http.Request, d DeviceCal
 func (x *exchange) finishDevice(w http.ResponseWriter, resp response, e *Error, finish func(Outcome)) {
 	if e != nil {
 		resp = x.to.render(e, x.requestID)
-		resp.header["X-Amzn-Errortype"][0] += ":" // AWS's own; SDKs cut there. Source: connect sheet 6.1
+		kind := resp.header["X-Amzn-Errortype"][0]
+		delete(resp.header, "X-Amzn-Errortype")
+		resp.header["x-amzn-ErrorType"] = []string{kind + ":"} // AWS's own spelling; SDKs cut at the colon. Source: connect sheet 6.1
 	}
 	finish(Outcome{x.operation, e, x.denied})
 	resp.write(w, x.r.Method)

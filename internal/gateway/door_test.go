@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/tls"
 	"encoding/json"
 	"io"
@@ -250,7 +251,8 @@ func TestHTTPAnswers(t *testing.T) {
 			if err := req.Write(tc); err != nil {
 				t.Fatal(err)
 			}
-			resp, err := http.ReadResponse(bufio.NewReader(tc), req)
+			var raw bytes.Buffer
+			resp, err := http.ReadResponse(bufio.NewReader(io.TeeReader(tc, &raw)), req)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -260,6 +262,9 @@ func TestHTTPAnswers(t *testing.T) {
 			}
 			if resp.StatusCode != tt.status || resp.Header.Get("x-amzn-ErrorType") != tt.kind+":" || tt.message != "" && body.Message != tt.message {
 				t.Errorf("answer %d %q %q, want %d %q %q", resp.StatusCode, resp.Header.Get("x-amzn-ErrorType"), body.Message, tt.status, tt.kind, tt.message)
+			}
+			if line := "\r\nx-amzn-ErrorType: " + tt.kind + ":\r\n"; !strings.Contains(raw.String(), line) { // firmware may know one spelling only
+				t.Errorf("the answer has no line %q:\n%s", line, raw.String())
 			}
 			tc.Close()
 			rec := r.record()
