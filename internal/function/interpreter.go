@@ -45,10 +45,16 @@ type interpreter struct {
 
 // interpreters finds the machine's programs, each once.
 type interpreters struct {
-	ownUser bool // the function's user is not ours: what we can reach, it may not
+	ownUser bool     // the function's user is not ours: what we can reach, it may not
+	folders []string // where they are looked for, in this order
 
 	mu    sync.Mutex
 	found map[string]interpreter // by runtime; guarded by mu
+}
+
+// programFolders are those of PATH, and where programs are on every system.
+func programFolders() []string {
+	return append(filepath.SplitList(os.Getenv("PATH")), "/usr/local/bin", "/usr/bin", "/bin")
 }
 
 // interpreterTime bounds how long a candidate may take to tell its real path.
@@ -62,13 +68,13 @@ func (f *interpreters) find(ctx context.Context, runtime string) (interpreter, e
 	if i, ok := f.found[runtime]; ok {
 		return i, nil
 	}
-	names, ask := []string{"node", "nodejs"}, []string{"-p", `process.execPath+"\n"`}
+	program, names, ask := "node", []string{"node", "nodejs"}, []string{"-p", `process.execPath+"\n"`}
 	if languageOf(runtime) == python {
-		names, ask = []string{runtime, "python3"}, []string{"-I", "-c", "import sys;print(sys.executable);print(sys.prefix);print(sys.base_prefix)"}
+		program, names, ask = "python3", []string{runtime, "python3"}, []string{"-I", "-c", "import sys;print(sys.executable);print(sys.prefix);print(sys.base_prefix)"}
 	}
 	var reasons []string
 	for _, name := range names {
-		for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), "/usr/local/bin", "/usr/bin", "/bin") {
+		for _, dir := range f.folders {
 			candidate := filepath.Join(dir, name)
 			if info, err := os.Stat(candidate); err != nil || info.IsDir() || !filepath.IsAbs(candidate) {
 				continue
@@ -87,7 +93,7 @@ func (f *interpreters) find(ctx context.Context, runtime string) (interpreter, e
 		}
 	}
 	if len(reasons) == 0 {
-		return interpreter{}, fmt.Errorf("the runtime %s needs %s, and no folder of PATH holds it: install it and invoke again", runtime, names[len(names)-1])
+		return interpreter{}, fmt.Errorf("the runtime %s needs %s, and no folder of PATH holds it: install it and invoke again", runtime, program)
 	}
 	return interpreter{}, fmt.Errorf("the runtime %s can use none of this machine's programs: %s", runtime, strings.Join(reasons, "; "))
 }

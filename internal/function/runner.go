@@ -56,7 +56,7 @@ type pool struct {
 func newRunner(runDir, region string, box *sandbox.Sandbox, log Log, logger *slog.Logger, most int) *runner {
 	r := &runner{
 		runDir: runDir, region: region, box: box, log: log, slog: logger, most: min(most, sandbox.MaxSlots),
-		found: interpreters{ownUser: box.Report.OwnUser},
+		found: interpreters{ownUser: box.Report.OwnUser, folders: programFolders()},
 		pools: map[string]*pool{}, inUse: map[string]int{}, all: map[*process]struct{}{},
 		stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
