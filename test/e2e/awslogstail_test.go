@@ -38,7 +38,9 @@ func TestAWSLogsTail(t *testing.T) {
 		_, _, _ = gw.Run(t.Context(), "", "mosquitto_pub", mosquittoArgs(gw, d, "-q", "1", "-t", topic, "-m", "x")...)
 	}
 	refused("denied/before")
-	slowly(t, "the log group is there", func() bool { return strings.Contains(gw.MustRun(t, aws, "logs", "describe-log-groups", "--endpoint-url", gw.APIURL), "AWSIotLogsV2") })
+	slowly(t, "the log group is there", func() bool {
+		return strings.Contains(gw.MustRun(t, aws, "logs", "describe-log-groups", "--endpoint-url", gw.APIURL), "AWSIotLogsV2")
+	})
 	tail := follow(t, gw, []string{"AWS_PAGER="}, aws, "logs", "tail", "AWSIotLogsV2", "--endpoint-url", gw.APIURL, "--follow", "--since", "5m", "--format", "short", "--filter-pattern", `{ $.eventType = "Publish-In" }`)
 	slowly(t, "tail shows what was before it", func() bool { return tail.has("denied/before") })
 	for _, topic := range []string{"denied/one", "denied/two"} {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -129,6 +130,16 @@ func TestOTLP(t *testing.T) {
 	gw := gatehouseproc.Start(t, "--otlp-endpoint", c.URL+"/base")
 	d := gw.AddDevice(t, "sensor-1")
 	_, _, _ = gw.Run(t.Context(), "", "mosquitto_pub", mosquittoArgs(gw, d, "-q", "1", "-t", "denied", "-m", "x")...)
+	gw.MustRun(t, "gatehouse", "logs", "level", "set", "INFO", "--client-id", "sensor-2")
+	gw.MustRun(t, "mosquitto_pub", mosquittoArgs(gw, gw.AddDevice(t, "sensor-2"), "-q", "1", "-t", "sensors/sensor-2/temp", "-m", "x")...)
+	eventually(t, "the collector has what went well", func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return slices.ContainsFunc(c.logs, func(l *logsproto.LogRecord) bool {
+			fields := texts(l.GetAttributes())
+			return l.GetEventName() == "Publish-In" && l.GetSeverityText() == "INFO" && fields["topicName"] == "sensors/sensor-2/temp" && fields["clientId"] == "sensor-2" && len(l.GetTraceId()) == 16
+		})
+	})
 
 	var entry *logsproto.LogRecord
 	var root *traces.Span
