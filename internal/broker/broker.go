@@ -61,11 +61,11 @@ type Broker struct {
 	index  *index
 	serial atomic.Uint64
 	backlog
-	storing  gcra.Meter // of QueueRate
-	expiries expiries
-	numbering
-	seed    maphash.Seed
-	clients [clientShards]clientShard
+	storing   gcra.Meter // of QueueRate
+	expiries  expiries
+	numbering numbering
+	seed      maphash.Seed
+	clients   [clientShards]clientShard
 }
 
 const clientShards = 32 // power of two

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -24,17 +25,35 @@ const (
 
 // numbering gives out the numbers of connections.
 type numbering struct {
-	first int64        // of client IDs that an earlier run may have known
-	until time.Time    // when these are forgotten
 	limit atomic.Int64 // what the log was told
+
+	mu    sync.Mutex
+	first int64     // guarded by mu: of client IDs that were known, and are not any more
+	until time.Time // guarded by mu: when all of these were away for an hour
 }
 
 // restoreNumbers goes on behind the numbers of the run before.
 func (b *Broker) restoreNumbers() {
-	n := &b.numbering
-	n.first, n.until = b.cfg.Log.ReservedNumbers(), time.Now().Add(rememberNumbers)
-	b.reserveNumbers(n.first)
+	first := b.cfg.Log.ReservedNumbers()
+	b.SkipNumbers(first)
+	b.reserveNumbers(first)
 	b.cfg.Log.OnDurable(func(error) {}) // at once, not when somebody waits for the disk
+}
+
+// SkipNumbers says that client IDs with numbers below first were forgotten before their time: for an
+// hour, connections of client IDs that nobody remembers begin at first.
+func (b *Broker) SkipNumbers(first int64) {
+	n := &b.numbering
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.first, n.until = max(n.firstLocked(), first), time.Now().Add(rememberNumbers)
+}
+
+func (n *numbering) firstLocked() int64 {
+	if time.Now().Before(n.until) {
+		return n.first
+	}
+	return 0
 }
 
 // numberLocked chooses the number of a client that connects. The lock is that of the shard.
@@ -48,8 +67,10 @@ func (b *Broker) numberLocked(displaced *Client, s *Session, least int64) int64 
 		n = max(n, s.number+1)
 		s.mu.Unlock()
 	}
-	if n == 0 && time.Now().Before(b.numbering.until) {
-		n = b.numbering.first
+	if n == 0 {
+		b.numbering.mu.Lock()
+		n = b.numbering.firstLocked()
+		b.numbering.mu.Unlock()
 	}
 	if n+spareNumbers/2 > b.numbering.limit.Load() && b.cfg.Log != nil {
 		b.reserveNumbers(n)

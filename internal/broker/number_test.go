@@ -59,6 +59,10 @@ func TestNumber(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		want("forgotten, an hour after the restart", number("v", SessionOptions{}), 0)
 		want("a session is not", number("s", session), 8)
+		b.SkipNumbers(40)
+		b.SkipNumbers(7)
+		want("the caller forgot some", number("v", SessionOptions{}), 40)
+		want("it remembers this one", number("w", SessionOptions{Least: 3}), 3)
 		b.Close()
 	})
 }

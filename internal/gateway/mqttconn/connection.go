@@ -94,7 +94,9 @@ func (k *conn) describe() Connection {
 func (k *conn) depart(e ending) {
 	c := k.describe()
 	c.Connected, c.ConnectedSince, c.DisconnectedSince, c.DisconnectReason = false, time.Time{}, k.server.cfg.Now(), string(e.reason)
-	k.server.departed.add(c)
+	if above := k.server.departed.add(c); above > 0 {
+		k.server.cfg.Broker.SkipNumbers(above)
+	}
 }
 
 // Disconnect ends the live connection of a client because the API was asked to: MQTT 5 clients get

@@ -26,28 +26,37 @@ type departure struct {
 	at       time.Time
 }
 
-// add remembers how a connection ended, unless a later one of the same client ID did already.
-func (d *departed) add(c Connection) {
+// add remembers how a connection ended, unless a later one of the same client ID did already. Where it
+// has to forget others for it before their time, it returns a number that is above theirs; else 0.
+func (d *departed) add(c Connection) (above int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.clients == nil {
 		d.clients = map[string]Connection{}
 	}
 	if known, ok := d.clients[c.ClientID]; ok && known.number > c.number {
-		return
+		return 0
 	}
 	d.clients[c.ClientID] = c
 	d.order = append(d.order, departure{c.ClientID, c.DisconnectedSince})
 	n := 0
-	for n < len(d.order) && (len(d.clients) > maxDeparted || len(d.order)-n > 2*maxDeparted || c.DisconnectedSince.Sub(d.order[n].at) > rememberNumber) {
-		if old := d.order[n]; d.clients[old.clientID].DisconnectedSince.Equal(old.at) {
-			delete(d.clients, old.clientID)
+	for n < len(d.order) {
+		old := d.order[n]
+		over := c.DisconnectedSince.Sub(old.at) > rememberNumber
+		if !over && len(d.clients) <= maxDeparted && len(d.order)-n <= 2*maxDeparted {
+			break
+		}
+		if known := d.clients[old.clientID]; known.DisconnectedSince.Equal(old.at) {
+			if delete(d.clients, old.clientID); !over {
+				above = max(above, known.number+1)
+			}
 		}
 		n++
 	}
 	if clear(d.order[:n]); n > 0 {
 		d.order = d.order[n:]
 	}
+	return above
 }
 
 // take forgets a client that is back, and returns the number of its last connection; -1 without one.
