@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/fatih/color"
@@ -60,7 +59,7 @@ type explained struct {
 func (c *explainCmd) Run(a *app) error {
 	if text, err := c.symptomText(a); err != nil {
 		return err
-	} else if strings.TrimSpace(text) != "" {
+	} else if text != nil {
 		return c.explainSymptom(a, text)
 	}
 	if !c.choosesAttempt() {
@@ -145,7 +144,10 @@ func (c *explainCmd) nothing() error {
 	case c.ClientID != "":
 		return withHint(fmt.Errorf("no attempt of client ID %q is recorded", c.ClientID),
 			"a device that is refused before its CONNECT has not said its client ID: gatehouse explain --last")
-	case c.Principal != "" || c.SourceIP != "":
+	case c.SourceIP != "":
+		return withHint(fmt.Errorf("no attempt from %s is recorded: nothing of a device there has arrived (net.never_arrived)", c.SourceIP),
+			"check the host name and port that the device uses, and its way here: DNS, firewall, proxy. Behind NAT it has another address: gatehouse explain --last")
+	case c.Principal != "":
 		return withHint(errors.New("no such attempt is recorded"), "see who came at all: gatehouse explain --last")
 	}
 	return withHint(errors.New("no attempt is recorded yet: no device has reached this gateway"),

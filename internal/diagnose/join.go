@@ -87,6 +87,9 @@ func (j *joiner) takeAttempts() {
 				if !ok {
 					continue // a newer server
 				}
+				if slices.Contains(departures, c) && (j.device.Stopped != nil || j.heldBack()) {
+					continue // it was the probe that left
+				}
 				outcome := probe.Fail
 				if f.Outcome == attempt.Warned || c.Severity != check.Refusal {
 					outcome = probe.Warn
@@ -333,11 +336,16 @@ func (j *joiner) report() Report {
 	switch {
 	case len(r.Causes) > 0:
 		r.Verdict = Problem
-	case j.device.Stopped != nil:
+	case j.device.Stopped != nil, j.heldBack():
 		r.Verdict = Interrupted
 	}
 	r.Summary = j.summary(&r)
 	return r
+}
+
+// heldBack says whether CONNECT was not sent for the sake of a live device.
+func (j *joiner) heldBack() bool {
+	return slices.ContainsFunc(j.device.Results, func(r probe.Result) bool { return r.Check == check.ConnectRefused && r.Outcome == probe.Skipped })
 }
 
 // rank orders causes: what the device ran into, by the place where it did; then
@@ -506,6 +514,9 @@ func (j *joiner) summary(r *Report) string {
 		}
 		return text + "."
 	case Interrupted:
+		if j.heldBack() {
+			return "NOT TRIED: " + who + " is connected now, so CONNECT was not sent; nothing wrong was found until then."
+		}
 		return "INTERRUPTED: " + who + ", after " + (time.Duration(r.TookMs) * time.Millisecond).String() + "; nothing wrong was found until then."
 	default:
 		with := ""
