@@ -104,7 +104,7 @@ func (d *draft) note(i int) {
 	h.rawBytes += int64(d.size(i))
 	k := len(d.streams) - 1 // mostly that of the row before
 	if k < 0 || d.streams[k].stream != r.stream {
-		known := false
+		var known bool
 		if k, known = d.parts[r.stream]; !known {
 			k = len(d.streams)
 			d.parts[r.stream] = k

@@ -120,8 +120,9 @@ func (t *tail) replay(b []byte) {
 // replayBatch adds the rows of one batch, or none.
 func (t *tail) replayBatch(b []byte) bool {
 	r := reader{packed.Reader{B: b}}
-	stream, ingested := uint32(r.Size(1<<32-1)), int64(0)
+	var ingested int64
 	var members []*Members
+	stream := uint32(r.Size(1<<32 - 1))
 	entries := stream == entriesFollow
 	if entries {
 		stream, ingested = uint32(r.Size(1<<32-1)), r.Varint()

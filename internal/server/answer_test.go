@@ -2,7 +2,6 @@ package server
 
 import (
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -13,7 +12,7 @@ import (
 )
 
 func TestAnswer(t *testing.T) {
-	s := &Server{cfg: Config{Log: slog.New(slog.NewTextHandler(io.Discard, nil))}}
+	s := &Server{cfg: Config{Log: slog.New(slog.DiscardHandler)}}
 	for name, tt := range map[string]struct {
 		out    any
 		err    error
