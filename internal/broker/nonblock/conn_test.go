@@ -127,7 +127,7 @@ func TestOnWait(t *testing.T) {
 		t.Errorf("Read of nothing: %d, %v", n, err)
 	}
 	peer.CloseWrite()
-	if n, err := c.Read(p); n != 0 || err != io.EOF {
+	if n, err := c.Read(p); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("Read at the end: %d, %v", n, err)
 	}
 }
@@ -179,7 +179,7 @@ func TestReadAllocs(t *testing.T) {
 	c, peer := pair(t)
 	c.OnWait(func() {})
 	one, p := []byte{1}, make([]byte, 64)
-	if n := testing.AllocsPerRun(100, func() { peer.Write(one); c.Read(p) }); n >= 1 {
+	if n := testing.AllocsPerRun(100, func() { peer.Write(one); _, _ = c.Read(p) }); n >= 1 {
 		t.Errorf("%v allocations for a Read", n)
 	}
 }

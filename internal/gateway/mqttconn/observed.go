@@ -185,8 +185,7 @@ func (k *conn) sawEnd(t mqtt.PacketType, e *ending) {
 
 // sawUnframed tells of a packet whose length already ended the connection: of what is in it nothing is known.
 func (k *conn) sawUnframed(err error, e *ending) {
-	var bad *mqtt.Error
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*mqtt.Error](err); ok {
 		k.work.publish.Topic, k.work.publish.Retain = nil, false // of the packet before
 		k.work.subscribe.Filters = nil
 		k.sawEnd(bad.Packet, e)
