@@ -66,7 +66,7 @@ func (p *memoryPart) Skip(h Hints) (bool, error) {
 	return false, nil
 }
 
-func (p *memoryPart) Rows() ([]int32, error) {
+func (p *memoryPart) Rows([]int32) ([]int32, error) {
 	out := make([]int32, len(p.events))
 	for i := range out {
 		out[i] = int32(i)

@@ -31,3 +31,10 @@ func (r *run) newer(times []int64, rows []int32) int64 {
 	}
 	return l.floor
 }
+
+// floor is the time before which no event is in the result, by what is known so far.
+func (r *run) floor() int64 {
+	r.latest.mu.Lock()
+	defer r.latest.mu.Unlock()
+	return r.latest.floor
+}

@@ -143,6 +143,9 @@ func (r *run) order() func(a, b *row) int {
 		}
 		sorts = append(sorts, n.sort)
 	}
+	if len(sorts) == 0 || len(sorts) == 1 && newestOnly(sorts[0]) {
+		return newestFirst
+	}
 	return func(a, b *row) int {
 		for _, keys := range slices.Backward(sorts) {
 			if c := compareKeys(keys, a, b); c != 0 {
@@ -152,6 +155,9 @@ func (r *run) order() func(a, b *row) int {
 		return newestFirst(a, b)
 	}
 }
+
+// newestOnly reports whether the keys say no more than newestFirst does.
+func newestOnly(keys []compiledKey) bool { return len(keys) == 1 && keys[0].time && keys[0].desc }
 
 func newestFirst(a, b *row) int {
 	switch {
@@ -186,7 +192,9 @@ type collector struct {
 	order func(a, b *row) int
 	bytes int64 // that this collector told run.memory
 
-	matched int64 // rows that progress does not know of yet
+	room    []int32 // for the rows of a part
+	pieces  bool    // texts of the rows may be parts of longer ones, which must not stay for them
+	matched int64   // rows that progress does not know of yet
 }
 
 // rowSize is roughly what a row takes.
@@ -208,8 +216,10 @@ func (c *collector) add(r *row) error {
 		c.table.add(r)
 		return c.charge(int64(c.table.bytes - before))
 	}
-	for i := range r.v { // texts may be pieces of a column, which must not stay for them
-		r.v[i] = r.v[i].own()
+	if c.pieces {
+		for i := range r.v {
+			r.v[i] = r.v[i].own()
+		}
 	}
 	c.rows = append(c.rows, r)
 	if err := c.charge(rowSize(r)); err != nil {
@@ -307,6 +317,7 @@ func (r *run) finish(ctx context.Context, rows []*row, from int) ([]*row, error)
 		switch {
 		case n.step != nil:
 			rows = n.step.apply(rows)
+		case n.sort != nil && i == r.parallel && newestOnly(n.sort): // as they come
 		case n.sort != nil:
 			slices.SortStableFunc(rows, func(a, b *row) int { return compareKeys(n.sort, a, b) })
 		case n.limit > 0:
@@ -372,8 +383,9 @@ func (r *run) result(rows []*row) *Result {
 		out.Columns = append(out.Columns, "@ptr")
 	}
 	out.Rows = make([][]Cell, len(rows))
+	all := make([]Cell, 0, len(rows)*len(out.Columns))
 	for i, row := range rows {
-		cells := make([]Cell, 0, len(out.Columns))
+		cells := all[len(all):]
 		for _, c := range r.plan.output {
 			if v := row.v[c.slot]; v.kind != null {
 				cells = append(cells, Cell{c.name, v.String()})
@@ -382,7 +394,8 @@ func (r *run) result(rows []*row) *Result {
 		if r.plan.pointer {
 			cells = append(cells, Cell{"@ptr", r.parts[row.id.part].Pointer(row.id.row, row.id.time)})
 		}
-		out.Rows[i] = cells
+		all = all[:len(all)+len(cells)]
+		out.Rows[i] = slices.Clip(cells)
 	}
 	return out
 }

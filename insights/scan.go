@@ -33,16 +33,14 @@ func (r *run) part(ctx context.Context, p Part, number int32, c *collector) erro
 		return err
 	}
 	defer batch.Close()
-	rows, err := batch.Rows()
+	rows, err := batch.Rows(c.room)
 	if err != nil {
 		return err
 	}
+	c.room = rows
 	r.progress.Scanned.Add(int64(len(rows)))
 	r.progress.Bytes.Add(bytes * int64(len(rows)) / int64(max(events, 1)))
 	o := &opened{run: r, part: p, batch: batch, columns: map[int]Column{}}
-	if o.times, err = batch.Times(); err != nil {
-		return err
-	}
 	for _, f := range r.plan.filters {
 		if len(rows) == 0 {
 			return nil
@@ -51,7 +49,14 @@ func (r *run) part(ctx context.Context, p Part, number int32, c *collector) erro
 			return err
 		}
 	}
-	if r.newest { // what is too old is counted, not read
+	if r.newest && p.Latest() < r.floor() { // all are too old: they are counted, not read
+		r.progress.Matched.Add(int64(len(rows)))
+		return nil
+	}
+	if err := o.load(0, "@timestamp", nil); err != nil {
+		return err
+	}
+	if r.newest {
 		floor, n := r.newer(o.times, rows), len(rows)
 		rows = slices.DeleteFunc(rows, func(at int32) bool { return o.times[at] < floor })
 		r.progress.Matched.Add(int64(n - len(rows)))
@@ -115,7 +120,10 @@ func (o *opened) fill(r *row, slot int, name string, at int32) {
 func (o *opened) load(slot int, name string, rows []int32) (err error) {
 	switch name {
 	case "@timestamp", "@ptr":
-		return nil
+		if o.times == nil {
+			o.times, err = o.batch.Times()
+		}
+		return err
 	case "@ingestionTime":
 		if o.arrived == nil {
 			o.arrived, err = o.batch.Ingested()
@@ -201,6 +209,10 @@ func (o *opened) emit(ctx context.Context, at []int32, number int32, c *collecto
 	defer c.mu.Unlock()
 	defer func() { o.run.progress.Matched.Add(c.matched); c.matched = 0 }()
 	steps := pl.nodes[:o.run.parallel]
+	c.pieces = len(steps) > 0 // which may make some
+	for _, col := range o.columns {
+		c.pieces = c.pieces || col.Pieces
+	}
 	if c.table != nil && c.table.a.direct != nil && len(steps) == 0 {
 		c.matched += int64(len(at))
 		return o.grouped(at, number, c)

@@ -24,9 +24,9 @@ type Part interface {
 // A Batch is the opened events of a Part, for one goroutine. Rows number the
 // events; codes and times have an element for each.
 type Batch interface {
-	Rows() ([]int32, error)     // the events that the query is over
-	Times() ([]int64, error)    // @timestamp, epoch milliseconds
-	Ingested() ([]int64, error) // @ingestionTime, epoch milliseconds
+	Rows(into []int32) ([]int32, error) // the events that the query is over; into is room for them
+	Times() ([]int64, error)            // @timestamp, epoch milliseconds
+	Ingested() ([]int64, error)         // @ingestionTime, epoch milliseconds
 	// Column returns a field, @message, @logStream or @log; only the given rows
 	// need values.
 	Column(name string, rows []int32) (Column, error)
@@ -37,10 +37,12 @@ type Batch interface {
 }
 
 // A Column holds the values of a field: of each event a code, 0 for absent,
-// else 1 + the index of its value. It is only read.
+// else 1 + the index of its value. It is only read, until the batch is closed; its
+// values may be kept.
 type Column struct {
 	Codes  []uint32
 	Values []string
+	Pieces bool // the values are parts of longer texts, which they keep alive
 }
 
 // Hints are necessary conditions of a query: an event that breaks one is not in

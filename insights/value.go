@@ -137,7 +137,20 @@ func formatNumber(f float64) string {
 }
 
 func formatTime(ms float64) string {
-	return time.UnixMilli(int64(ms)).UTC().Format("2006-01-02 15:04:05.000")
+	t := time.UnixMilli(int64(ms)).UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return t.Format("2006-01-02 15:04:05.000")
+	}
+	hour, minute, second := t.Clock()
+	b := []byte("0000-00-00 00:00:00.000")
+	for _, f := range [...]struct{ end, n int }{{3, year}, {6, int(month)}, {9, day}, {12, hour}, {15, minute}, {18, second}, {22, t.Nanosecond() / 1e6}} {
+		for i := f.end; f.n > 0; i-- {
+			b[i] += byte(f.n % 10)
+			f.n /= 10
+		}
+	}
+	return string(b)
 }
 
 func stringify(tree any) string {

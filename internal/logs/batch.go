@@ -3,19 +3,27 @@ package logs
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // A Batch is the opened events of a Part. Not safe for concurrent use.
 type Batch struct {
 	part   *Part
 	file   *os.File
-	tokens []*tokens          // of a block, by column, as they are asked for
+	tokens []*tokens // of a block, by column, as they are asked for
+	times  []int64
 	found  map[string]*Column // fields of messages that no shape describes
+	lent   []func()           // give back what the columns took from the pools
 }
 
-// Close lets go of the file.
+// Close lets go of the file, and of all columns.
 func (b *Batch) Close() {
+	for _, back := range b.lent {
+		back()
+	}
+	b.lent, b.tokens, b.times = nil, nil, nil
 	if b.file != nil {
 		b.file.Close()
 	}
@@ -24,11 +32,21 @@ func (b *Batch) Close() {
 // Len is the number of events, deleted and expired ones too.
 func (b *Batch) Len() int { return b.part.Events }
 
+// borrow takes room for n elements from a pool, until the batch is closed.
+func borrow[T any](b *Batch, pool *sync.Pool, n int) []T {
+	space, _ := pool.Get().(*[]T)
+	*space = slices.Grow((*space)[:0], n)[:n]
+	b.lent = append(b.lent, func() { pool.Put(space) })
+	return *space
+}
+
 // A Column holds the values of a field: of each event a code, 0 for absent,
-// else 1 + the index of its value.
+// else 1 + the index of its value. It is valid until the batch is closed; the
+// values are for ever.
 type Column struct {
 	Codes  []uint32
 	Values []string
+	Pieces bool // the values are parts of longer texts
 }
 
 // set appends a value for a row.
@@ -43,18 +61,24 @@ func (b *Batch) numbers(name string) ([]int64, error) {
 	if i < 0 {
 		return nil, errCorrupt
 	}
-	var out []int64
-	err := decodePayload(b.file, blk.off, &blk.header, &blk.columns[i], func(raw []byte) (err error) {
-		out, err = decodeNumbers(raw, blk.count)
-		return err
-	})
-	return out, err
+	raw, _ := buffers.Get().(*[]byte)
+	defer buffers.Put(raw)
+	var err error
+	if *raw, err = decodePayload(b.file, blk.off, &blk.header, &blk.columns[i], *raw); err != nil {
+		return nil, err
+	}
+	out := borrow[int64](b, &moments, blk.count)
+	return out, decodeNumbers(*raw, out)
 }
 
 // Times returns the events' times, epoch ms.
 func (b *Batch) Times() ([]int64, error) {
 	if b.part.block != nil {
-		return b.numbers(columnTime)
+		var err error
+		if b.times == nil {
+			b.times, err = b.numbers(columnTime)
+		}
+		return b.times, err
 	}
 	out := make([]int64, len(b.part.rows))
 	for i := range out {
@@ -84,6 +108,19 @@ func (b *Batch) Ingested() ([]int64, error) {
 		out[i] = times[i] + delay[i]
 	}
 	return out, nil
+}
+
+// Whole reports whether no stream of the events was deleted.
+func (b *Batch) Whole() bool {
+	if b.part.block == nil {
+		return false
+	}
+	for _, p := range b.part.block.streams {
+		if _, there := b.part.view.streams[p.stream]; !there {
+			return false
+		}
+	}
+	return true
 }
 
 // Streams returns the names of the events' streams; deleted ones are absent.
@@ -138,15 +175,19 @@ func (b *Batch) token(i int) (*tokens, error) {
 	}
 	blk := b.part.block
 	info := &blk.columns[i]
-	var t *tokens
-	err := decodePayload(b.file, blk.off, &blk.header, info, func(raw []byte) (err error) {
-		t, err = decodeTokens(raw, info, blk.count, func() (*tokens, error) {
-			if blk.columns[info.parent].encoding == encodeDerived {
-				return nil, errCorrupt
-			}
-			return b.token(info.parent)
-		})
-		return err
+	raw, _ := buffers.Get().(*[]byte)
+	b.lent = append(b.lent, func() { buffers.Put(raw) })
+	var err error
+	if *raw, err = decodePayload(b.file, blk.off, &blk.header, info, *raw); err != nil {
+		return nil, err
+	}
+	row := borrow[uint32](b, &codes, blk.count)
+	clear(row)
+	t, err := decodeTokens(*raw, info, row, func() (*tokens, error) {
+		if blk.columns[info.parent].encoding == encodeDerived {
+			return nil, errCorrupt
+		}
+		return b.token(info.parent)
 	})
 	if err != nil {
 		return nil, err
@@ -177,7 +218,7 @@ func (b *Batch) Column(name string, rows []int32) (*Column, error) {
 			return nil, err
 		}
 		if c := b.found[name]; c != nil {
-			out.Values = append(out.Values, c.Values...)
+			out.Values, out.Pieces = append(out.Values, c.Values...), true
 			copy(out.Codes, c.Codes)
 		}
 	}
@@ -264,7 +305,7 @@ func (b *Batch) flattenRaw() error {
 		if raw.codes[i] == 0 {
 			return ""
 		}
-		return raw.stored(int(raw.codes[i]) - 1)
+		return string(raw.stored(int(raw.codes[i]) - 1))
 	})
 	return nil
 }
@@ -281,7 +322,7 @@ func (b *Batch) stamps(t *tokens, rows []int32, out *Column) error {
 		if k == 0 {
 			continue
 		}
-		if token := t.stored(int(k) - 1); token != sameTime {
+		if token := string(t.stored(int(k) - 1)); token != sameTime {
 			if v, ok := leaf(token, "", false); ok {
 				out.set(int(row), v)
 			}
@@ -307,7 +348,7 @@ func (b *Batch) flatten(n int, message func(i int) string) {
 		Flatten(m, func(name, value string) {
 			c := b.found[name]
 			if c == nil {
-				c = &Column{Codes: make([]uint32, n)}
+				c = &Column{Codes: make([]uint32, n), Pieces: true}
 				b.found[name] = c
 			}
 			c.set(i, value)

@@ -20,38 +20,38 @@ var decoder = sync.OnceValues(func() (*zstd.Decoder, error) {
 	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(1<<30))
 })
 
-// buffers are for columns while they are decoded.
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
+// Buffers for columns while they are decoded and read.
+var (
+	buffers = sync.Pool{New: func() any { return new([]byte) }}
+	codes   = sync.Pool{New: func() any { return new([]uint32) }}
+	moments = sync.Pool{New: func() any { return new([]int64) }}
+)
 
 // decodePayload reads and decompresses a column of a block that begins at off,
-// and calls decode with it, which must not keep it.
-func decodePayload(f io.ReaderAt, off int64, h *header, c *columnInfo, decode func(b []byte) error) error {
+// into a buffer that it may exchange for a larger one.
+func decodePayload(f io.ReaderAt, off int64, h *header, c *columnInfo, into []byte) ([]byte, error) {
 	packed, _ := buffers.Get().(*[]byte)
 	defer buffers.Put(packed)
 	*packed = slices.Grow((*packed)[:0], c.size)[:c.size]
 	if _, err := f.ReadAt(*packed, off+int64(headerSize+h.dirLen+h.bloomLen)+c.off); err != nil {
-		return fmt.Errorf("%w: column %s: %w", errCorrupt, c.name, err)
+		return into, fmt.Errorf("%w: column %s: %w", errCorrupt, c.name, err)
 	}
 	if crc32.Checksum(*packed, crcTable) != c.crc {
-		return fmt.Errorf("%w: column %s has a wrong checksum", errCorrupt, c.name)
+		return into, fmt.Errorf("%w: column %s has a wrong checksum", errCorrupt, c.name)
 	}
 	z, err := decoder()
 	if err != nil {
-		return err
+		return into, err
 	}
-	raw, _ := buffers.Get().(*[]byte)
-	defer buffers.Put(raw)
-	b, err := z.DecodeAll(*packed, slices.Grow((*raw)[:0], min(c.raw, 64<<20)))
+	b, err := z.DecodeAll(*packed, slices.Grow(into[:0], min(c.raw, 64<<20)))
 	if err != nil {
-		return fmt.Errorf("%w: column %s: %w", errCorrupt, c.name, err)
+		return into, fmt.Errorf("%w: column %s: %w", errCorrupt, c.name, err)
 	}
-	*raw = b
-	return decode(b)
+	return b, nil
 }
 
-// decodeNumbers reads what numbers wrote.
-func decodeNumbers(b []byte, n int) ([]int64, error) {
-	out := make([]int64, n)
+// decodeNumbers reads what numbers wrote into out.
+func decodeNumbers(b []byte, out []int64) error {
 	last := int64(0)
 	for i := range out {
 		if len(b) > 0 && b[0] < 0x80 { // most are: one byte, zigzag
@@ -60,7 +60,7 @@ func decodeNumbers(b []byte, n int) ([]int64, error) {
 		} else {
 			v, size := binary.Varint(b)
 			if size <= 0 {
-				return nil, errCorrupt
+				return errCorrupt
 			}
 			last += v
 			b = b[size:]
@@ -68,16 +68,18 @@ func decodeNumbers(b []byte, n int) ([]int64, error) {
 		out[i] = last
 	}
 	if len(b) > 0 {
-		return nil, errCorrupt
+		return errCorrupt
 	}
-	return out, nil
+	return nil
 }
 
-// decodeTokens reads what building.encode wrote; parent is the column that c is derived from.
-func decodeTokens(b []byte, c *columnInfo, n int, parent func() (*tokens, error)) (*tokens, error) {
+// decodeTokens reads what encoder.column wrote, and goes on to use b; row is room
+// for the codes, zeros, and parent the column that c is derived from.
+func decodeTokens(b []byte, c *columnInfo, row []uint32, parent func() (*tokens, error)) (*tokens, error) {
+	n := len(row)
 	corrupt := fmt.Errorf("%w: column %s", errCorrupt, c.name)
 	if c.encoding == encodeTime {
-		t := &tokens{codes: make([]uint32, n), count: 1, form: formToken, text: sameTime, ends: []uint32{uint32(len(sameTime))}}
+		t := &tokens{codes: row, count: 1, form: formToken, text: []byte(sameTime), ends: []uint32{uint32(len(sameTime))}}
 		for i := range t.codes {
 			t.codes[i] = 1
 		}
@@ -85,7 +87,7 @@ func decodeTokens(b []byte, c *columnInfo, n int, parent func() (*tokens, error)
 	}
 	r := reader{packed.Reader{B: b}}
 	distinct := r.Size(maxCount)
-	t := &tokens{codes: make([]uint32, n), count: distinct, form: c.form}
+	t := &tokens{codes: row, count: distinct, form: c.form}
 	if c.encoding != encodeParts {
 		r.values(t)
 	}
@@ -154,7 +156,7 @@ func (r *reader) planes(t *tokens) {
 func (r *reader) values(t *tokens) {
 	switch t.form {
 	case formUUID:
-		t.text = string(r.Take(uuidBytes * t.count))
+		t.text = r.Take(uuidBytes * t.count)
 		return
 	case formUint: // as text: they are few or short
 		var text []byte
@@ -163,7 +165,7 @@ func (r *reader) values(t *tokens) {
 			text = strconv.AppendUint(text, r.Uvarint(), 10)
 			t.ends[i] = uint32(len(text))
 		}
-		t.text = string(text)
+		t.text = text
 		return
 	}
 	t.ends = make([]uint32, t.count)
@@ -179,7 +181,7 @@ func (r *reader) values(t *tokens) {
 		}
 		t.ends[i] = uint32(total)
 	}
-	t.text = string(r.Take(total))
+	t.text = r.Take(total)
 }
 
 // readBlock reads and checks the header and directory of the block at off.
@@ -215,8 +217,9 @@ func readBlock(f io.ReaderAt, off, size int64, full bool) (header, *directory, e
 	if crc32.Checksum(filter, crcTable) != h.bloomCRC {
 		return h, nil, errCorrupt
 	}
+	var buf []byte
 	for i := range d.columns {
-		if err := decodePayload(f, off, &h, &d.columns[i], func([]byte) error { return nil }); err != nil {
+		if buf, err = decodePayload(f, off, &h, &d.columns[i], buf); err != nil {
 			return h, nil, err
 		}
 	}

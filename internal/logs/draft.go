@@ -14,17 +14,21 @@ type draft struct {
 	encoder *encoder
 	columns []*building
 	byName  map[string]int
-	shape   []uint16                 // of each row
-	shapeOf map[string]int           // by the keys; -1: there is no room for it
-	counts  []int                    // of the rows of each shape
-	parts   map[uint32]int           // places in streams
-	plain   bool                     // there are messages that are no entries
-	places  [MaxParts]place          // of the entries
-	kinds   []uint32                 // of each of members: a number for its keys; 0: not met yet
-	keys    map[string]uint32        // the kinds by the keys
-	joined  map[[MaxParts]uint32]int // shapes of entries by the kinds of their parts; -1: none
-	key     []byte
-	split   []member
+	shape   []uint16          // of each row
+	shapeOf map[string]int    // by the keys; -1: there is no room for it
+	counts  []int             // of the rows of each shape
+	parts   map[uint32]int    // places in streams
+	plain   bool              // there are messages that are no entries
+	places  [MaxParts]place   // of the entries
+	kinds   []uint16          // of each of members: a number for its keys; 0: not met yet
+	keys    map[string]uint16 // the kinds by the keys
+	joined  map[uint64]int    // shapes of entries by the kinds of their parts; -1: none
+	latest  [2]struct {       // the two of them that were met last
+		kinds uint64
+		shape int
+	}
+	key   []byte
+	split []member
 }
 
 // building is a column while its block is encoded.
@@ -58,7 +62,7 @@ func newDraft(e *encoder, seq uint64, l *loose) *draft {
 	d := &draft{
 		loose: l, encoder: e, header: header{seq: seq, count: len(l.rows), minTime: l.rows[0].time, maxTime: l.rows[0].time},
 		byName: map[string]int{}, shape: make([]uint16, len(l.rows)), shapeOf: map[string]int{}, counts: []int{0}, parts: map[uint32]int{},
-		kinds: make([]uint32, len(l.members)), keys: map[string]uint32{}, joined: map[[MaxParts]uint32]int{},
+		kinds: make([]uint16, len(l.members)), keys: map[string]uint16{}, joined: map[uint64]int{},
 	}
 	d.shapes = [][]int{{d.column(columnRaw)}}
 	d.columns[0].codes = e.blank(len(d.rows))
@@ -101,7 +105,6 @@ func (d *draft) note(i int) {
 	h, r := &d.header, &d.rows[i]
 	h.minTime, h.maxTime = min(h.minTime, r.time), max(h.maxTime, r.time)
 	h.maxIngested = max(h.maxIngested, r.ingested)
-	h.rawBytes += int64(d.size(i))
 	k := len(d.streams) - 1 // mostly that of the row before
 	if k < 0 || d.streams[k].stream != r.stream {
 		var known bool
@@ -178,19 +181,29 @@ func appendKeys(b []byte, members []member) []byte {
 // compact object: then it is a message like any other.
 func (d *draft) entry(i int) bool {
 	r := &d.rows[i]
-	var kinds [MaxParts]uint32
+	var kinds uint64
 	for k, p := range r.parts {
 		if p != 0 {
 			if d.kinds[p-1] == 0 {
 				d.kinds[p-1] = d.kindOf(d.members[p-1].fields())
 			}
-			kinds[k] = d.kinds[p-1]
+			kinds |= uint64(d.kinds[p-1]) << (kindBits * k)
 		}
 	}
-	shape, known := d.joined[kinds]
-	if !known {
-		shape = d.join(r)
-		d.joined[kinds] = shape
+	shape := 0
+	switch kinds {
+	case d.latest[0].kinds:
+		shape = d.latest[0].shape
+	case d.latest[1].kinds:
+		shape = d.latest[1].shape
+	default:
+		known := false
+		if shape, known = d.joined[kinds]; !known {
+			shape = d.join(r)
+			d.joined[kinds] = shape
+		}
+		d.latest[1] = d.latest[0]
+		d.latest[0].kinds, d.latest[0].shape = kinds, shape
 	}
 	if shape < 0 {
 		return false
@@ -218,18 +231,24 @@ func (d *draft) entry(i int) bool {
 	return true
 }
 
-// broken is the kind of members that are no compact JSON.
-const broken = 1
+// Kinds of members: broken is that of those that are no compact JSON, or for which
+// there is no number.
+const (
+	broken   = 1
+	kindBits = 10 // MaxParts of them fit into an uint64
+)
 
 // kindOf numbers the keys of members.
-func (d *draft) kindOf(s *split) uint32 {
+func (d *draft) kindOf(s *split) uint16 {
 	if !s.compact {
 		return broken
 	}
 	d.key = appendKeys(d.key[:0], s.members)
 	kind, known := d.keys[string(d.key)]
 	if !known {
-		kind = broken + 1 + uint32(len(d.keys))
+		if kind = broken + 1 + uint16(len(d.keys)); kind >= 1<<kindBits {
+			return broken
+		}
 		d.keys[string(d.key)] = kind
 	}
 	return kind
@@ -245,10 +264,10 @@ func (d *draft) join(r *row) int {
 		if p == 0 {
 			continue
 		}
-		s := d.members[p-1].fields()
-		if !s.compact {
+		if d.kinds[p-1] == broken {
 			return -1
 		}
+		s := d.members[p-1].fields()
 		for _, m := range s.members {
 			if hasKey(all, m.key) {
 				return -1
@@ -290,7 +309,6 @@ func (d *draft) settle() {
 			d.columns[c].present += d.counts[s]
 		}
 	}
-	d.sortStreams()
 }
 
 // spread gives the fields of the members at a place their values.
@@ -349,7 +367,12 @@ func (d *draft) stamp(column int) {
 	}
 }
 
-// sortStreams brings the streams into the order of their numbers.
-func (d *draft) sortStreams() {
+// streamNumbers gives the streams their order, by their IDs.
+func (d *draft) streamNumbers() map[uint32]int64 {
 	slices.SortFunc(d.streams, func(a, b streamPart) int { return cmp.Compare(a.stream, b.stream) })
+	at := map[uint32]int64{}
+	for k, p := range d.streams {
+		at[p.stream] = int64(k)
+	}
+	return at
 }

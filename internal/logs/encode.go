@@ -19,6 +19,7 @@ type encoder struct {
 	codes   [][]uint16
 	payload []byte
 	raw     []byte
+	block   []byte
 }
 
 func newEncoder() (*encoder, error) {
@@ -49,10 +50,11 @@ func (e *encoder) reuse(columns []*building) {
 	}
 }
 
-// encode returns the block of events, with its header and directory. The bytes
-// are valid until the next call.
-func (e *encoder) encode(seq uint64, l *loose) ([]byte, header, *directory) {
+// encode returns the block of events, with its header and directory; bytes is how
+// many their messages are. The block is valid until the next call.
+func (e *encoder) encode(seq uint64, l *loose, bytes int64) ([]byte, header, *directory) {
 	d := newDraft(e, seq, l)
+	d.header.rawBytes = bytes
 	defer e.reuse(d.columns)
 	for i := range l.rows {
 		d.note(i)
@@ -78,27 +80,20 @@ func (e *encoder) finish(d *draft) []byte {
 	for _, c := range d.columns {
 		add(e.column(c, d))
 	}
-	rows := d.rows
-	add(e.numbers(columnTime, len(rows), func(i int) int64 { return rows[i].time }))
-	add(e.numbers(columnIngested, len(rows), func(i int) int64 { return rows[i].ingested - rows[i].time }))
-	stream := map[uint32]int64{}
-	for k, p := range d.streams {
-		stream[p.stream] = int64(k)
+	add(e.numbers(columnTime, len(d.rows), func(i int) int64 { return d.rows[i].time }))
+	add(e.numbers(columnIngested, len(d.rows), func(i int) int64 { return d.rows[i].ingested - d.rows[i].time }))
+	if stream := d.streamNumbers(); len(stream) > 1 {
+		add(e.numbers(columnStream, len(d.rows), func(i int) int64 { return stream[d.rows[i].stream] }))
 	}
-	add(e.numbers(columnStream, len(rows), func(i int) int64 {
-		if len(stream) == 1 {
-			return 0
-		}
-		return stream[rows[i].stream]
-	}))
-	add(e.numbers(columnShape, len(rows), func(i int) int64 { return int64(d.shape[i]) }))
+	add(e.numbers(columnShape, len(d.rows), func(i int) int64 { return int64(d.shape[i]) }))
 
 	filter := filterOf(d.columns)
 	dir := d.directory.append(nil)
 	h.dirLen, h.bloomLen = len(dir), len(filter)
 	h.dirCRC, h.bloomCRC = crc32.Checksum(dir, crcTable), crc32.Checksum(filter, crcTable)
 	h.total = int64(headerSize + len(dir) + len(filter) + len(e.payload))
-	return slices.Concat(h.append(nil), dir, filter, e.payload)
+	e.block = append(append(append(h.append(e.block[:0]), dir...), filter...), e.payload...)
+	return e.block
 }
 
 // sameTime stands for the token of the event's own time; no JSON begins so.

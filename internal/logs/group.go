@@ -28,7 +28,7 @@ type group struct {
 	sealing   []*tail    // full, by number
 	active    *tail      // nil: begins with the next event
 	next      uint64     // number of the next journal
-	busy      int        // how many events the next tail is made for
+	spare     []row      // of a tail that is a block by now: room for the next one
 	scratch   []byte
 	gone      bool
 }
@@ -203,67 +203,74 @@ func (s *segment) add(h header, d *directory) {
 	s.size += h.total
 }
 
-// put appends events to a stream. Durable: it waits until they are on disk.
-func (g *group) put(st *stream, now int64, events []Event, durable bool) error {
-	first, last := events[0].Time, events[0].Time
-	for i := range events {
-		first, last = min(first, events[i].Time), max(last, events[i].Time)
+// put appends events to a stream, and answers how many bytes they are, when they
+// are on disk.
+func (g *group) put(st *stream, now int64, events []Event) (int64, error) {
+	added, err := g.add(st, now, func(t *tail, buf []byte) ([]byte, error) { return t.append(buf, st.id, now, events) })
+	if err != nil {
+		return 0, err
 	}
-	t, f, n, err := g.add(st, now, len(events), first, last, func(t *tail, buf []byte) ([]byte, error) { return t.append(buf, st.id, now, events) })
-	if err != nil || !durable {
-		return err
-	}
-	err = t.sync(f, n, func() int64 {
+	t := added.tail
+	err = t.sync(added.file, added.written, func() int64 {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		return t.written
 	})
 	if err != nil {
-		return fmt.Errorf("sync log events: %w", err)
+		return 0, fmt.Errorf("sync log events: %w", err)
 	}
-	return nil
+	return added.bytes, nil
 }
 
-// putEntries appends entries to a stream, and does not wait for the disk.
-func (g *group) putEntries(st *stream, now int64, entries []Entry) error {
-	first, last := entries[0].Time, entries[0].Time
-	for i := range entries {
-		first, last = min(first, entries[i].Time), max(last, entries[i].Time)
-	}
-	_, _, _, err := g.add(st, now, len(entries), first, last, func(t *tail, buf []byte) ([]byte, error) { return t.appendEntries(buf, st.id, now, entries) })
-	return err
+// putEntries is the same for entries, and does not wait for the disk.
+func (g *group) putEntries(st *stream, now int64, entries []Entry) (int64, error) {
+	added, err := g.add(st, now, func(t *tail, buf []byte) ([]byte, error) { return t.appendEntries(buf, st.id, now, entries) })
+	return added.bytes, err
 }
 
-// add appends n events with times from first to last to the active tail, and
-// answers it, with its journal and how long that is.
-func (g *group) add(st *stream, now int64, n int, first, last int64, write func(t *tail, buf []byte) ([]byte, error)) (*tail, *os.File, int64, error) {
+// added is what became of a batch: the tail that took it, that one's journal, how
+// long it is now, and the bytes of the batch's messages.
+type added struct {
+	tail           *tail
+	file           *os.File
+	written, bytes int64
+}
+
+// add has a batch written to the active tail.
+func (g *group) add(st *stream, now int64, write func(t *tail, buf []byte) ([]byte, error)) (added, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.gone {
-		return nil, nil, 0, ErrNoGroup
+		return added{}, ErrNoGroup
 	}
 	if g.streams[st.id] == nil {
-		return nil, nil, 0, ErrNoStream
+		return added{}, ErrNoStream
 	}
 	if g.active == nil {
-		g.active = newTail(g.next, g.journal(g.next), g.busy)
+		g.active = newTail(g.next, g.journal(g.next), g.spare)
 		g.next++
+		g.spare = nil
 	}
 	t := g.active
+	before, bytes := len(t.rows), t.bytes
 	var err error
 	if g.scratch, err = write(t, g.scratch); err != nil {
-		return nil, nil, 0, fmt.Errorf("write log events: %w", err)
+		return added{}, fmt.Errorf("write log events: %w", err)
 	}
 	if cap(g.scratch) > 4<<20 {
 		g.scratch = nil
 	}
-	st.note(n, first, last, now)
-	file, written := t.file, t.written
+	rows := t.rows[before:]
+	first, last := rows[0].time, rows[0].time
+	for i := range rows {
+		first, last = min(first, rows[i].time), max(last, rows[i].time)
+	}
+	st.note(len(rows), first, last, now)
+	out := added{t, t.file, t.written, t.bytes - bytes}
 	if t.full() {
-		g.busy = maxRows + maxRows/4 // the next one will be, too
 		g.rotateLocked()
 	}
-	return t, file, written, nil
+	return out, nil
 }
 
 // rotateLocked takes the active tail out of use; it waits to be sealed.
@@ -294,7 +301,7 @@ func (g *group) seal(e *encoder) (bool, error) {
 	if last != nil {
 		*seg = segment{path: last.path, size: last.size, blocks: slices.Clone(last.blocks)}
 	}
-	raw, h, d := e.encode(t.seq, &t.loose)
+	raw, h, d := e.encode(t.seq, &t.loose, t.bytes)
 	if err := seg.write(raw, last == nil); err != nil {
 		return false, fmt.Errorf("write a block of log events: %w", err)
 	}
@@ -311,6 +318,9 @@ func (g *group) seal(e *encoder) (bool, error) {
 		g.segments = append(slices.Clone(g.segments), seg)
 	}
 	g.sealing = slices.Clone(g.sealing[1:])
+	if !t.viewed {
+		g.spare = t.rows[:0]
+	}
 	g.mu.Unlock()
 	// A writer may still wait for its sync: its events are in the block, which is synced.
 	t.syncMu.Lock()

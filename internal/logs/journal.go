@@ -31,15 +31,16 @@ type tail struct {
 	bytes   int64
 	written int64 // bytes of the journal
 	file    *os.File
-	seen    int // rows at the last look of group.rest
+	seen    int  // rows at the last look of group.rest
+	viewed  bool // somebody may still read the rows when the tail is gone
 
 	syncMu sync.Mutex // held during a sync; whoever waits for it finds its work done
 	synced int64      // bytes that are on disk for certain; guarded by syncMu
 }
 
-// newTail begins a tail for about that many events.
-func newTail(seq uint64, path string, events int) *tail {
-	return &tail{seq: seq, path: path, number: tailNumber.Add(1), loose: loose{rows: make([]row, 0, max(64, events))}, index: map[*Members]uint32{}}
+// newTail begins a tail; rows is room for its events.
+func newTail(seq uint64, path string, rows []row) *tail {
+	return &tail{seq: seq, path: path, number: tailNumber.Add(1), loose: loose{rows: rows}, index: map[*Members]uint32{}}
 }
 
 func (t *tail) full() bool { return len(t.rows) >= maxRows || t.bytes >= maxBytes }
@@ -167,7 +168,7 @@ func openTail(path string, seq uint64) (*tail, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := newTail(seq, path, 0)
+	t := newTail(seq, path, nil)
 	t.replay(raw)
 	t.synced = t.written
 	if t.written < int64(len(raw)) {

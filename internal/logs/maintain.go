@@ -137,6 +137,9 @@ func (g *group) rest() {
 	if t != nil {
 		t.seen = len(t.rows)
 	}
+	if quiet {
+		g.spare = nil
+	}
 	g.mu.Unlock()
 	if !quiet {
 		return

@@ -22,7 +22,7 @@ func (b *Batch) recent(name string, rows []int32) *Column {
 	})
 	out := &Column{Codes: make([]uint32, b.Len())}
 	if c := b.found[name]; c != nil {
-		out.Values = append(out.Values, c.Values...)
+		out.Values, out.Pieces = append(out.Values, c.Values...), true
 		copy(out.Codes, c.Codes)
 	}
 	if len(part.members) == 0 {
@@ -49,7 +49,7 @@ func (b *Batch) recent(name string, rows []int32) *Column {
 			if code[p-1] == unknown {
 				code[p-1] = absent
 				if value, present := part.members[p-1].fields().value(top, path, nested); present {
-					out.Values = append(out.Values, value)
+					out.Values = append(out.Values, strings.Clone(value))
 					code[p-1] += uint32(len(out.Values))
 				}
 			}

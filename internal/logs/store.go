@@ -258,12 +258,9 @@ func (s *Store) write(g *group, st *stream, events []Event) error {
 		return ErrClosed
 	}
 	now := time.Now().UnixMilli()
-	if err := g.put(st, now, events, true); err != nil {
+	size, err := g.put(st, now, events)
+	if err != nil {
 		return err
-	}
-	size := 0
-	for i := range events {
-		size += len(events[i].Message)
 	}
 	if err := s.took(g, size); err != nil {
 		return err
@@ -278,12 +275,9 @@ func (s *Store) writeEntries(g *group, st *stream, entries []Entry) error {
 		return ErrClosed
 	}
 	now := time.Now().UnixMilli()
-	if err := g.putEntries(st, now, entries); err != nil {
+	size, err := g.putEntries(st, now, entries)
+	if err != nil {
 		return err
-	}
-	size := 0
-	for i := range entries {
-		size += entries[i].size()
 	}
 	if err := s.took(g, size); err != nil {
 		return err
@@ -299,8 +293,8 @@ func (s *Store) writeEntries(g *group, st *stream, entries []Entry) error {
 }
 
 // took counts bytes that a group's tail took, and has what is full sealed.
-func (s *Store) took(g *group, size int) error {
-	if s.unsealed.Add(int64(size)) > memoryBytes {
+func (s *Store) took(g *group, size int64) error {
+	if s.unsealed.Add(size) > memoryBytes {
 		g.mu.Lock()
 		g.rotateLocked()
 		g.mu.Unlock()

@@ -151,7 +151,7 @@ func TestBlocksKeepAnything(t *testing.T) {
 				copy(l.rows[i].parts[:], rapid.SliceOfNDistinct(rapid.Uint32Range(1, uint32(len(texts))), 1, MaxParts, key).Draw(t, "parts"))
 			}
 		}
-		raw, _, _ := e.encode(7, &l)
+		raw, _, _ := e.encode(7, &l, 0)
 		path := filepath.Join(dir, "0000000000000007.seg")
 		if err := os.WriteFile(path, raw, 0o600); err != nil {
 			t.Fatal(err)
@@ -229,7 +229,7 @@ func TestEntries(t *testing.T) {
 			e.Parts[k] = shared[(i*7+k*(1+i%4))%len(shared)]
 		}
 		e.Parts[4] = NewMembers(fmt.Sprintf(`"n":%d`, i))
-		if !w.Append(e) {
+		if !w.Append(7, e) {
 			t.Fatal("dropped")
 		}
 		want = append(want, e.String())
@@ -334,11 +334,11 @@ func TestTornTail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	half := newTail(1, "", 0)
+	half := newTail(1, "", nil)
 	half.replay(whole[:len(whole)/2])
 	for size := int(half.written); size <= len(whole); size += 3 + size%7 {
 		n := 20
-		left := newTail(1, "", 0)
+		left := newTail(1, "", nil)
 		if left.replay(whole[:size]); len(left.rows) > 0 {
 			n = len(left.rows)
 		}
@@ -504,17 +504,17 @@ func TestWriterAndWatch(t *testing.T) {
 	now := time.Now().UnixMilli()
 	entry := func(text string) Entry { return Entry{Time: now, Parts: [MaxParts]*Members{NewMembers(text)}} }
 	for i := range 1000 {
-		if !w.Append(entry(fmt.Sprintf(`"n":%d`, i))) {
+		if !w.Append(7, entry(fmt.Sprintf(`"n":%d`, i))) {
 			t.Fatal("dropped")
 		}
 	}
-	if w.Append(entry(strings.Repeat("x", MaxMessage))) || w.Append(Entry{}) || w.Dropped() != 2 {
+	if w.Append(7, entry(strings.Repeat("x", MaxMessage))) || w.Append(7, Entry{}) || w.Dropped() != 2 {
 		t.Error("took an entry that is too large, or nothing")
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if w.Append(entry(`"n":1`)) {
+	if w.Append(7, entry(`"n":1`)) {
 		t.Error("took an event after its end")
 	}
 	if got := len(all(t, s, "AWSIotLogsV2")); got != 1000 {

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"bytes"
 	"encoding/hex"
 	"strings"
 )
@@ -12,7 +13,7 @@ type tokens struct {
 	codes []uint32
 	count int // of the tokens
 	form  byte
-	text  string   // of all tokens, in their form
+	text  []byte   // of all tokens, in their form
 	ends  []uint32 // of each in text; nil for formUUID
 }
 
@@ -22,7 +23,7 @@ const (
 )
 
 // stored is token i as it is written in the block.
-func (t *tokens) stored(i int) string {
+func (t *tokens) stored(i int) []byte {
 	if t.form == formUUID {
 		return t.text[uuidBytes*i:][:uuidBytes]
 	}
@@ -50,8 +51,7 @@ func (t *tokens) append(b []byte, i int) []byte {
 }
 
 // appendStored appends the text of a string that is stored as bytes.
-func appendStored(b []byte, s string, form byte) []byte {
-	raw := []byte(s)
+func appendStored(b, raw []byte, form byte) []byte {
 	if form == formHex {
 		return hex.AppendEncode(b, raw)
 	}
@@ -68,11 +68,11 @@ func (t *tokens) leaf(i int, path string, nested bool, scratch *strings.Builder)
 	s := t.stored(i)
 	switch {
 	case t.form == formToken:
-		return leaf(s, path, nested)
+		return leaf(string(s), path, nested)
 	case nested:
 		return "", false
 	case t.form == formText:
-		return unescape(s), true
+		return unescape(string(s)), true
 	}
 	var text [128]byte
 	start := scratch.Len()
@@ -113,7 +113,7 @@ func (t *tokens) equal(text string) (codes []bool) {
 		raw = appendHex(nil, strings.ReplaceAll(text, "-", ""))
 	case t.form == formHex:
 		raw = appendHex(nil, text)
-	case t.form == formText && strings.IndexByte(t.text, '\\') < 0:
+	case t.form == formText && bytes.IndexByte(t.text, '\\') < 0:
 		raw = []byte(text)
 	default:
 		for i := range t.count {
@@ -124,7 +124,7 @@ func (t *tokens) equal(text string) (codes []bool) {
 		return codes
 	}
 	for i := range t.count {
-		if t.stored(i) == string(raw) {
+		if bytes.Equal(t.stored(i), raw) {
 			found(i)
 		}
 	}
@@ -137,7 +137,7 @@ func (t *tokens) timed() bool {
 		return false
 	}
 	for i := range t.count {
-		if t.stored(i) == sameTime {
+		if string(t.stored(i)) == sameTime {
 			return true
 		}
 	}

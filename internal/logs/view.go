@@ -44,6 +44,7 @@ func (s *Store) View(group string) (*View, error) {
 	}
 	for _, t := range tails {
 		if len(t.rows) > 0 {
+			t.viewed = true
 			v.parts = append(v.parts, newTailPart(v, t.seq, t.snapshot(), t.bytes))
 		}
 	}

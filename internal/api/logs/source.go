@@ -1,6 +1,8 @@
 package logs
 
 import (
+	"slices"
+
 	"github.com/gatehouse-iot/gatehouse/insights"
 	"github.com/gatehouse-iot/gatehouse/internal/logs"
 )
@@ -76,37 +78,43 @@ func (p *part) Pointer(row int32, time int64) string {
 type batch struct {
 	part    *part
 	b       *logs.Batch
-	times   []int64
-	streams *logs.Column
+	streams *logs.Column // once they were asked for
 }
 
 func (b *batch) Close() { b.b.Close() }
 
-func (b *batch) Times() (_ []int64, err error) {
-	if b.times == nil {
-		b.times, err = b.b.Times()
-	}
-	return b.times, err
-}
-
+func (b *batch) Times() ([]int64, error)    { return b.b.Times() }
 func (b *batch) Ingested() ([]int64, error) { return b.b.Ingested() }
 
-func (b *batch) Rows() ([]int32, error) {
+func (b *batch) Rows(into []int32) ([]int32, error) {
+	rows, n := slices.Grow(into[:0], b.b.Len()), b.b.Len()
+	from, to := max(b.part.source.from, b.part.view.Earliest), b.part.source.to
+	if b.part.part.MinTime >= from && b.part.part.MaxTime <= to && b.b.Whole() {
+		for i := range n {
+			rows = append(rows, int32(i))
+		}
+		return rows, nil
+	}
 	times, err := b.Times()
 	if err != nil {
 		return nil, err
 	}
-	if b.streams, err = b.b.Streams(); err != nil {
+	if err := b.loadStreams(); err != nil {
 		return nil, err
 	}
-	from, to := max(b.part.source.from, b.part.view.Earliest), b.part.source.to
-	rows := make([]int32, 0, len(times))
 	for i, t := range times {
 		if t >= from && t <= to && b.streams.Codes[i] != 0 { // 0: the stream was deleted
 			rows = append(rows, int32(i))
 		}
 	}
 	return rows, nil
+}
+
+func (b *batch) loadStreams() (err error) {
+	if b.streams == nil {
+		b.streams, err = b.b.Streams()
+	}
+	return err
 }
 
 func (b *batch) Having(name, text string, rows []int32) ([]int32, error) {
@@ -117,6 +125,9 @@ func (b *batch) Column(name string, rows []int32) (insights.Column, error) {
 	n := b.b.Len()
 	switch name {
 	case "@logStream":
+		if err := b.loadStreams(); err != nil {
+			return insights.Column{}, err
+		}
 		return insights.Column(*b.streams), nil
 	case "@log":
 		c := insights.Column{Codes: make([]uint32, n), Values: []string{b.part.source.account + ":" + b.part.view.Group}}

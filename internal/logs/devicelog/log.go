@@ -34,7 +34,7 @@ type settings interface {
 
 // An output takes entries, or drops them when it can't keep up: [*logs.Writer].
 type output interface {
-	Append(e logs.Entry) bool
+	Append(key byte, e logs.Entry) bool
 	Close() error
 }
 
@@ -137,11 +137,13 @@ func (l *Log) Log(by observe.Source, e *observe.Event) {
 	if at.IsZero() {
 		at = time.Now()
 	}
+	w := by.Who()
+	trace := cmp.Or(e.TraceID, w.TraceID)
 	b := buffers.Get().(*entry)
-	b.write(l.home, at, by.Who(), e)
+	b.write(l.home, at, w, e)
 	own := logs.NewMembers(string(b.json))
 	buffers.Put(b)
-	l.put(out, logs.Entry{Time: at.UnixMilli(), Parts: [logs.MaxParts]*logs.Members{l.shared.levels[importance(e.Kind, e.Outcome)], own}})
+	l.put(out, trace, logs.Entry{Time: at.UnixMilli(), Parts: [logs.MaxParts]*logs.Members{l.shared.levels[importance(e.Kind, e.Outcome)], own}})
 }
 
 // Passed implements [observe.Logger]. All members of its entries are shared.
@@ -151,6 +153,7 @@ func (l *Log) Passed(by observe.Source, p observe.Passage) {
 		return // switched off since it was wanted
 	}
 	m := l.shared.of(by)
+	trace := cmp.Or(p.TraceID, m.traceID)
 	e := logs.Entry{Time: p.Time.UnixMilli(), Parts: [logs.MaxParts]*logs.Members{
 		l.shared.levels[eventKinds[p.Kind].success], m.trace, l.shared.heads[p.Kind][m.protocol], l.shared.topics.get(&m.topic, p.Topic), m.who,
 	}}
@@ -160,12 +163,16 @@ func (l *Log) Passed(by observe.Source, p observe.Passage) {
 	if p.Retain {
 		e.Parts[5] = l.shared.retained
 	}
-	l.put(out, e)
+	l.put(out, trace, e)
 }
 
-// put hands an entry on.
-func (l *Log) put(out output, e logs.Entry) {
-	out.Append(e)
+// put hands an entry on. Those of one trace keep their order.
+func (l *Log) put(out output, trace string, e logs.Entry) {
+	key := byte(0)
+	if trace != "" {
+		key = trace[len(trace)-1]
+	}
+	out.Append(key, e)
 	if l.cfg.Also != nil {
 		b := buffers.Get().(*entry)
 		b.json = e.AppendTo(b.json[:0])

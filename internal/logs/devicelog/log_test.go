@@ -55,7 +55,7 @@ func (a *account) change(kind registry.ChangeKind, fn func()) {
 // sink keeps the entries of one log group.
 type sink struct{ lines []string }
 
-func (s *sink) Append(e logs.Entry) bool {
+func (s *sink) Append(_ byte, e logs.Entry) bool {
 	s.lines = append(s.lines, e.String())
 	return true
 }

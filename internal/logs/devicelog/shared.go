@@ -46,6 +46,7 @@ func made(write func(b *entry)) *logs.Members {
 // does not change.
 type memo struct {
 	protocol   observe.Protocol
+	traceID    string
 	trace, who *logs.Members
 
 	topic, cause atomic.Pointer[name] // of the latest message: mostly that of the next
@@ -59,7 +60,7 @@ func (s *shared) of(by observe.Source) *memo {
 	}
 	w := by.Who()
 	m := &memo{
-		protocol: w.Protocol, trace: s.traces.get(nil, w.TraceID),
+		protocol: w.Protocol, traceID: w.TraceID, trace: s.traces.get(nil, w.TraceID),
 		who: made(func(b *entry) { b.who(w, &observe.Event{}) }),
 	}
 	var known any = m

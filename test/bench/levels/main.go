@@ -1,8 +1,9 @@
 //go:build linux
 
-// Command levels measures what logging costs a broker: its CPU time at a rate of
-// publishes from one client to another, with nothing logged, failures logged, and
-// every action logged, in turn in the same run.
+// Command levels measures what logging costs a broker: its CPU time for publishes
+// of some clients to another, with nothing logged, failures logged, and every
+// action logged, in turn in the same run. There are three loads: bursts of one
+// client and single messages of many, both at a rate, and as much as goes through.
 //
 //	go build -o /tmp/gatehouse ./cmd/gatehouse && go run ./test/bench/levels -gatehouse /tmp/gatehouse
 package main
@@ -23,7 +24,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/gatehouse-iot/gatehouse/internal/server"
 	"github.com/gatehouse-iot/gatehouse/mqtt"
@@ -32,16 +36,17 @@ import (
 func main() {
 	binary := flag.String("gatehouse", "gatehouse", "binary to measure")
 	rate := flag.Int("rate", 20_000, "publishes a second")
+	publishers := flag.Int("publishers", 50, "clients that publish, where there are many")
 	length := flag.Duration("length", 5*time.Second, "of one measurement")
 	rounds := flag.Int("rounds", 3, "rounds; the median counts")
 	flag.Parse()
-	if err := run(*binary, *rate, *length, *rounds); err != nil {
+	if err := run(*binary, *rate, *publishers, *length, *rounds); err != nil {
 		fmt.Fprintln(os.Stderr, "levels:", err)
 		os.Exit(1)
 	}
 }
 
-func run(binary string, rate int, length time.Duration, rounds int) error {
+func run(binary string, rate, publishers int, length time.Duration, rounds int) error {
 	dir, err := os.MkdirTemp("", "levels")
 	if err != nil {
 		return err
@@ -65,42 +70,59 @@ func run(binary string, rate int, length time.Duration, rounds int) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"pub", "sub"} {
+	join := func(name string) (net.Conn, error) {
 		if err := gatehouse("device", "add", name, "--data-dir", data, "--out", filepath.Join(dir, name), "--topic", "t/*"); err != nil {
+			return nil, err
+		}
+		return dial(dir, name, info)
+	}
+	var l load
+	if l.receiver, err = join("receiver"); err != nil {
+		return err
+	}
+	if err := mqtt.WritePacket(l.receiver, mqtt.V311, &mqtt.Subscribe{PacketID: 1, Filters: []mqtt.Subscription{{Filter: []byte("t/+")}}}); err != nil {
+		return err
+	}
+	for i := range publishers {
+		nc, err := join(fmt.Sprintf("device-%03d", i))
+		if err != nil {
 			return err
 		}
+		l.publishers = append(l.publishers, nc)
 	}
-	pub, _, err := dial(dir, "pub", info)
-	if err != nil {
-		return err
-	}
-	sub, in, err := dial(dir, "sub", info)
-	if err != nil {
-		return err
-	}
-	if err := mqtt.WritePacket(sub, mqtt.V311, &mqtt.Subscribe{PacketID: 1, Filters: []mqtt.Subscription{{Filter: []byte("t/1")}}}); err != nil {
-		return err
-	}
-	go func() { _, _ = io.Copy(io.Discard, in) }()
-	levels := []string{"DISABLED", "ERROR", "DEBUG"}
-	spent := map[string][]float64{}
-	for range rounds {
-		for _, level := range levels {
-			if err := gatehouse("logs", "level", "set", level, "--data-dir", data); err != nil {
-				return err
+	go l.receive()
+	for _, one := range []struct {
+		name string
+		send func(length time.Duration) (sent int, err error)
+	}{
+		{fmt.Sprintf("%d/s in bursts of one client", rate), func(length time.Duration) (int, error) { return l.bursts(rate, length) }},
+		{fmt.Sprintf("%d/s in single messages of %d clients", rate, publishers), func(length time.Duration) (int, error) { return l.singles(rate, length) }},
+		{fmt.Sprintf("as much as goes through from %d clients", publishers), l.saturate},
+	} {
+		spent := map[string][]float64{}
+		for range rounds {
+			for _, level := range []string{"DISABLED", "ERROR", "DEBUG"} {
+				if err := gatehouse("logs", "level", "set", level, "--data-dir", data); err != nil {
+					return err
+				}
+				time.Sleep(200 * time.Millisecond) // what the command left to do
+				began, before := time.Now(), cpu(up.Process.Pid)
+				sent, err := one.send(length)
+				if err != nil {
+					return err
+				}
+				took := time.Since(began)
+				time.Sleep(500 * time.Millisecond) // what is buffered gets written
+				each := (cpu(up.Process.Pid) - before).Seconds() * 1e6 / float64(sent)
+				spent[level] = append(spent[level], each)
+				fmt.Printf("  %-8s %8.0f publishes/s, %6.2f us of CPU each\n", level, float64(sent)/took.Seconds(), each)
 			}
-			before := cpu(up.Process.Pid)
-			sent, took, err := publish(pub, rate, length)
-			if err != nil {
-				return err
-			}
-			time.Sleep(500 * time.Millisecond) // what is buffered gets written
-			spent[level] = append(spent[level], (cpu(up.Process.Pid)-before).Seconds()*1e6/float64(sent))
-			fmt.Printf("%-8s %8.0f publishes/s, %6.2f us of CPU each\n", level, float64(sent)/took.Seconds(), spent[level][len(spent[level])-1])
 		}
+		median := func(level string) float64 { slices.Sort(spent[level]); return spent[level][len(spent[level])/2] }
+		failures, all := median("ERROR"), median("DEBUG")
+		fmt.Printf("%s: failures only / nothing %.2f, everything / failures only %.2f, that is %.0f %% of the CPU\n",
+			one.name, failures/median("DISABLED"), all/failures, 100*(all-failures)/all)
 	}
-	median := func(level string) float64 { slices.Sort(spent[level]); return spent[level][len(spent[level])/2] }
-	fmt.Printf("median: failures only / nothing %.2f, everything / failures only %.2f\n", median("ERROR")/median("DISABLED"), median("DEBUG")/median("ERROR"))
 	return nil
 }
 
@@ -117,50 +139,128 @@ func await(file string) (info server.RunFile, err error) {
 }
 
 // dial connects as a device.
-func dial(dir, name string, info server.RunFile) (net.Conn, io.Reader, error) {
+func dial(dir, name string, info server.RunFile) (net.Conn, error) {
 	file := func(end string) string { return filepath.Join(dir, name, name+end) }
 	cert, err := tls.LoadX509KeyPair(file(".cert.pem"), file(".private.key"))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	pem, err := os.ReadFile(info.CAFile)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(pem)
 	d := tls.Dialer{Config: &tls.Config{Certificates: []tls.Certificate{cert}, RootCAs: roots, ServerName: info.Endpoint}}
 	nc, err := d.DialContext(context.Background(), "tcp", net.JoinHostPort("localhost", strconv.Itoa(info.Ports.MQTT)))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := mqtt.WritePacket(nc, mqtt.V311, &mqtt.Connect{Version: mqtt.V311, ProtocolName: []byte("MQTT"), ClientID: []byte(name), CleanStart: true, KeepAlive: 600}); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	ack := make([]byte, 4)
 	if _, err := io.ReadFull(nc, ack); err != nil || ack[3] != 0 {
-		return nil, nil, fmt.Errorf("CONNACK % x: %w", ack, err)
+		return nil, fmt.Errorf("CONNACK % x: %w", ack, err)
 	}
-	return nc, nc, nil
+	return nc, nil
 }
 
-// publish sends at a rate, a hundredth of a second's messages at once.
-func publish(nc net.Conn, rate int, length time.Duration) (sent int, took time.Duration, err error) {
-	one, err := (&mqtt.Publish{Topic: []byte("t/1"), Payload: make([]byte, 128)}).Append(nil, mqtt.V311)
+// A load is clients that publish to a receiver, each on a topic of its own.
+type load struct {
+	receiver   net.Conn
+	publishers []net.Conn
+	received   atomic.Int64 // bytes
+}
+
+// receive counts what arrives until the connection ends.
+func (l *load) receive() {
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := l.receiver.Read(buffer)
+		l.received.Add(int64(n))
+		if err != nil {
+			return
+		}
+	}
+}
+
+// packet is a publish of a client; all are as long.
+func packet(i int) ([]byte, error) {
+	return (&mqtt.Publish{Topic: fmt.Appendf(nil, "t/%03d", i), Payload: make([]byte, 256)}).Append(nil, mqtt.V311)
+}
+
+// bursts sends a hundredth of a second's messages at once.
+func (l *load) bursts(rate int, length time.Duration) (sent int, err error) {
+	one, err := packet(0)
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	burst := slices.Repeat(one, rate/100)
 	start := time.Now()
 	for next := start; time.Since(start) < length; {
-		if _, err := nc.Write(burst); err != nil {
-			return sent, 0, err
+		if _, err := l.publishers[0].Write(burst); err != nil {
+			return sent, err
 		}
 		sent += rate / 100
 		next = next.Add(10 * time.Millisecond)
 		time.Sleep(time.Until(next))
 	}
-	return sent, time.Since(start), nil
+	return sent, nil
+}
+
+// singles lets the clients take turns, a message each.
+func (l *load) singles(rate int, length time.Duration) (sent int, err error) {
+	packets := make([][]byte, len(l.publishers))
+	for i := range packets {
+		if packets[i], err = packet(i); err != nil {
+			return 0, err
+		}
+	}
+	start := time.Now()
+	for time.Since(start) < length {
+		for due := int(time.Since(start).Seconds() * float64(rate)); sent < due; sent++ {
+			i := sent % len(packets)
+			if _, err := l.publishers[i].Write(packets[i]); err != nil {
+				return sent, err
+			}
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return sent, nil
+}
+
+// saturate sends single messages as long as not too much is on its way.
+func (l *load) saturate(length time.Duration) (int, error) {
+	const window = 2000 // messages: nothing has to be dropped
+	one, err := packet(0)
+	if err != nil {
+		return 0, err
+	}
+	var sent atomic.Int64
+	start, before := time.Now(), l.received.Load()
+	var g errgroup.Group
+	for i, nc := range l.publishers {
+		g.Go(func() error {
+			p, err := packet(i)
+			if err != nil {
+				return err
+			}
+			for time.Since(start) < length {
+				if sent.Load()-(l.received.Load()-before)/int64(len(one)) > window {
+					time.Sleep(100 * time.Microsecond)
+					continue
+				}
+				sent.Add(1)
+				if _, err := nc.Write(p); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	err = g.Wait()
+	return int(sent.Load()), err
 }
 
 // cpu is the CPU time of a process.

@@ -47,6 +47,8 @@ type figure struct {
 	Bytes int64         `json:"bytes"` // of disk
 	Wall  time.Duration `json:"wall"`
 	CPU   time.Duration `json:"cpu"`
+
+	Memory int64 `json:"-"` // by how much the heap grew
 }
 
 func main() {
@@ -101,7 +103,7 @@ func (b *bench) run(ctx context.Context) error {
 	if err := b.steady(store); err != nil {
 		return err
 	}
-	fmt.Fprintf(b.out, "\n%-8s %8s %12s %12s %12s %8s\n", "", "rows", "Gatehouse", "DuckDB", "zstd|grep", "ratio")
+	fmt.Fprintf(b.out, "\n%-8s %8s %12s %12s %12s %8s %10s\n", "", "rows", "Gatehouse", "DuckDB", "zstd|grep", "ratio", "heap")
 	for _, q := range b.questions() {
 		f, err := q.ask(ctx, store)
 		if err != nil {
@@ -115,7 +117,7 @@ func (b *bench) run(ctx context.Context) error {
 				return fmt.Errorf("%s: %d rows, DuckDB has %d", q.name, f.Rows, d.Rows)
 			}
 		}
-		fmt.Fprintf(b.out, "%-8s %8d %12v %12v %12v %8s\n", q.name, f.Rows, f.CPU.Round(10*time.Microsecond), d.CPU.Round(10*time.Microsecond), g.CPU.Round(time.Millisecond), ratio)
+		fmt.Fprintf(b.out, "%-8s %8d %12v %12v %12v %8s %6d MiB\n", q.name, f.Rows, f.CPU.Round(10*time.Microsecond), d.CPU.Round(10*time.Microsecond), g.CPU.Round(time.Millisecond), ratio, f.Memory>>20)
 	}
 	return nil
 }

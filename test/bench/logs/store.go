@@ -5,6 +5,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"runtime"
+	"runtime/metrics"
 	"strings"
 	"syscall"
 	"time"
@@ -55,7 +57,7 @@ func (b *bench) steady(store *logs.Store) error {
 		n := min(len(entries), rate/int(time.Second/every))
 		for _, e := range entries[:n] {
 			e.Time = time.Now().UnixMilli()
-			if w.Append(e) {
+			if w.Append(byte(accepted), e) {
 				accepted++
 			}
 		}
@@ -117,14 +119,18 @@ func (b *bench) questions() []question {
 	}
 }
 
-// ask runs the query twice and measures the second.
+// ask runs the query twice: of the first it tells the memory, of the second the time.
 func (q question) ask(ctx context.Context, store *logs.Store) (figure, error) {
 	parsed, err := insights.Parse(q.text)
 	if err != nil {
 		return figure{}, err
 	}
 	var f figure
-	for range 2 {
+	for round := range 2 {
+		watched := func() int64 { return 0 }
+		if round == 0 {
+			watched = heapPeak()
+		}
 		began, before := time.Now(), processor(syscall.RUSAGE_SELF)
 		v, err := store.View(group)
 		if err != nil {
@@ -134,7 +140,36 @@ func (q question) ask(ctx context.Context, store *logs.Store) (figure, error) {
 		if err != nil {
 			return figure{}, err
 		}
-		f = figure{Name: q.name, Rows: int64(len(res.Rows)), Wall: time.Since(began), CPU: processor(syscall.RUSAGE_SELF) - before}
+		f = figure{Name: q.name, Rows: int64(len(res.Rows)), Wall: time.Since(began), CPU: processor(syscall.RUSAGE_SELF) - before, Memory: max(f.Memory, watched())}
 	}
 	return f, nil
+}
+
+// heapPeak looks at the heap every few milliseconds until the function that it
+// returns is called, which answers by how much it grew at most, garbage included.
+func heapPeak() func() int64 {
+	runtime.GC()
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	before, most := sample[0].Value.Uint64(), uint64(0)
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			metrics.Read(sample)
+			most = max(most, sample[0].Value.Uint64())
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return func() int64 {
+		close(stop)
+		<-done
+		return int64(most) - int64(before)
+	}
 }
