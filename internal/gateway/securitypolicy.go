@@ -108,22 +108,18 @@ func (p *SecurityPolicy) sharesSuite(version uint16, offered []uint16) bool {
 // and RC4. Source: PROBLEMS C-05; the numbers are IANA's.
 func weakSuites(offered []uint16) (weak []uint16) {
 	for _, id := range offered {
-		name := tls.CipherSuiteName(id)
-		switch {
-		case id >= 0x0001 && id <= 0x002e, // NULL, EXPORT, RC4, DES, 3DES, anonymous DH, and NULL with PSK
-			strings.Contains(name, "_3DES_"), strings.Contains(name, "_RC4_"),
-			slices.Contains(weakNames, id):
+		// The first are NULL, EXPORT, RC4, DES, 3DES, anonymous DH, and NULL with PSK.
+		if id >= 0x0001 && id <= 0x002e || slices.Contains(moreWeak, id) {
 			weak = append(weak, id)
 		}
 	}
 	return weak
 }
 
-// weakNames are weak suites that crypto/tls has no name for: anonymous key
-// exchange, NULL, and 3DES and RC4 of fixed (EC)DH.
-var weakNames = []uint16{
+// moreWeak are the weak suites with higher numbers.
+var moreWeak = []uint16{
 	0x0034, 0x003a, 0x003b, 0x0046, 0x006c, 0x006d, 0x0089, 0x009b, 0x00a6, 0x00a7, 0x00bf, 0x00c5, // DH_anon and NULL_SHA256
-	0xc001, 0xc002, 0xc003, 0xc006, 0xc008, 0xc00b, 0xc00c, 0xc00d, 0xc010, 0xc015, 0xc016, 0xc017, 0xc018, 0xc019, // ECDH(E) with NULL, RC4 or 3DES, and ECDH_anon
+	0xc001, 0xc002, 0xc003, 0xc006, 0xc008, 0xc00b, 0xc00c, 0xc00d, 0xc010, 0xc015, 0xc016, 0xc017, 0xc018, 0xc019, 0xc007, 0xc011, 0xc012, // ECDH(E) with NULL, RC4 or 3DES, and ECDH_anon
 }
 
 // versionNames writes TLS versions for people: "1.2, 1.3". GREASE values
