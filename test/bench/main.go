@@ -66,7 +66,7 @@ func (b *bench) run(w io.Writer) error {
 	for _, s := range b.servers {
 		fmt.Fprintf(w, " %20s", s.name)
 	}
-	fmt.Fprintln(w)
+	fmt.Fprintf(w, " %14s\n", "goal")
 	for _, line := range b.lines() {
 		if !b.only.MatchString(line.name) {
 			continue
@@ -75,6 +75,7 @@ func (b *bench) run(w io.Writer) error {
 			return err
 		}
 	}
+	fmt.Fprintf(w, "\n%d goals, %d missed\n", b.goals, b.missed)
 	return nil
 }
 
@@ -82,6 +83,8 @@ func (b *bench) run(w io.Writer) error {
 type line struct {
 	name string
 	unit unit
+	// must is the goal: the greatest ratio to mosquitto; 0: there is none. p99 is the one of the latency.
+	must, p99 float64
 	// once says that the figure is measured once: it changes what follows on the server.
 	once bool
 	// measure answers the figures of s by the names of the columns that it fills.
@@ -135,15 +138,16 @@ func (b *bench) measure(w io.Writer, l line) error {
 			values[i], tails[i] = append(values[i], got.value), append(tails[i], float64(got.p99))
 		}
 	}
-	b.print(w, l.name, l.unit, values)
+	b.print(w, l.name, l.unit, l.must, values)
 	if len(tails[0]) > 0 && tails[0][0] > 0 {
-		b.print(w, "  p99 latency", unit{"ms", 1e6}, tails)
+		b.print(w, "  p99 latency", unit{"ms", 1e6}, l.p99, tails)
 	}
 	return nil
 }
 
 // print writes one row of medians; the first column is ours, the second the one that ratios refer to.
-func (b *bench) print(w io.Writer, name string, u unit, values [][]float64) {
+// The goal is for mosquitto in the second.
+func (b *bench) print(w io.Writer, name string, u unit, must float64, values [][]float64) {
 	var row strings.Builder
 	fmt.Fprintf(&row, "%-44s", name)
 	base := 0.0
@@ -160,6 +164,15 @@ func (b *bench) print(w io.Writer, name string, u unit, values [][]float64) {
 		default:
 			fmt.Fprintf(&row, " %20s", fmt.Sprintf("%.2f %-3s (%.2f)", m/u.scale, u.name, m/base))
 		}
+	}
+	if must > 0 && base > 0 && len(values[0]) > 0 && b.servers[1].name == "mosquitto" {
+		b.goals++
+		goal := fmt.Sprintf("%.2f", must)
+		if median(values[0])/base > must {
+			b.missed++
+			goal += " MISSED"
+		}
+		fmt.Fprintf(&row, " %14s", goal)
 	}
 	fmt.Fprintln(w, strings.TrimRight(row.String(), " "))
 }

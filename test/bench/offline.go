@@ -22,10 +22,14 @@ func (b *bench) offlineLine(name string, what int) line {
 	perSession := b.scaled(5000)
 	total := sessions * perSession
 	u := micros
-	if what == offlineMemory {
-		u = octets
+	must := 1.6
+	switch what {
+	case offlineMemory:
+		u, must = octets, 0.5
+	case offlineDrain:
+		must = 0.70
 	}
-	return line{name: name, unit: u, measure: func(s *peer) (figure, error) {
+	return line{name: name, unit: u, must: must, measure: func(s *peer) (figure, error) {
 		d := b.device(s, b.ecdsa)
 		keeper := func(i int) session {
 			return session{id: fmt.Sprint("bench-away-", i), keepAlive: 1200, keeps: true}

@@ -39,6 +39,10 @@ type bench struct {
 	binary    string
 	peerNames string
 	only      *regexp.Regexp
+	goals     int // that were measured
+	missed    int // of them
+
+	idle [2]map[*peer]float64 // bytes of a connection, by [idleRest]
 
 	dir       string // temporary folder of the run
 	gatehouse *process
