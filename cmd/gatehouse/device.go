@@ -284,22 +284,22 @@ See what the gateway saw:
 	return err
 }
 
-// apiRefusal is what the API answers to a step.
-type apiRefusal struct {
+// apiError is what the API answers to a step.
+type apiError struct {
 	step    string
 	refused smithy.APIError
 }
 
-func (e *apiRefusal) Error() string {
+func (e *apiError) Error() string {
 	return fmt.Sprintf("%s: %s: %s", e.step, e.refused.ErrorCode(), e.refused.ErrorMessage())
 }
 
-func (e *apiRefusal) Unwrap() error { return e.refused }
+func (e *apiError) Unwrap() error { return e.refused }
 
 // apiFailure says which step the API refused, in the API's own words.
 func apiFailure(step string, err error) error {
 	if refused, ok := errors.AsType[smithy.APIError](err); ok {
-		return &apiRefusal{step, refused}
+		return &apiError{step, refused}
 	}
 	return fmt.Errorf("%s: %w", step, err)
 }

@@ -62,8 +62,12 @@ func TestTallies(t *testing.T) {
 		cert string
 		door attempt.Door
 	}{
-		{check.CertInactive, "c", attempt.DoorMQTT}, {check.CertInactive, "c", attempt.DoorHTTPS}, {check.AuthorizerTimeout, "", attempt.DoorMQTT},
-		{check.AuthorizerRejected, "c", attempt.DoorMQTT}, {check.TLSSNIUnknown, "", attempt.DoorMQTT}, {check.AuthzConnect, "c", attempt.DoorMQTT},
+		{check.CertInactive, "c", attempt.DoorMQTT},
+		{check.CertInactive, "c", attempt.DoorHTTPS},
+		{check.AuthorizerTimeout, "", attempt.DoorMQTT},
+		{check.AuthorizerRejected, "c", attempt.DoorMQTT},
+		{check.TLSSNIUnknown, "", attempt.DoorMQTT},
+		{check.AuthzConnect, "c", attempt.DoorMQTT},
 	} {
 		hub.Ended(attempt.Record{Outcome: attempt.Failed, Code: refused.by.Code, Door: refused.door, CertificateID: refused.cert})
 	}

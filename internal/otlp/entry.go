@@ -111,6 +111,7 @@ func walk(dec *jsontext.Decoder, path string, out *[]attribute.KeyValue) error {
 		}
 	case '"':
 		*out = append(*out, attribute.String(path, token.String()))
+	default: // null
 	}
 	return nil
 }
