@@ -284,22 +284,22 @@ See what the gateway saw:
 	return err
 }
 
-// apiError is what the API answers to a step.
-type apiError struct {
+// stepError is what the API answers to a step.
+type stepError struct {
 	step    string
 	refused smithy.APIError
 }
 
-func (e *apiError) Error() string {
+func (e *stepError) Error() string {
 	return fmt.Sprintf("%s: %s: %s", e.step, e.refused.ErrorCode(), e.refused.ErrorMessage())
 }
 
-func (e *apiError) Unwrap() error { return e.refused }
+func (e *stepError) Unwrap() error { return e.refused }
 
 // apiFailure says which step the API refused, in the API's own words.
 func apiFailure(step string, err error) error {
 	if refused, ok := errors.AsType[smithy.APIError](err); ok {
-		return &apiError{step, refused}
+		return &stepError{step, refused}
 	}
 	return fmt.Errorf("%s: %w", step, err)
 }
