@@ -55,7 +55,7 @@ func (e *encoder) reuse(columns []*building) {
 func (e *encoder) encode(seq uint64, l *loose, bytes int64) ([]byte, header, *directory) {
 	d := newDraft(e, seq, l)
 	d.header.rawBytes = bytes
-	defer e.reuse(d.columns)
+	defer func() { e.reuse(d.columns) }() // those that there are by then
 	for i := range l.rows {
 		d.note(i)
 		if !l.rows[i].isEntry() || !d.entry(i) {

@@ -247,6 +247,9 @@ func (g *group) add(st *stream, now int64, write func(t *tail, buf []byte) ([]by
 		return added{}, ErrNoStream
 	}
 	if g.active == nil {
+		if g.spare == nil && len(g.sealing) > 0 { // much comes
+			g.spare = make([]row, 0, maxRows+maxRows/4)
+		}
 		g.active = newTail(g.next, g.journal(g.next), g.spare)
 		g.next++
 		g.spare = nil
