@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
@@ -171,5 +172,40 @@ func TestExplainSymptom(t *testing.T) {
 	}
 	if len(d.Candidates) < 3 || d.Candidates[0].Code != check.AuthzConnectClientID.Code || d.Candidates[0].Attempt != at.ID() {
 		t.Errorf("with a server: %+v", d.Candidates)
+	}
+}
+
+// TestExplainDeadServer: whoever explains a text does not wait for a Gatehouse
+// that is gone or hangs, and gets the same answer as with none.
+func TestExplainDeadServer(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close() // takes connections, and never answers
+	gone, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone.Close()
+	explain := func(args ...string) string {
+		var out, errs bytes.Buffer
+		began := time.Now()
+		if code := run(append([]string{"explain", "-o", "json", "AWS_ERROR_MQTT_UNEXPECTED_HANGUP"}, args...), nil, &out, &errs); code != 1 || errs.Len() > 0 {
+			t.Errorf("%v: exit %d, %s", args, code, errs.String())
+		}
+		if took := time.Since(began); took > 20*time.Second {
+			t.Errorf("%v: it took %v", args, took)
+		}
+		return out.String()
+	}
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	t.Setenv("AWS_REGION", "us-east-1")
+	want := explain("--data-dir", t.TempDir())
+	for _, addr := range []string{ln.Addr().String(), gone.Addr().String()} {
+		if got := explain("--api-url", "http://"+addr); got != want {
+			t.Errorf("%s: another answer than without a server:\n%s", addr, got)
+		}
 	}
 }

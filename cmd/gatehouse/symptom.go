@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,45 +38,45 @@ func numbersAreText(args []string) []string {
 }
 
 // symptomText returns the text of a device that was given as arguments, as "-"
-// or as a pipe; empty if there is none.
-func (c *explainCmd) symptomText(a *app) (string, error) {
+// or as a pipe; nil if there is none.
+func (c *explainCmd) symptomText(a *app) (io.Reader, error) {
 	if len(c.Symptom) > 0 && !slices.Equal(c.Symptom, []string{"-"}) {
-		return strings.ReplaceAll(strings.Join(c.Symptom, " "), minus, "-"), nil
+		return notBlank(strings.NewReader(strings.ReplaceAll(strings.Join(c.Symptom, " "), minus, "-")))
 	}
 	if c.choosesAttempt() || a.Stdin == nil {
-		return "", nil
+		return nil, nil
 	}
 	if f, isFile := a.Stdin.(*os.File); isFile && len(c.Symptom) == 0 {
 		info, err := f.Stat()
 		if err != nil || info.Mode()&os.ModeNamedPipe == 0 && !info.Mode().IsRegular() {
-			return "", nil
+			return nil, nil
 		}
 	}
-	return readTail(a.Stdin)
+	return notBlank(a.Stdin)
 }
 
-// readTail reads a whole stream and keeps the parts of it that are explained, in
-// bounded memory: of a long log its end counts.
-func readTail(r io.Reader) (string, error) {
-	var kept []byte
-	buf := make([]byte, 64<<10)
+// notBlank returns r, or nil if there is nothing but blanks in it.
+func notBlank(r io.Reader) (io.Reader, error) {
+	text := bufio.NewReader(r)
 	for {
-		n, err := r.Read(buf)
-		kept = append(kept, buf[:n]...)
-		if len(kept) > 4*symptom.MaxText {
-			kept = append(kept[:0], kept[len(kept)-symptom.MaxText:]...)
-		}
-		if errors.Is(err, io.EOF) {
-			return string(kept), nil
-		} else if err != nil {
-			return "", err
+		c, err := text.ReadByte()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil, nil
+		case err != nil:
+			return nil, err
+		case c != ' ' && c != '\t' && c != '\r' && c != '\n':
+			return text, text.UnreadByte()
 		}
 	}
 }
 
 // explainSymptom explains what a device printed. It needs no server.
-func (c *explainCmd) explainSymptom(a *app, text string) error {
-	d := symptom.Explain(text)
+func (c *explainCmd) explainSymptom(a *app, text io.Reader) error {
+	d, err := symptom.ExplainLog(text)
+	if err != nil {
+		return err
+	}
 	if d.Known {
 		d = d.Narrow(c.recent(a.Ctx, d.Evidence.ClientID))
 	}

@@ -95,6 +95,7 @@ var (
 	awsTopic     = expression(`(?i)(?:unknown|unsupported) ` + "`?" + `\$aws`)
 	suffixedID   = expression(`(?i)client_?id\W{1,4}[\w.-]+#\d`)
 	eventFailure = expression(`(?i)"?eventType"?\s*[:=]\s*"?(Connect|Publish-In|Publish-Out|Subscribe|Disconnect)`)
+	on443        = expression(`(?i)(?:[:/] ?|\b(?:port|on|to|p)\W{1,3})443\b`)
 	addressPeer  = expression(`(?i)(?:connect(?:ing|ed)? to|host|endpoint|-h|-connect|by ip)\W{1,3}\d{1,3}(?:\.\d{1,3}){3}\b|\bby ip\b`)
 	secureTopics = expression(`(?i)requests\.post\(["']https://[^)]*/topics/`)
 )
@@ -103,7 +104,7 @@ var (
 func (t *text) shapes() (list []found) {
 	regions := map[string]bool{}
 	for i, line := range t.lines() {
-		add := func(f *fact) { list = append(list, found{fact: f, at: t.start[i], quote: t.quote(t.start[i])}) }
+		add := func(f *fact) { list = append(list, found{fact: f, at: t.start[i], quote: t.quote(i, "")}) }
 		low := strings.ToLower(line)
 		if strings.Contains(low, "://") && urlAsHost().MatchString(line) {
 			add(endpointURL)
@@ -135,6 +136,9 @@ func (t *text) shapes() (list []found) {
 		}
 		if strings.Contains(line, "/topics/") && secureTopics().MatchString(line) {
 			add(portForCertificate)
+		}
+		if strings.Contains(line, "443") && on443().MatchString(line) {
+			list = append(list, found{fact: port443, at: t.start[i]})
 		}
 		if strings.Contains(line, ".") && addressPeer().MatchString(line) {
 			list = append(list, found{fact: byAddress, at: t.start[i]})

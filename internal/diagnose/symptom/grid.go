@@ -53,7 +53,7 @@ func (t *text) grid() (list []found) {
 		}
 		for _, c := range grid {
 			if !slices.ContainsFunc(c.words, func(group []string) bool { return !hasOne(words, group) }) {
-				list = append(list, found{fact: c.fact, at: t.start[i], quote: t.quote(t.start[i])})
+				list = append(list, found{fact: c.fact, at: t.start[i], quote: t.quote(i, "")})
 				break
 			}
 		}

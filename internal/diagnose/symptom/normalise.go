@@ -1,109 +1,81 @@
 package symptom
 
 import (
-	"encoding/binary"
 	"iter"
 	"strings"
 	"unicode"
-	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// MaxText is how many bytes of a text are read; a log's last ones count most.
-const MaxText = 1 << 20
-
 // maxLines is of how many different lines numbers, hosts and the like are read.
 const maxLines = 20_000
-
-// maxLine is how many bytes of one of them.
-const maxLine = 4096
 
 // escape is what terminals act on: colours of esp-idf's monitor, for example.
 // Copied text often has lost the escape character itself.
 var escape = expression("\x1b\\[[0-9;?]*[A-Za-z]|␛?\\[[0-9]{1,2}(?:;[0-9]{1,2}){0,2}m")
 
-// decode turns UTF-16, which tools of Windows write, into UTF-8. The beginning of
-// the text may be lost, and the mark with it: ASCII in UTF-16 has a NUL in every other byte.
-func decode(raw string) string {
-	head := raw[:min(len(raw), 4096)]
-	var order binary.ByteOrder = binary.LittleEndian
-	switch {
-	case strings.HasPrefix(raw, "\xff\xfe"):
-	case strings.HasPrefix(raw, "\xfe\xff"):
-		order = binary.BigEndian
-	default:
-		var zeros [2]int // at even and odd offsets
-		for i := range len(head) {
-			if head[i] == 0 {
-				zeros[i%2]++
-			}
-		}
-		if max(zeros[0], zeros[1]) < len(head)/4 || min(zeros[0], zeros[1]) > len(head)/16 || len(head) < 4 {
-			return raw
-		}
-		if zeros[0] > zeros[1] {
-			order = binary.BigEndian
-		}
-	}
-	units := make([]uint16, len(raw)/2)
-	for i := range units {
-		units[i] = order.Uint16([]byte(raw[2*i : 2*i+2]))
-	}
-	return strings.TrimPrefix(string(utf16.Decode(units)), "\ufeff")
-}
-
 // minWidth is the least width to which terminals and mail programs break lines.
 const minWidth = 60
 
+// maxWrapped is how many lines of a text that was broken are put together; logs
+// come from files, where nothing breaks them.
+const maxWrapped = 60
+
+// record is how a line of a log begins.
+var record = expression(`^(?:\[|<|\d{1,4}[-:/.]\d|[A-Z][a-z]{2} +\d|[EWIDV] ?\(|at |Caused|Error|Traceback)`)
+
 // unwrap joins the lines of a text that was broken to a fixed width, each part
 // with the one before it. The number of lines stays the same.
-func unwrap(lines []string) []string {
-	width := 0
+func unwrap(lines []logLine) {
+	width, full := 0, 0
 	for _, l := range lines {
-		width = max(width, utf8.RuneCountInString(l))
-	}
-	if width < minWidth || width > 200 {
-		return lines
-	}
-	for i := len(lines) - 1; i > 0; i-- {
-		above, line := lines[i-1], lines[i]
-		n := utf8.RuneCountInString(above)
-		first, _ := utf8.DecodeRuneInString(line)
-		switch {
-		case n == 0 || len(line) < 3 || strings.HasPrefix(above, line[:3]) || unicode.IsSpace(first): // the next record of a log
-		case n == width && !strings.HasSuffix(above, " "): // in the midst of a word
-			lines[i-1], lines[i] = above+line, ""
-		case n > width-20 && (unicode.IsLower(first) || first == '-' || first == '('):
-			lines[i-1], lines[i] = above+" "+line, ""
+		switch n := utf8.RuneCountInString(l.text); {
+		case n > width:
+			width, full = n, 1
+		case n == width:
+			full++
 		}
 	}
-	return lines
-}
-
-// clip keeps the first and the last part of a text that is too long.
-func clip(text string) string {
-	if len(text) <= MaxText {
-		return text
+	if width < minWidth || width > 200 || full < 2 && len(lines) > 12 || len(lines) > maxWrapped {
+		return
 	}
-	return text[:MaxText/4] + "\n" + text[len(text)-MaxText*3/4+1:]
+	for i := len(lines) - 1; i > 0; i-- {
+		above, line := lines[i-1].text, lines[i].text
+		n := utf8.RuneCountInString(above)
+		last, _ := utf8.DecodeLastRuneInString(above)
+		first, _ := utf8.DecodeRuneInString(line)
+		switch {
+		case n == 0 || len(line) < 3 || strings.HasPrefix(above, line[:3]) || unicode.IsSpace(first) || record().MatchString(line): // a line of its own
+		case n == width && !unicode.IsSpace(last) && !(unicode.IsDigit(last) && unicode.IsDigit(first)) && !strings.ContainsRune(".;)]}'\"", last): // in the midst of a word
+			lines[i-1].text, lines[i].text = above+line, ""
+		case n > width-20 && (unicode.IsLower(first) || first == '-' || first == '('):
+			lines[i-1].text, lines[i].text = above+" "+line, ""
+		}
+	}
 }
 
 // A text is a normalised one: words in lower case between single blanks, a
 // blank at both ends of every line. Whoever writes UNEXPECTED_HANGUP,
 // UnexpectedHangup or "unexpected hangup" has the same words then.
 type text struct {
-	raw   []string // lines
-	words string   // " word word \n word \n"
-	start []int    // where each line begins in words
+	raw    []string // lines
+	number []int    // theirs in the log, from 1
+	words  string   // " word word \n word \n"
+	start  []int    // where each line begins in words
 
 	distinct []int           // lines that are not empty and not the same as one before, at most maxLines
 	families map[client]bool // which left a mark, once known
 }
 
-func normalise(raw string) *text {
-	raw = escape().ReplaceAllString(strings.ToValidUTF8(clip(decode(raw)), " "), "")
-	raw = strings.NewReplacer("\r\n", "\n", "\r", "\n", `\r\n`, "\n", `\n`, "\n").Replace(raw)
-	t := &text{raw: unwrap(strings.Split(raw, "\n"))}
+func normalise(lines []logLine) *text {
+	unwrap(lines)
+	t := &text{}
+	size := 0
+	for _, l := range lines {
+		t.raw = append(t.raw, l.text)
+		t.number = append(t.number, l.number)
+		size += len(l.text)
+	}
 	seen := map[string]bool{}
 	for i, line := range t.raw {
 		if line = strings.TrimSpace(line); line != "" && !seen[line] && len(t.distinct) < maxLines {
@@ -112,7 +84,7 @@ func normalise(raw string) *text {
 		}
 	}
 	var b strings.Builder
-	b.Grow(len(raw) + len(raw)/4)
+	b.Grow(size + size/4)
 	for _, line := range t.raw {
 		t.start = append(t.start, b.Len())
 		b.WriteByte(' ')

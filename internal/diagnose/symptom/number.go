@@ -19,7 +19,7 @@ var (
 	opensslForm = expression(`(?i)\berror:([0-9a-f]{8})\b`)
 )
 
-const maxNumbers = 4096 // of one text; a log's codes come early or repeat
+const maxNumbers = 1 << 16 // of one text
 
 // place is where a number stands.
 type place struct {
@@ -35,11 +35,15 @@ func (t *text) numbers() (list []found) {
 	count := 0
 	whole := strings.TrimSpace(strings.Join(t.raw[:min(len(t.raw), 3)], " "))
 	seen := map[place]bool{}
+	long := len(t.distinct) > 200
 	for i, line := range t.lines() {
+		if long && !tells(line) {
+			continue
+		}
 		for _, m := range opensslForm().FindAllStringSubmatch(line, 8) {
 			n, _ := strconv.ParseUint(m[1], 16, 64)
 			if f := opensslReason(int(n & 0xFFF)); f != nil {
-				list = append(list, found{fact: f, at: t.start[i], quote: t.quote(t.start[i])})
+				list = append(list, found{fact: f, at: t.start[i], quote: t.quote(i, "")})
 			}
 		}
 		for _, loc := range numberForm().FindAllStringIndex(line, 64) {
@@ -56,7 +60,7 @@ func (t *text) numbers() (list []found) {
 			}
 			seen[p] = true
 			if f, c := t.lookup(p); f != nil {
-				list = append(list, found{fact: f, at: t.start[i], quote: t.quote(t.start[i]), client: c})
+				list = append(list, found{fact: f, at: t.start[i], quote: excerpt(line, loc[0]), client: c})
 			}
 		}
 	}
@@ -112,7 +116,7 @@ func lastWord(s string) string {
 
 var codeWords = []string{
 	"code", "error", "err", "returned", "return", "rc", "status", "result", "errorcode", "error_code", "reasoncode", "reason", "failed", "ret", "res", "fail", "errno", "exception", "with", "awscrterror", "e", "state", "is", "value",
-	"returns", "code_", "reason_code", "explain", "mqttexception", "subscribing", "publishing", "connecting", "r", "last_error", "oserror", "got", "err_code", "last_errno", "connack", "puback", "suback", "disconnect", "errorcode_",
+	"returns", "returning", "code_", "reason_code", "explain", "mqttexception", "subscribing", "publishing", "connecting", "r", "last_error", "oserror", "got", "err_code", "last_errno", "connack", "puback", "suback", "disconnect", "errorcode_",
 }
 
 func (p place) isCode() bool { return p.bare || slices.Contains(codeWords, p.word) }
@@ -164,7 +168,7 @@ func (t *text) lookup(p place) (*fact, client) {
 	switch {
 	case v >= 1024 && v < 6200 && crtCodes[v] != nil && (p.isCode() || t.has(awsCRT)):
 		return crtCodes[v], awsCRT
-	case v >= 32000 && v <= 32203 && pahoJavaCodes[v] != nil:
+	case v >= 32000 && v <= 32203 && pahoJavaCodes[v] != nil && (p.isCode() || strings.HasSuffix(p.before, "(") || t.has(pahoJava)):
 		return pahoJavaCodes[v], pahoJava
 	case v >= 0x8001 && v <= 0x8020 && (p.isCode() || t.has(espIDF)):
 		return espTLS[v], espIDF
@@ -238,7 +242,7 @@ func (t *text) negative(p place) (*fact, client) {
 	switch {
 	case arduino && arduinoCodes[v] != nil && !t.has(embeddedC):
 		return arduinoCodes[v], pubSub
-	case v == -0x50 || v == -0x52 || v == -0x44 || v == -0x4C || v == -0x4E || v == -0x42 || p.hex:
+	case p.hex, (v == -0x50 || v == -0x52 || v == -0x44 || v == -0x4C || v == -0x4E || v == -0x42) && (p.isCode() || strings.HasSuffix(p.before, "(")): // else a signal's strength
 		return mbedCode(v), mbedTLS
 	case v >= -51 && (p.isCode() || strings.HasSuffix(p.before, "error(") || strings.HasSuffix(p.before, "subscribing : ") || t.has(embeddedC)):
 		return t.embedded(v), embeddedC

@@ -51,7 +51,11 @@ func (x *index) add(part string) int {
 }
 
 // maxLinesOfPart is on how many lines of a text a part is remembered.
-const maxLinesOfPart = 64
+const maxLinesOfPart = 512
+
+// near is how many lines lie between parts of a phrase at most. What a
+// log says hours later is another matter.
+const near = 40
 
 // spots are where a part stands in a text.
 type spots struct {
@@ -126,43 +130,73 @@ var phrases = sync.OnceValues(func() (*index, []compiled) {
 	return x, list
 })
 
-// signs finds the phrases of the tables.
+// signs finds the phrases of the tables, each on the lines that have it.
 func (t *text) signs() (list []found) {
 	phrases, table := phrases()
 	where := phrases.scan(t.words)
 	for _, c := range table {
-		if at := c.in(t, where); at >= 0 {
-			list = append(list, found{fact: c.fact, at: at, quote: t.quote(at), client: c.client})
+		word := strings.Fields(phrases.parts[c.parts[0]])[0]
+		for _, line := range c.lines(where) {
+			list = append(list, found{fact: c.fact, at: t.start[line], quote: t.quote(line, word), client: c.client})
 		}
 	}
 	return list
 }
 
-// in returns where the phrase stands, as an offset in the words, or -1.
-func (c compiled) in(t *text, where []spots) int {
+// maxRepeats is how many lines with the same phrase are looked at.
+const maxRepeats = 16
+
+// lines are those on which the phrase stands, or its first part if the others are near.
+func (c compiled) lines(where []spots) (list []int) {
 	for _, n := range c.parts {
 		if where[n].first < 0 {
-			return -1
+			return nil
 		}
 	}
-	if !c.inLine {
-		return where[c.parts[0]].first
+	reach := near
+	if c.inLine {
+		reach = 0
 	}
 	for _, line := range where[c.parts[0]].lines {
-		if !slices.ContainsFunc(c.parts[1:], func(n int) bool { return !slices.Contains(where[n].lines, line) }) {
-			return t.start[line]
+		apart := func(n int) bool {
+			lines := where[n].lines
+			i, _ := slices.BinarySearch(lines, line-reach)
+			return i == len(lines) || lines[i] > line+reach
+		}
+		if !slices.ContainsFunc(c.parts[1:], apart) {
+			list = append(list, line)
+		}
+		if len(list) == maxRepeats {
+			break
 		}
 	}
-	return -1
+	return list
 }
 
 const maxQuote = 160
 
-// quote is the line of the text around an offset, shortened.
-func (t *text) quote(at int) string {
-	line := strings.TrimSpace(t.raw[t.line(at)])
-	if len(line) > maxQuote {
-		line = strings.ToValidUTF8(line[:maxQuote], "") + "…"
+// quote is a line, shortened to what stands around a word.
+func (t *text) quote(line int, word string) string {
+	text := strings.TrimSpace(t.raw[line])
+	if len(text) <= maxQuote {
+		return text
 	}
-	return line
+	return excerpt(text, strings.Index(strings.ToLower(text), word))
+}
+
+// excerpt shortens a line to what stands around an offset of it.
+func excerpt(line string, at int) string {
+	if len(line) <= maxQuote {
+		return strings.TrimSpace(line)
+	}
+	from := min(max(at-maxQuote/3, 0), len(line)-1)
+	to := min(from+maxQuote, len(line))
+	text := strings.TrimSpace(strings.ToValidUTF8(line[from:to], ""))
+	if from > 0 {
+		text = "…" + text
+	}
+	if to < len(line) {
+		text += "…"
+	}
+	return text
 }

@@ -54,7 +54,7 @@ var networkSigns = []sign{
 	}},
 	{resetInHandshake, "", []string{
 		"f_recv returned -80 (-0x0050) & ClientHello", "SSL_connect: SSL_ERROR_SYSCALL", "handshake & reset by peer", "OpenSSL SSL_connect: Connection was reset*", "write client hello & reset", "Recv failure: Connection reset by peer & TLS", "tls handshake & ECONNRESET",
-		"handshake_failed & -0x50", "mbedtls_ssl_handshake returned -0x50", "mbedtls_ssl_handshake returned -0x0050", "mbedtls_ssl_handshake & -0x0050", "mbedtls_ssl_handshake & -80", "SSL_connect & errno=104", "SSL handshake & Connection reset",
+		"handshake_failed & -0x50", "mbedtls_ssl_handshake returned -0x50", "mbedtls_ssl_handshake returned -0x0050", "mbedtls_ssl_handshake .. -0x0050", "mbedtls_ssl_handshake .. -80", "SSL_connect & errno=104", "SSL handshake & Connection reset",
 	}},
 	{proxyRefused, "", []string{
 		"407 Proxy*", "status 407", "code 407", "HTTP 407", "Proxy Authentication Required", "HTTP code 407 from proxy*", "AWS_ERROR_HTTP_PROXY*", "tunneling socket could not be established", "Unable to tunnel through proxy", "ProxyError", "proxy & auth*", "authenticating proxy", "Received HTTP code 403 from proxy*",

@@ -41,7 +41,6 @@ var contextSigns = []sign{
 	{doingSubscribe, "", []string{"subscribe", "subscribing", "subscription", "SUBSCRIBE", "subscribed", "subscriptions", "Register Delta", "sub failed"}},
 	{doingPublish, "", []string{"publish", "publishing", "PUBLISH", "published", "publishes", "puback"}},
 	{wasConnected, "", []string{"CONNACK (0)", "Connected with result code 0", "Connected!", "connected to", "successfully connected", "Connection established", "on_connect rc=0", "MQTT_EVENT_CONNECTED", "Connected with return code 0", "Connection Success*", "connected, then", "resumed", "sent CONNECT & received CONNACK (0)", "MQTT connection established", "onConnectSuccess", "Connection resumed", "lifecycle connection success", "session_present", "CONNACK 0", "rc=0"}},
-	{port443, "", []string{"port 443", ":443", "on 443", "443"}},
 	{withALPN, "", []string{"ALPN", "x-amzn-mqtt-ca"}},
 	{withWill, "", []string{"Last Will", "LWT", "will message", "will topic", "will QoS", "testament"}},
 	{withBridge, "", []string{"bridge", "bridges"}},

@@ -12,7 +12,9 @@ package symptom
 
 import (
 	"cmp"
+	"io"
 	"slices"
+	"strings"
 
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 )
@@ -68,16 +70,30 @@ type found struct {
 	client client
 }
 
-// Explain reads text, of which it uses [MaxText] bytes.
+// Explain explains a text, of which it uses [MaxText] bytes.
 func Explain(raw string) Diagnosis {
-	t := normalise(raw)
+	d, _ := ExplainLog(strings.NewReader(raw)) // such a reader does not fail
+	return d
+}
+
+// ExplainLog explains what r holds, of any length and in bounded memory. The
+// error is that of r.
+func ExplainLog(r io.Reader) (Diagnosis, error) {
+	lines, err := readLog(r)
+	if err != nil {
+		return Diagnosis{}, err
+	}
+	return explain(normalise(lines)), nil
+}
+
+func explain(t *text) Diagnosis {
 	facts := t.signs()
 	facts = append(facts, t.numbers()...)
 	facts = append(facts, t.shapes()...)
 	if !slices.ContainsFunc(facts, func(f found) bool { return f.rank > hint }) {
 		facts = append(facts, t.grid()...)
 	}
-	facts = settle(t, facts)
+	facts = settle(t, t.inContext(facts))
 	facts = append(facts, combine(facts)...)
 	d := Diagnosis{Schema: Schema, Matched: []Match{}, Candidates: []Candidate{}, Evidence: t.evidence()}
 	facts = once(facts)
@@ -94,7 +110,7 @@ func Explain(raw string) Diagnosis {
 	d.Layer, d.Summary = main.stage.String(), main.says
 	for _, f := range facts {
 		if f.quote != "" && len(d.Matched) < maxMatches {
-			d.Matched = append(d.Matched, Match{Line: t.line(f.at) + 1, Text: f.quote, Means: f.says})
+			d.Matched = append(d.Matched, Match{Line: t.number[t.line(f.at)], Text: f.quote, Means: f.says})
 		}
 	}
 	d.Candidates = rankCauses(facts, best, d.Evidence)
@@ -146,6 +162,26 @@ func settle(t *text, facts []found) []found {
 		}
 	}
 	return slices.DeleteFunc(facts, func(f found) bool { return drop[f.fact][t.line(f.at)] })
+}
+
+// inContext drops what only colours other facts and stands far from all of them:
+// in a log of hours every word comes up somewhere.
+func (t *text) inContext(facts []found) []found {
+	if len(t.raw) <= near {
+		return facts
+	}
+	var lines []int
+	for _, f := range facts {
+		if f.rank > hint {
+			lines = append(lines, t.line(f.at))
+		}
+	}
+	slices.Sort(lines)
+	return slices.DeleteFunc(facts, func(f found) bool {
+		line := t.line(f.at)
+		i, _ := slices.BinarySearch(lines, line-near)
+		return f.rank == hint && (i == len(lines) || lines[i] > line+near)
+	})
 }
 
 // once leaves each fact in at its first place.
