@@ -67,13 +67,21 @@ func (g *gateway) lambda() *lambda.Client {
 	return lambda.New(lambda.Options{Region: g.Region, Credentials: g.keys, BaseEndpoint: &g.APIURL, RetryMaxAttempts: 1})
 }
 
-// function makes the device's own function, of its name.
+// function makes the device's own function, of its name, and has it started:
+// on a busy machine a start may take longer than the five seconds of an authorizer.
 func (d *device) function() {
 	d.t.Helper()
-	_, err := d.gw.lambda().CreateFunction(d.ctx(), &lambda.CreateFunctionInput{
-		FunctionName: aws.String(d.functionName()), Runtime: lambdatypes.RuntimeNodejs20x, Handler: aws.String("index.handler"),
+	client, name := d.gw.lambda(), d.functionName()
+	_, err := client.CreateFunction(d.ctx(), &lambda.CreateFunctionInput{
+		FunctionName: &name, Runtime: lambdatypes.RuntimeNodejs20x, Handler: aws.String("index.handler"),
 		Role: aws.String("arn:aws:iam::" + d.gw.AccountID + ":role/any"), Code: &lambdatypes.FunctionCode{ZipFile: authorizerZip()},
 	})
+	d.must(err)
+	d.t.Cleanup(func() {
+		_, err := client.DeleteFunction(context.Background(), &lambda.DeleteFunctionInput{FunctionName: &name})
+		d.must(err)
+	})
+	_, err = client.Invoke(d.ctx(), &lambda.InvokeInput{FunctionName: &name, Payload: []byte(`{"protocolData":{"tls":{}}}`)})
 	d.must(err)
 }
 
