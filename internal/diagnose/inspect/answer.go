@@ -8,6 +8,7 @@ import (
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
@@ -33,6 +34,15 @@ func code(err error) string {
 func absent(err error) bool {
 	return code(err) == "ResourceNotFoundException" || code(err) == "ResourceNotFound"
 }
+
+// unreached says whether a question did not get through, or its answer did not.
+func unreached(err error) bool {
+	var sent *smithyhttp.RequestSendError
+	return errors.As(err, &sent) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// throttles are codes for a caller who asks too often.
+var throttles = []string{"Throttl", "TooManyRequests", "RequestLimitExceeded"}
 
 // denials are codes for a caller who may not call an operation. Services differ.
 var denials = []string{"AccessDenied", "UnauthorizedException", "UnauthorizedOperation", "NotAuthorized", "Forbidden"}
@@ -82,6 +92,9 @@ func brief(err error) string {
 		text = api.ErrorCode()
 		if m := api.ErrorMessage(); m != "" {
 			text += ": " + m
+		}
+		if oneOf(throttles, api.ErrorCode()) {
+			text = strings.TrimRight(text, ". ") + "; the account answers so many questions a second alone: look again in a minute"
 		}
 	case errors.Is(err, context.DeadlineExceeded):
 		text = "no answer within " + timeout.String()

@@ -21,7 +21,7 @@ func (l *look) caller(ctx context.Context) *probe.Result {
 	switch {
 	case err == nil:
 		l.report.Account, l.report.Caller = aws.ToString(out.Account), aws.ToString(out.Arn)
-	case code(err) == "" || oneOf(unknowns, code(err)):
+	case oneOf(unknowns, code(err)), code(err) == "" && !unreached(err):
 		// Without credentials the SDK fails before it asks.
 		r := result(check.AccountNoCredentials, probe.Unknown, attempt.F("error", brief(err)))
 		return &r

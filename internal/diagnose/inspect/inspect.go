@@ -74,13 +74,18 @@ type LogLine struct {
 	Time, Event, Status, Reason, ClientID string
 }
 
-// timeout bounds one question to the account.
-const timeout = 6 * time.Second
+// Bounds of time: of one question to the account, and of all that follow one another.
+const (
+	timeout    = 6 * time.Second
+	inspection = 20 * time.Second
+)
 
 // Inspect looks at everything that concerns d, in parallel. It returns when all
 // is answered, refused or timed out.
 func (i *Inspector) Inspect(ctx context.Context, d Device) Report {
 	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, inspection)
+	defer cancel()
 	l := &look{Inspector: i, device: d, report: Report{Region: i.region, Partition: registry.PartitionOf(i.region)}}
 	if failed := l.caller(ctx); failed != nil {
 		l.report.Results = []probe.Result{*failed}

@@ -7,8 +7,10 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iot"
 	"github.com/aws/aws-sdk-go-v2/service/iot/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -335,6 +338,57 @@ func TestOnlyReads(t *testing.T) {
 	}
 	if got := must[*lambda.ListFunctionsOutput](t)(lambda.NewFromConfig(w.AWSConfig()).ListFunctions(t.Context(), &lambda.ListFunctionsInput{})); len(got.Functions) != 0 {
 		t.Errorf("there are functions now: %v", got.Functions)
+	}
+}
+
+// TestAccountOutOfReach: an account that throttles, hangs or is not there takes a
+// bounded time, is said to, and nothing is concluded.
+func TestAccountOutOfReach(t *testing.T) {
+	throttling := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("X-Amzn-Errortype", "ThrottlingException")
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"__type":"ThrottlingException","message":"Rate exceeded"}`)
+	}
+	for name, tt := range map[string]struct {
+		answer http.HandlerFunc // nil: nobody listens
+		limit  time.Duration
+		says   string
+	}{
+		"throttles": {throttling, 30 * time.Second, "look again in a minute"},
+		"hangs": {func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body) // only then the server notices that the caller left
+			<-r.Context().Done()
+		}, 2 * time.Second, "no answer"},
+		"is gone": {nil, 30 * time.Second, "connection refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(tt.answer)
+			if tt.answer == nil {
+				server.Close()
+			}
+			defer server.Close()
+			ctx, cancel := context.WithTimeout(t.Context(), tt.limit)
+			defer cancel()
+			transport := &http.Transport{}
+			defer transport.CloseIdleConnections()
+			cfg := aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("AKIAEXAMPLE", "secret", ""), HTTPClient: &http.Client{Transport: transport}}
+			began := time.Now()
+			r := inspect.New(cfg, nil, nil).Inspect(ctx, inspect.Device{Endpoint: "gw.example.com", ClientID: "sensor-1", Fingerprint: strings.Repeat("ab", 32), Authorizer: "a", Custom: true})
+			if took := time.Since(began); took > 15*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			said := false
+			for _, res := range r.Results {
+				if res.Outcome != probe.Unknown || res.Check.Code != "account.not_answered" {
+					t.Errorf("%s %s", res.Check.Code, res.Outcome)
+				}
+				said = said || strings.Contains(res.Evidence.Get("error"), tt.says)
+			}
+			if !said {
+				t.Errorf("nothing says %q: %+v", tt.says, r.Results)
+			}
+		})
 	}
 }
 
