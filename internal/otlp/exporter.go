@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,7 @@ const (
 	batchEvery = time.Second // a batch that is not full goes after it
 	queueItems = 8192
 	queueBytes = 8 << 20
+	awayTime   = time.Minute     // how long a batch waits for a collector that is away
 	closeTime  = 3 * time.Second // how long a stop waits for the collector
 )
 
@@ -230,9 +232,13 @@ func (p *pipe[T]) run(ctx context.Context) {
 	}
 }
 
-// sendBatch sends one batch; the SDK tries again for a while where that may help.
+// sendBatch sends one batch. The SDK tries again where an answer says that this may
+// help; here is for a collector that is not there, perhaps because it restarts.
 func (p *pipe[T]) sendBatch(ctx context.Context, batch []T) {
 	err := p.send(ctx, batch)
+	for since := time.Now(); unreachable(err) && time.Since(since) < awayTime && p.pause(ctx); {
+		err = p.send(ctx, batch)
+	}
 	if err == nil {
 		p.exported.Add(uint64(len(batch)))
 		return
@@ -242,6 +248,25 @@ func (p *pipe[T]) sendBatch(ctx context.Context, batch []T) {
 		p.reported = now
 		p.machine.Error("the OpenTelemetry collector does not take what is exported", "signal", p.signal, "error", err, "failed", p.failed.Load(), "dropped", p.dropped.Load())
 	}
+}
+
+// pause waits before another try, and reports whether there is to be one.
+func (p *pipe[T]) pause(ctx context.Context) bool {
+	t := time.NewTimer(batchEvery)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-p.stop:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// unreachable says whether err is that nobody took the connection.
+func unreachable(err error) bool {
+	e, ok := errors.AsType[*net.OpError](err)
+	return ok && e.Op == "dial"
 }
 
 // logBatch gathers the records of a batch. One goroutine uses it.

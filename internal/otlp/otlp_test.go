@@ -3,7 +3,9 @@ package otlp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -217,6 +219,41 @@ func TestPipe(t *testing.T) {
 		}
 		if got, want := p.counts(), (Counts{Exported: batchItems + 1, Dropped: 6, Failed: 10 + queueItems}); got != want {
 			t.Errorf("at the end: %+v, want %+v", got, want)
+		}
+	})
+}
+
+// TestAway: a collector that restarts misses nothing; one that stays away costs a
+// batch a minute, and the end does not wait for it.
+func TestAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		back := time.Now().Add(20 * time.Second)
+		p := newPipe("traces", slog.New(slog.DiscardHandler), func(context.Context, []int) error {
+			if time.Now().Before(back) {
+				return fmt.Errorf("traces export: %w", &net.OpError{Op: "dial", Err: errors.New("connection refused")})
+			}
+			return nil
+		})
+		ended := make(chan struct{})
+		go func() { defer close(ended); p.run(t.Context()) }()
+		p.add(1, 1)
+		time.Sleep(30 * time.Second)
+		if got, want := p.counts(), (Counts{Exported: 1}); got != want {
+			t.Errorf("after a restart: %+v, want %+v", got, want)
+		}
+		back = time.Now().Add(time.Hour)
+		p.add(2, 1)
+		time.Sleep(2 * awayTime)
+		if got, want := p.counts(), (Counts{Exported: 1, Failed: 1}); got != want {
+			t.Errorf("while it is away: %+v, want %+v", got, want)
+		}
+		p.add(3, 1)
+		time.Sleep(2 * batchEvery)
+		begin := time.Now()
+		p.end()
+		<-ended
+		if took := time.Since(begin); took != 0 {
+			t.Errorf("the end took %v", took)
 		}
 	})
 }
