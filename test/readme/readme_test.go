@@ -33,7 +33,7 @@ import (
 )
 
 // documents are the pages whose blocks are typed.
-var documents = []string{"README.md", "docs/guide.md", "docs/api.md", "docs/mqtt.md", "docs/security.md", "docs/diagnose.md", "docs/custom-authentication.md"}
+var documents = []string{"README.md", "docs/guide.md", "docs/api.md", "docs/mqtt.md", "docs/security.md", "docs/diagnose.md", "docs/symptoms.md", "docs/custom-authentication.md"}
 
 func TestDocuments(t *testing.T) {
 	for _, name := range []string{"mosquitto_pub", "mosquitto_sub", "aws", "openssl", "bash", "curl", "node"} {

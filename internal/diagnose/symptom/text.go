@@ -21,12 +21,16 @@ func (d Diagnosis) Text(w io.Writer, paint layout.Paint) error {
 	}
 	p.Paragraph("layer   ", d.Layer, nil)
 	said := map[string]bool{d.Summary: true}
+	line, text := 0, ""
 	for _, m := range d.Matched {
 		if said[m.Means] && len(d.Matched) > 1 && m.Means != d.Summary {
 			continue
 		}
 		said[m.Means] = true
-		p.Paragraph(fmt.Sprintf("line %-2d ", m.Line), check.Visible(m.Text), paint.Faint)
+		if m.Line != line || m.Text != text {
+			p.Paragraph(fmt.Sprintf("line %-2d ", m.Line), check.Visible(m.Text), paint.Faint)
+			line, text = m.Line, m.Text
+		}
 		if m.Means != d.Summary {
 			p.Paragraph("          ", m.Means, nil)
 		}
