@@ -3,6 +3,7 @@ package inspect
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -56,8 +57,9 @@ func (l *look) log(ctx context.Context) []probe.Result {
 	started, err := l.logs.StartQuery(ctx, &logs.StartQueryInput{
 		LogGroupName: aws.String(logGroup), QueryString: &query, StartTime: aws.Int64(before.Add(-logPeriod).Unix()), EndTime: aws.Int64(before.Unix()), Limit: aws.Int32(logLines),
 	})
-	if absent(err) {
-		return nil // nothing was ever logged: what logging says of itself is enough
+	// The query itself is well-formed: what AWS calls malformed is a range before the group was there.
+	if _, early := errors.AsType[*logtypes.MalformedQueryException](err); early || absent(err) {
+		return nil // nothing was logged: what logging says of itself is enough
 	} else if err != nil {
 		return []probe.Result{l.unseen("logs:StartQuery", err)}
 	}
