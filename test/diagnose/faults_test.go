@@ -123,7 +123,9 @@ func showFaults(t *testing.T) map[string]shownFault {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cmd.Process.Signal(os.Interrupt)
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Error(err)
+		}
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("faults run ended with %v after Ctrl-C", err)
 		}

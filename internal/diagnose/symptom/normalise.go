@@ -46,7 +46,7 @@ func unwrap(lines []logLine) {
 		first, _ := utf8.DecodeRuneInString(line)
 		switch {
 		case n == 0 || len(line) < 3 || strings.HasPrefix(above, line[:3]) || unicode.IsSpace(first) || record().MatchString(line): // a line of its own
-		case n == width && !unicode.IsSpace(last) && !(unicode.IsDigit(last) && unicode.IsDigit(first)) && !strings.ContainsRune(".;)]}'\"", last): // in the midst of a word
+		case n == width && !unicode.IsSpace(last) && (!unicode.IsDigit(last) || !unicode.IsDigit(first)) && !strings.ContainsRune(".;)]}'\"", last): // in the midst of a word
 			lines[i-1].text, lines[i].text = above+line, ""
 		case n > width-20 && (unicode.IsLower(first) || first == '-' || first == '('):
 			lines[i-1].text, lines[i].text = above+" "+line, ""
