@@ -13,7 +13,7 @@ import (
 // 256 KiB and grows to its bound as it is used.
 const (
 	cacheBytes    = 8 << 20
-	memTableBytes = 8 << 20
+	memTableBytes = 2 << 20 // up to four at a time: with 8 MiB, 100,000 messages took 548 bytes each, with 2 MiB 340
 	openFiles     = 256
 )
 

@@ -25,7 +25,7 @@ type Options struct {
 
 const (
 	defaultMaxBytes = 8 << 30
-	leastMaxBytes   = 4 * memTableBytes // below, what was not flushed yet could fill it
+	leastMaxBytes   = 32 << 20 // below, what was not flushed yet could fill it
 	defaultMinFree  = 256 << 20
 )
 
