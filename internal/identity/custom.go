@@ -450,7 +450,7 @@ func (s *Authorizers) judgeInvocation(l *Login, res *function.Result, secrets []
 		if limit == 0 {
 			limit = authorizerTimeout
 		}
-		fail(check.AuthorizerTimeout, attempt.F("elapsed", res.Duration.Round(time.Millisecond).String()), attempt.F("required", limit.String()), logTail(res, secrets))
+		fail(check.AuthorizerTimeout, attempt.F("elapsed", res.Duration.Round(time.Millisecond).String()), attempt.F("required", limit.Round(time.Millisecond).String()), logTail(res, secrets))
 	case function.NotRunnable, function.Unreachable:
 		fail(check.AuthorizerNotRunnable, attempt.F("reason", message))
 	default: // the function's fault
