@@ -182,10 +182,18 @@ func (l *load) pair(ctx context.Context, name string, v mqtt.Version, qos byte, 
 			}
 		}
 	}()
+	slots := make(chan struct{}, receiveMaximum)
 	if qos > 0 {
-		go l.readAcks(ctx, name, from)
+		go l.readAcks(ctx, name, from, slots)
 	}
 	for n := int64(1); thinmqtt.Pause(ctx, 20*time.Millisecond); n++ {
+		if qos > 0 {
+			select {
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+		}
 		if !l.check(ctx, name, from.Publish("soak/"+name, numbered(n, 8+mathrand.IntN(2000)), uint16(n%60_000+1)*uint16(qos), false)) {
 			return
 		}
@@ -193,14 +201,27 @@ func (l *load) pair(ctx context.Context, name string, v mqtt.Version, qos byte, 
 	}
 }
 
-func (l *load) readAcks(ctx context.Context, name string, c *thinmqtt.Client) {
+// receiveMaximum is how many publishes the server takes before it acknowledges one. While the disk
+// stalls for seconds, who sends on all the same is cut (MQTT 5: 0x93).
+const receiveMaximum = 100
+
+// readAcks takes acknowledgements and frees a slot for each, where there are slots.
+func (l *load) readAcks(ctx context.Context, name string, c *thinmqtt.Client, slots <-chan struct{}) {
 	for {
 		p, err := c.Next()
 		if !l.check(ctx, name, err) {
 			return
 		}
-		if a, ok := p.(*mqtt.Puback); ok && a.Reason != mqtt.Success {
-			l.fault("%s: PUBACK %#x", name, byte(a.Reason))
+		switch p := p.(type) {
+		case *mqtt.Puback:
+			if p.Reason != mqtt.Success {
+				l.fault("%s: PUBACK %#x", name, byte(p.Reason))
+			}
+			if slots != nil {
+				<-slots
+			}
+		case *mqtt.Disconnect:
+			l.fault("%s: DISCONNECT %#x", name, byte(p.Reason))
 		}
 	}
 }
@@ -212,7 +233,7 @@ func (l *load) comeAndGo(ctx context.Context, i int) {
 	if from == nil {
 		return
 	}
-	go l.readAcks(ctx, name, from)
+	go l.readAcks(ctx, name, from, nil)
 	go func() {
 		for n := int64(1); thinmqtt.Pause(ctx, 100*time.Millisecond); n++ {
 			if !l.check(ctx, name, from.Publish("soak/"+name, numbered(n, 300), uint16(n%60_000+1), false)) {
@@ -265,7 +286,7 @@ func (l *load) abandon(ctx context.Context, i int) {
 	if from == nil {
 		return
 	}
-	go l.readAcks(ctx, name, from)
+	go l.readAcks(ctx, name, from, nil)
 	for n := 1; thinmqtt.Pause(ctx, 300*time.Millisecond); n++ {
 		id := fmt.Sprint(name, "-", n)
 		c := l.connect(ctx, thinmqtt.Options{ClientID: id, Version: mqtt.V5, Keep: true, Expiry: 3})
@@ -343,7 +364,7 @@ func (l *load) work(ctx context.Context) {
 	if c == nil {
 		return
 	}
-	go l.readAcks(ctx, "work", c)
+	go l.readAcks(ctx, "work", c, nil)
 	for n := int64(1); thinmqtt.Pause(ctx, 10*time.Millisecond); n++ {
 		if !l.check(ctx, "work", c.Publish(fmt.Sprint("work/", n%50), numbered(n, 200), uint16(n%60_000+1), false)) {
 			return
