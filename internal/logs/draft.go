@@ -190,14 +190,14 @@ func (d *draft) entry(i int) bool {
 			kinds |= uint64(d.kinds[p-1]) << (kindBits * k)
 		}
 	}
-	shape := 0
+	var shape int
 	switch kinds {
 	case d.latest[0].kinds:
 		shape = d.latest[0].shape
 	case d.latest[1].kinds:
 		shape = d.latest[1].shape
 	default:
-		known := false
+		var known bool
 		if shape, known = d.joined[kinds]; !known {
 			shape = d.join(r)
 			d.joined[kinds] = shape

@@ -19,7 +19,8 @@ import (
 // each), then stream, time of ingestion, number of events, and of each event its
 // time, length and message. A batch of entries has stream 0 before all that; then
 // come the members that are new in this journal, each with its length, and of each
-// event its time since the one before, and 1 + the index of each part, 0 after the last.
+// event its time since the one before, the number of its parts, and of each 1 + the
+// index of its members; 0 of none.
 type tail struct {
 	seq    uint64
 	path   string

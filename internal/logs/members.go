@@ -22,7 +22,8 @@ type split struct {
 //
 //	"clientId":"boiler-12","sourcePort":52044
 //
-// which is compact JSON without the braces; "" is none.
+// which is compact JSON without the braces; "" is none. No entry has two members
+// of a name, or a second timestamp.
 func NewMembers(text string) *Members { return &Members{text: text} }
 
 // MaxParts is how many Members an [Entry] has at most.
