@@ -108,12 +108,13 @@ func (j *joiner) takeAttempts() {
 
 // ownAttempts are the attempts of the connection that acts as the device. A record
 // that counts several identical refusals has the port of the last one, which may
-// be another of the probe's.
+// be another of the probe's: it counts where the connection has no record of its own.
 func (j *joiner) ownAttempts() []attempt.Detail {
+	recorded := slices.ContainsFunc(j.account.Attempts, j.acts)
 	var own []attempt.Detail
 	for _, d := range j.account.Attempts {
 		others := slices.ContainsFunc(j.device.Facts.Connections, func(c probe.Connection) bool { return c.Local.Port() == d.Attempt.Source.Port() && !c.AsDevice() })
-		if !others || d.Attempt.Count > 1 {
+		if !others || d.Attempt.Count > 1 && !recorded {
 			own = append(own, d)
 		}
 	}

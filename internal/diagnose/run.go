@@ -54,9 +54,14 @@ func device(o probe.Options, f probe.Facts, began time.Time) inspect.Device {
 		Token: o.Token, TokenKey: o.TokenKey, Signature: o.Signature, Username: o.Username, Password: o.Password, Since: began,
 	}
 	for _, c := range f.Connections {
-		if c.AsDevice() && c.Local.IsValid() {
-			d.Connections = append(d.Connections, netip.AddrPortFrom(c.Local.Addr().Unmap(), c.Local.Port()))
+		if !c.Local.IsValid() {
+			continue
 		}
+		list := &d.Others
+		if c.AsDevice() {
+			list = &d.Connections
+		}
+		*list = append(*list, netip.AddrPortFrom(c.Local.Addr().Unmap(), c.Local.Port()))
 	}
 	return d
 }

@@ -153,7 +153,7 @@ func (d *device) webSocket(key, secret string, size int) {
 	u.Scheme = "wss"
 	config := d.TLSConfig(d.t, d.gw.Endpoint)
 	config.Certificates = nil
-	ws, _, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{Subprotocols: []string{"mqtt"}, HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: config}}}) //nolint:bodyclose // Dial leaves nothing to be closed
+	ws, _, err := websocket.Dial(ctx, u.String(), &websocket.DialOptions{Subprotocols: []string{"mqtt"}, HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: config}}})
 	d.must(err)
 	defer ws.CloseNow() //nolint:errcheck // the test is over
 	nc := websocket.NetConn(ctx, ws, websocket.MessageBinary)

@@ -28,7 +28,7 @@ type Server struct {
 const serverPath = "/gatehouse/v1/server"
 
 const (
-	maxAttempts = 5
+	maxAttempts = 12              // more than the connections of a run
 	settle      = 2 * time.Second // that a connection which is over may take until it is recorded, and recorded as over
 )
 
@@ -49,12 +49,13 @@ func (l *look) attempts(ctx context.Context) []probe.Result {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	for deadline := time.Now().Add(settle); ; {
-		list, err := l.recorded(ctx)
+		over := !time.Now().Before(deadline)
+		list, found, err := l.recorded(ctx, over)
 		if err != nil {
 			return []probe.Result{l.unseen("gatehouse:GET "+attempt.Path, err)}
 		}
 		live := slices.ContainsFunc(list, func(a attempt.Summary) bool { return a.Ended.IsZero() && a.Outcome == attempt.Live })
-		if (live || len(list) == 0) && time.Now().Before(deadline) {
+		if (live || !found) && !over {
 			select {
 			case <-ctx.Done():
 			case <-time.After(50 * time.Millisecond):
@@ -72,33 +73,40 @@ func (l *look) attempts(ctx context.Context) []probe.Result {
 	}
 }
 
-// recorded lists the attempts that are the probe's: by the ports of its ends, or
-// where an address on the way was rewritten, by its certificate or client ID.
-func (l *look) recorded(ctx context.Context) ([]attempt.Summary, error) {
+// recorded lists the attempts that are the probe's, by the ports of its ends; found
+// says that the one which acts as the device is among them. One record may count
+// several refusals that are the same, and has the port of the last one. Where an
+// address on the way was rewritten, nothing has such a port: with byName the
+// certificate and the client ID count then.
+func (l *look) recorded(ctx context.Context, byName bool) (own []attempt.Summary, found bool, err error) {
 	q := url.Values{"since": {l.device.Since.Add(-time.Second).UTC().Format(time.RFC3339)}, "maxResults": {"100"}}
 	raw, err := l.gatehouse(ctx, attempt.Path+"?"+q.Encode())
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	var page attempt.Page
 	if err := json.Unmarshal(raw, &page); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	own := page.Attempts[:0:0]
 	for _, a := range page.Attempts {
-		if slices.ContainsFunc(l.device.Connections, func(c netip.AddrPort) bool { return c.Port() == a.Source.Port() && sameHost(c.Addr(), a.Source.Addr()) }) {
+		from := func(c netip.AddrPort) bool {
+			return c.Port() == a.Source.Port() && sameHost(c.Addr(), a.Source.Addr())
+		}
+		device := slices.ContainsFunc(l.device.Connections, from)
+		if device || slices.ContainsFunc(l.device.Others, from) {
 			own = append(own, a)
+			found = found || device || a.Count > 1
 		}
 	}
-	if len(own) > 0 {
-		return own, nil
+	if len(own) > 0 || !byName {
+		return own, found, nil
 	}
 	for _, a := range page.Attempts {
 		if l.device.Fingerprint != "" && a.CertificateID == l.device.Fingerprint || l.device.ClientID != "" && a.ClientID == l.device.ClientID {
 			own = append(own, a)
 		}
 	}
-	return own, nil
+	return own, len(own) > 0, nil
 }
 
 // Live tells whether a client is connected: by what a Gatehouse recorded, else by

@@ -41,7 +41,8 @@ type Device struct {
 	Token, TokenKey, Signature string           // never shown
 	Username, Password         string           // never shown
 	Since                      time.Time        // when the probe began
-	Connections                []netip.AddrPort // the probe's own ends of its connections
+	Connections                []netip.AddrPort // the probe's own ends of those connections that act as the device
+	Others                     []netip.AddrPort // and of those that try something else
 }
 
 // A Report is what was found.

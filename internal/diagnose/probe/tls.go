@@ -112,7 +112,7 @@ func (p *run) certificateAccepted(s shake, v variant) bool {
 	case !s.asked && p.material.key != nil && len(v.alpn) == 0:
 		p.add(check.TLSALPNAbsent, Warn, f("port", strconv.Itoa(p.report.Facts.Port))).Note = "The server asked for no client certificate."
 	case !s.asked && p.material.key != nil:
-		p.add(check.CertPresented, Warn, f("alpn_offered", strings.Join(v.alpn, ", "))).Note = "The server asked for no client certificate, so none was sent."
+		p.skip(check.CertPresented, "The server asked for no client certificate, so none was sent.")
 	case s.asked && p.material.key != nil:
 		p.add(check.CertRefused, Pass, f("certificate_id", p.report.Facts.Fingerprint))
 	}
@@ -220,6 +220,9 @@ func (p *run) try(ctx context.Context, t trial, v variant) {
 		r.Note = t.purpose + ": the server takes it too."
 	case s.err == nil && t.purpose == forWithSNI: // nothing else was changed: this is the cause
 		r = p.add(t.check, Fail, f("certificate_id", p.report.Facts.Fingerprint), f("offered", "no server name"), f("required", v.sni))
+		r.Note = t.purpose + ": this works, where the device's own way does not."
+	case s.err == nil && t.purpose == forNoSNI: // it says something of the server, and nothing of the certificate
+		r = p.add(t.check, Pass)
 		r.Note = t.purpose + ": this works, where the device's own way does not."
 	case s.err == nil:
 		r = p.add(t.check, Warn)
