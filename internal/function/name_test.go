@@ -6,8 +6,17 @@ import "testing"
 func FuzzReference(f *testing.F) {
 	s := &Service{cfg: Config{AccountID: testAccount, Region: "us-east-1"}, partition: "aws"}
 	for _, seed := range [][2]string{
-		{"f", ""}, {"f:live", ""}, {"f", "7"}, {"f:$LATEST", "$LATEST"}, {testAccount + ":function:f", ""}, {"function:f:1", ""},
-		{s.arn("f") + ":live", "live"}, {s.arn("f"), "1"}, {"arn:aws:iot:us-east-1:" + testAccount + ":authorizer/a", ""}, {"arn", ""}, {":::::::", ":"},
+		{"f", ""},
+		{"f:live", ""},
+		{"f", "7"},
+		{"f:$LATEST", "$LATEST"},
+		{testAccount + ":function:f", ""},
+		{"function:f:1", ""},
+		{s.arn("f") + ":live", "live"},
+		{s.arn("f"), "1"},
+		{"arn:aws:iot:us-east-1:" + testAccount + ":authorizer/a", ""},
+		{"arn", ""},
+		{":::::::", ":"},
 	} {
 		f.Add(seed[0], seed[1])
 	}
