@@ -42,7 +42,7 @@ func TestLog(t *testing.T) {
 		"at the end":             {long + fault + "\n" + quiet(50), 25_001},
 		"at the beginning":       {quiet(20) + fault + "\n" + long, 21},
 		"before what is kept":    {quiet(5_000) + fault + "\n" + long, 5_001},
-		"in 10 MiB":              {quiet(60_000) + fault + "\n" + quiet(45_000), 60_001},
+		"in 4 MiB":               {quiet(25_000) + fault + "\n" + quiet(20_000), 25_001},
 		"CRLF":                   {strings.ReplaceAll(quiet(20_000)+fault+"\n", "\n", "\r\n"), 20_001},
 		"CR":                     {strings.ReplaceAll(quiet(200)+fault+"\n", "\n", "\r"), 201},
 		"UTF-16":                 {utf16Text(binary.LittleEndian, "\ufeff"+quiet(15_000)+fault), 15_001},
