@@ -306,7 +306,7 @@ var authorizerRows = []row{
 	},
 	{
 		id: "J-11", change: answers("sleep"), code: "authorizer.timeout",
-		says: []string{"$function", "5s"}, fix: "aws logs filter-log-events --log-group-name /aws/lambda/$function", sides: accountAndGateway,
+		says: []string{"$function", "without an answer", "the limit for an authorizer is"}, fix: "aws logs filter-log-events --log-group-name /aws/lambda/$function", sides: accountAndGateway,
 	},
 	{
 		id: "J/rejected", change: answers("reject"), code: "authorizer.rejected",

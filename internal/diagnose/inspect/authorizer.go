@@ -240,7 +240,8 @@ func (l *look) tested(ctx context.Context, a authorizer) []probe.Result {
 func (l *look) testRefused(a authorizer, err error) probe.Result {
 	text := brief(err)
 	if open := strings.LastIndex(text, "(authorizer."); open >= 0 {
-		if c, ok := check.Lookup(strings.TrimSuffix(text[open+1:], ")")); ok {
+		named, _, _ := strings.Cut(text[open+1:], ")")
+		if c, ok := check.Lookup(named); ok {
 			r := a.result(c, probe.Fail)
 			r.Note = "TestInvokeAuthorizer: " + text
 			return r
