@@ -115,7 +115,7 @@ var limitRows = []refusal{
 			c := d.session()
 			for i := range 1000 {
 				p := publish("sensors/"+d.name+"/temp", 1)
-				p.PacketID, p.Payload = uint16(i+1), make([]byte, 200) // few enough in one read to be acknowledged in time
+				p.PacketID, p.Payload = uint16(i+1), make([]byte, 400) // few enough in one read to be acknowledged in time
 				_ = c.Send(d.encode(p))
 			}
 			end := d.finish(c)
