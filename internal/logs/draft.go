@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // A draft is a block in the making: its events, taken apart into columns.
@@ -74,6 +75,7 @@ func (d *draft) column(name string) int {
 	i, ok := d.byName[name]
 	if !ok {
 		i = len(d.columns)
+		name = strings.Clone(name) // the directory keeps it, but not the message that it stands in
 		d.byName[name] = i
 		d.columns = append(d.columns, &building{name: name, index: map[string]uint16{}})
 	}

@@ -63,7 +63,9 @@ func (e *encoder) encode(seq uint64, l *loose, bytes int64) ([]byte, header, *di
 		}
 	}
 	d.settle()
-	return e.finish(d), d.header, &d.directory
+	block := e.finish(d)
+	dir := d.directory // a pointer into the draft would keep all the events for as long as the block
+	return block, d.header, &dir
 }
 
 // finish writes the block of a draft.
