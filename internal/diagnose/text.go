@@ -75,7 +75,7 @@ func (t *textWriter) cause(head string, c Cause, colour func(string) string) {
 	for _, e := range c.Evidence {
 		text := layout.Short(check.Visible(e.Text))
 		if text == layout.Short(c.Cause) {
-			text = "sees it too"
+			text = "confirms it"
 			if len(c.Evidence) == 1 {
 				text = "sees it"
 			}
