@@ -442,7 +442,10 @@ func (r *runner) invoke(ctx context.Context, c *code, concurrency int, req Reque
 		case a := <-done:
 			res.Outcome, res.Payload, res.Duration, res.Log = a.outcome, a.body, a.duration, a.log
 			if a.outcome == TimedOut {
-				res.Limit = j.limit
+				res.Limit = c.timeout
+				if req.Limit > 0 { // the function's start counts in it
+					res.Limit = min(c.timeout, req.Limit)
+				}
 			}
 			res.readError()
 			return res, nil

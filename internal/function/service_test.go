@@ -125,7 +125,7 @@ func TestLimits(t *testing.T) {
 	invoke(t, s, "sleep", `{}`)
 	began := time.Now()
 	res, err := s.Invoke(t.Context(), Request{FunctionARN: "sleep", Payload: []byte(`{"mode":"sigterm"}`), Limit: 300 * time.Millisecond})
-	if err != nil || res.Outcome != TimedOut || res.Limit > 300*time.Millisecond || time.Since(began) > 10*time.Second {
+	if err != nil || res.Outcome != TimedOut || res.Limit != 300*time.Millisecond || time.Since(began) > 10*time.Second {
 		t.Errorf("%s %v after %s: %s", res.Outcome, err, time.Since(began), res.Payload)
 	}
 	create(t, s, "start", "nodejs20.x", "index.mjs.handler", map[string]string{"index.mjs": `await new Promise(r => setTimeout(r, 1500)); export const mjs = {handler: async () => "up"}`})

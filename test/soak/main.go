@@ -122,6 +122,9 @@ func saveHeap(ctx context.Context, gw *gatehouseproc.Process, folder, name strin
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
 	return os.WriteFile(filepath.Join(folder, name), profile, 0o600)
 }
 
