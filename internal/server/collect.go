@@ -11,20 +11,21 @@ import (
 // A handshake leaves tens of KiB of garbage, and a storm of them a heap several
 // times as large as what lives: the connections that stay are idle, so the
 // runtime has no reason to collect for minutes. A collection when a storm is
-// over gives that memory back to the system.
+// over gives that memory back to the system. So it does when many connections
+// have ended, and with them what waited for their devices.
 const (
 	collectEvery = time.Second // how often the connections are counted
-	collectLeast = 256         // new connections since the last collection that are worth one
-	collectCalm  = 20          // new connections in collectEvery with which a storm is over
+	collectLeast = 256         // connections that came or went since the last collection that are worth one
+	collectCalm  = 20          // connections that come or go in collectEvery with which a storm is over
 	collectRest  = 10 * time.Second
 )
 
-// collect watches the number of connections so far and runs collection after
-// every storm of them, until ctx ends. It also paces the collector.
-func collect(ctx context.Context, accepted func() uint64, collection func()) {
+// collect watches how many connections have come and gone so far and runs
+// collection after every storm of them, until ctx ends. It also paces the collector.
+func collect(ctx context.Context, changes func() int64, collection func()) {
 	tick := time.NewTicker(collectEvery)
 	defer tick.Stop()
-	var collected, before uint64
+	var collected, before int64
 	var last time.Time
 	pace := newPacer()
 	for {
@@ -33,7 +34,7 @@ func collect(ctx context.Context, accepted func() uint64, collection func()) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			n := accepted()
+			n := changes()
 			calm := n-before < collectCalm
 			before = n
 			if calm && n-collected >= collectLeast && now.Sub(last) >= collectRest {
@@ -46,12 +47,15 @@ func collect(ctx context.Context, accepted func() uint64, collection func()) {
 
 // A small heap may grow to three times what lives before it is collected: with
 // what handshakes leave behind that saves 7 % of the CPU time of a connect. A
-// large one may only double: among tens of thousands of connections the memory
-// would not come back.
+// larger one may only double: among tens of thousands of connections the memory
+// would not come back. The largest may grow by a half: much of such a heap is
+// output that waits for devices, which costs the collector nothing to look at.
 const (
-	smallHeap    = 32 << 20 // bytes that live
-	smallPercent = 200
-	largePercent = 100
+	smallHeap     = 32 << 20 // bytes that live
+	smallPercent  = 200
+	mediumHeap    = 256 << 20
+	mediumPercent = 100
+	largePercent  = 50
 )
 
 // A pacer sets the collector's pace by what lives, unless the environment has
@@ -80,8 +84,11 @@ func (p *pacer) set() {
 }
 
 func paceOf(live uint64) int {
-	if live < smallHeap {
+	switch {
+	case live < smallHeap:
 		return smallPercent
+	case live < mediumHeap:
+		return mediumPercent
 	}
 	return largePercent
 }

@@ -13,11 +13,11 @@ import (
 func TestCollect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		var accepted, collections atomic.Int64
+		var changes, collections atomic.Int64
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			collect(ctx, func() uint64 { return uint64(accepted.Load()) }, func() { collections.Add(1) })
+			collect(ctx, changes.Load, func() { collections.Add(1) })
 		}()
 		expect := func(what string, want int64) {
 			t.Helper()
@@ -27,12 +27,12 @@ func TestCollect(t *testing.T) {
 		}
 		time.Sleep(30 * time.Second)
 		expect("nothing happened", 0)
-		accepted.Add(collectLeast - 1)
+		changes.Add(collectLeast - 1)
 		time.Sleep(30 * time.Second)
 		expect("few connections", 0)
 		time.Sleep(collectEvery / 2) // between the ticks
 		for range 20 {
-			accepted.Add(100)
+			changes.Add(100)
 			time.Sleep(time.Second)
 		}
 		expect("a storm", 0)
@@ -43,4 +43,13 @@ func TestCollect(t *testing.T) {
 		cancel()
 		<-done
 	})
+}
+
+// TestPace: the more lives, the less garbage may lie beside it.
+func TestPace(t *testing.T) {
+	for live, want := range map[uint64]int{0: 200, 32<<20 - 1: 200, 32 << 20: 100, 256<<20 - 1: 100, 256 << 20: 50, 16 << 30: 50} {
+		if got := paceOf(live); got != want {
+			t.Errorf("%d bytes live: %d %%, want %d", live, got, want)
+		}
+	}
 }

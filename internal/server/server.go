@@ -311,9 +311,15 @@ func (s *Server) serve(ctx context.Context) {
 	})
 	s.running.Go(func() error { return s.api.run(ctx, d.api) })
 	s.running.Go(func() error {
-		collect(ctx, func() uint64 { return s.gateway.Stats().Accepted }, debug.FreeOSMemory)
+		collect(ctx, s.connectionChanges, debug.FreeOSMemory)
 		return nil
 	})
+}
+
+// connectionChanges is how many connections have come and how many have gone since the start, in sum.
+func (s *Server) connectionChanges() int64 {
+	st := s.gateway.Stats()
+	return 2*int64(st.Accepted) - int64(st.Open)
 }
 
 // describe is the content of gatehouse.json.
