@@ -36,6 +36,10 @@ type CustomConfig struct {
 	Functions function.Invoker // required
 	Log       *slog.Logger     // broken machinery only; default: none
 
+	// Cached is told of each request for an authorizer with enableCachingForHttp whether an earlier
+	// answer served it. Default: nobody.
+	Cached func(authorizer string, hit bool)
+
 	// Record keeps the events that functions were invoked with as they were,
 	// with tokens and passwords, for a replay. Default: redacted.
 	Record bool
@@ -50,6 +54,7 @@ type Authorizers struct {
 	identity  *Service
 	functions function.Invoker
 	log       *slog.Logger
+	cached    func(authorizer string, hit bool)
 	events    *eventBook
 	known     *bounded[string, knownAuthorizer] // by name; "" is the default one
 }
@@ -62,8 +67,11 @@ func NewAuthorizers(cfg CustomConfig) (*Authorizers, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Cached == nil {
+		cfg.Cached = func(string, bool) {}
+	}
 	return &Authorizers{
-		registry: cfg.Registry, identity: cfg.Identity, functions: cfg.Functions, log: cfg.Log, events: newEventBook(cfg.Record),
+		registry: cfg.Registry, identity: cfg.Identity, functions: cfg.Functions, log: cfg.Log, cached: cfg.Cached, events: newEventBook(cfg.Record),
 		known: newBounded[string, knownAuthorizer](2 * maxNearest), // a bounded keeps half of it for certain
 	}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -593,6 +594,8 @@ func TestRefresh(t *testing.T) {
 func TestHTTPSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world, a := newCustom(t)
+		var cached []string
+		a.cached = func(authorizer string, hit bool) { cached = append(cached, fmt.Sprint(authorizer, " ", hit)) }
 		request := func(name, token string) *CustomRequest {
 			return &CustomRequest{ConnectionID: "c", HTTP: &HTTPCredentials{Header: http.Header{"Token": {token}}, Query: ParamAuthorizer + "=" + name}}
 		}
@@ -617,6 +620,9 @@ func TestHTTPSession(t *testing.T) {
 		ask(a.Session(), "cached", "2", 5)
 		time.Sleep(301 * time.Second)
 		ask(s, "cached", "2", 6) // too old
+		if want := []string{"cached false", "cached true", "cached false", "cached false", "cached false"}; !slices.Equal(cached, want) {
+			t.Errorf("hits and misses: %v, want %v", cached, want)
+		}
 		if s.Over() {
 			t.Error("over before disconnectAfterInSeconds")
 		}

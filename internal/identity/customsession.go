@@ -37,6 +37,7 @@ func (c *CustomSession) Login(ctx context.Context, r *CustomRequest) (*Login, er
 	c.mu.Lock()
 	if l := c.login; l != nil && key == c.key && now.Before(c.until) {
 		c.mu.Unlock()
+		c.service.cached(l.Authorizer.Name, true)
 		kept := *l
 		kept.Ladder = []Rung{{check.AuthorizerCached, attempt.Passed, []attempt.Field{attempt.F("authorizer", l.Authorizer.Name)}}}
 		return &kept, nil
@@ -52,6 +53,7 @@ func (c *CustomSession) Login(ctx context.Context, r *CustomRequest) (*Login, er
 		c.ends = now.Add(l.Answer.DisconnectAfter)
 	}
 	if l.Authorizer.HTTPCaching {
+		c.service.cached(l.Authorizer.Name, false)
 		c.login, c.key, c.until = l, key, now.Add(l.Answer.RefreshAfter) // from before the question: never too long
 	}
 	return l, nil

@@ -21,6 +21,7 @@ type Authorizers struct {
 	invocations *prometheus.CounterVec
 	duration    *prometheus.HistogramVec
 	inFlight    *prometheus.GaugeVec
+	cached      *prometheus.CounterVec
 
 	mu    sync.Mutex
 	names map[string]bool // that have labels of their own; guarded by mu
@@ -46,8 +47,11 @@ func NewAuthorizers(next function.Invoker, elsewhere *Functions, reg prometheus.
 		inFlight: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "authorizer_in_flight", Help: "Invocations of an authorizer's function under way.",
 		}, []string{"authorizer"}),
+		cached: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Name: "authorizer_cache_total", Help: "Requests over HTTPS for an authorizer with enableCachingForHttp: hit where an earlier answer served, else miss.",
+		}, []string{"authorizer", "result"}),
 	}
-	reg.MustRegister(a.invocations, a.duration, a.inFlight)
+	reg.MustRegister(a.invocations, a.duration, a.inFlight, a.cached)
 	return a
 }
 
@@ -71,6 +75,15 @@ func (a *Authorizers) Invoke(ctx context.Context, req function.Request) (functio
 		})
 	}
 	return res, err
+}
+
+// Cached counts a request that an earlier answer of the authorizer served, or did not.
+func (a *Authorizers) Cached(authorizer string, hit bool) {
+	result := "miss"
+	if hit {
+		result = "hit"
+	}
+	a.cached.WithLabelValues(a.label(authorizer), result).Inc()
 }
 
 // label is the name of an authorizer, or "other" when too many have labels.

@@ -135,8 +135,12 @@ func TestAuthorizers(t *testing.T) {
 	if _, err := a.Invoke(t.Context(), req); !errors.Is(err, next.err) {
 		t.Errorf("error %v", err)
 	}
-	got := slices.Concat(exposed(reg, "gatehouse_authorizer_inv"), exposed(reg, "gatehouse_authorizer_in_"), exposed(reg, "gatehouse_authorizer_duration_seconds_count"))
+	for _, hit := range []bool{true, false, true} {
+		a.Cached("web", hit)
+	}
+	got := slices.Concat(exposed(reg, "gatehouse_authorizer_cache"), exposed(reg, "gatehouse_authorizer_inv"), exposed(reg, "gatehouse_authorizer_in_"), exposed(reg, "gatehouse_authorizer_duration_seconds_count"))
 	want := []string{
+		`gatehouse_authorizer_cache_total{authorizer="web",result="hit"} 2`, `gatehouse_authorizer_cache_total{authorizer="web",result="miss"} 1`,
 		`gatehouse_authorizer_invocations_total{authorizer="web",result="error"} 2`, `gatehouse_authorizer_invocations_total{authorizer="web",result="ok"} 1`,
 		`gatehouse_authorizer_invocations_total{authorizer="web",result="refused"} 1`, `gatehouse_authorizer_invocations_total{authorizer="web",result="throttled"} 1`,
 		`gatehouse_authorizer_invocations_total{authorizer="web",result="timeout"} 1`, `gatehouse_authorizer_in_flight{authorizer="web"} 0`,

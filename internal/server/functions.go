@@ -11,7 +11,7 @@ import (
 
 // invoker is what runs the functions of authorizers, and counts: this machine, or
 // the endpoint of --lambda-endpoint, whose invocations count in AWS/Lambda too.
-func (s *Server) invoker(ctx context.Context) (function.Invoker, error) {
+func (s *Server) invoker(ctx context.Context) (*metrics.Authorizers, error) {
 	if s.cfg.LambdaEndpoint == "" {
 		return metrics.NewAuthorizers(s.functions, nil, s.prometheus), nil
 	}
