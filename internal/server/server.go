@@ -233,7 +233,7 @@ func (s *Server) wire() (err error) {
 		return fmt.Errorf("--lambda-endpoint: %w", err)
 	}
 	if s.authorizers, err = identity.NewAuthorizers(identity.CustomConfig{
-		Registry: s.registry, Identity: s.identity, Functions: functions, Log: s.cfg.Log, Record: s.cfg.RecordAuthorizerEvents,
+		Registry: s.registry, Identity: s.identity, Functions: functions, Cached: functions.Cached, Log: s.cfg.Log, Record: s.cfg.RecordAuthorizerEvents,
 	}); err != nil {
 		return err
 	}
