@@ -144,11 +144,14 @@ type Event struct {
 	Attempt *attempt.Record // of an AuthNError or HandshakeRefused: the attempt that ended
 }
 
-// A Passage is an [Event] of the kinds that come with every message, where all
-// went well: [PublishIn] and [PublishOut]. Texts are borrowed for the call.
+// A Passage is an [Event] of the kinds that come with every message: a [PublishIn]
+// where all went well, and a [PublishOut], also of a message that was dropped.
+// Texts are borrowed for the call.
 type Passage struct {
 	Kind    Kind
-	Retain  bool
+	Outcome Outcome
+	Retain  bool         // of a success
+	Check   *check.Check // why it failed; nil on success
 	Time    time.Time
 	Topic   string
 	TraceID string // of the attempt that caused it, where it is another's; "" the source's
@@ -167,7 +170,7 @@ type Logger interface {
 	Wants(by Source, kind Kind, outcome Outcome) bool
 	// Log writes an event that is wanted. It never waits.
 	Log(by Source, e *Event)
-	// Passed is Log for a message that went through. It takes no memory that lasts,
+	// Passed is Log for a [Passage]. It takes no memory that lasts,
 	// and what it knows of by it keeps: a Source does not change after its first one.
 	Passed(by Source, p Passage)
 }
@@ -208,7 +211,7 @@ func (h *Hub) Seen(by Source, p Protocol, kind Kind, outcome Outcome) bool {
 // Log logs an event that [Hub.Seen] found wanted.
 func (h *Hub) Log(by Source, e *Event) { h.logger.Log(by, e) }
 
-// Passed logs a message that went through and that [Hub.Seen] found wanted.
+// Passed logs a passage that [Hub.Seen] found wanted.
 func (h *Hub) Passed(by Source, p Passage) { h.logger.Passed(by, p) }
 
 // Count tells how often a kind of event came out so since the start.

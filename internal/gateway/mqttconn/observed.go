@@ -202,7 +202,7 @@ func (k *conn) Sent(topic, trace string, now time.Time) {
 
 // sawDropped tells of a delivery that did not come about.
 func (k *conn) sawDropped(why broker.Drop, topic string) {
-	e := observe.Event{Kind: observe.PublishOut, Topic: topic}
+	e := observe.Passage{Kind: observe.PublishOut, Topic: topic}
 	switch why {
 	case broker.DropDenied:
 		e.Outcome, e.Check = observe.AuthError, check.AuthzReceive
@@ -221,7 +221,10 @@ func (k *conn) sawDropped(why broker.Drop, topic string) {
 	case broker.DropExpired: // what the publisher asked for
 		return
 	}
-	k.saw(e)
+	if h := k.server.cfg.Observe; h.Seen(k, observe.MQTT, e.Kind, e.Outcome) {
+		e.Time = k.server.cfg.Now()
+		h.Passed(k, e)
+	}
 }
 
 // queuedRequests are Sources of what happens to sessions without connection.

@@ -102,13 +102,13 @@ func TestEntries(t *testing.T) {
 			if !json.Valid([]byte(got)) {
 				t.Error("it is no JSON")
 			}
-			if tt.e.Outcome != observe.Success || tt.e.Kind != observe.PublishIn && tt.e.Kind != observe.PublishOut {
+			if tt.e.Kind != observe.PublishOut && (tt.e.Kind != observe.PublishIn || tt.e.Outcome != observe.Success) {
 				return
 			}
 			by := &observe.Request{Is: tt.who}
 			for range 2 { // the second is of what is known from the first
 				got := logged(func(l *Log) {
-					l.Passed(by, observe.Passage{Kind: tt.e.Kind, Time: at, Topic: tt.e.Topic, TraceID: tt.e.TraceID, Retain: tt.e.Retain})
+					l.Passed(by, observe.Passage{Kind: tt.e.Kind, Outcome: tt.e.Outcome, Check: tt.e.Check, Time: at, Topic: tt.e.Topic, TraceID: tt.e.TraceID, Retain: tt.e.Retain})
 				})
 				if got != tt.want {
 					t.Errorf("passed: got  %s\nwant %s", got, tt.want)

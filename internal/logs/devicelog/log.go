@@ -155,12 +155,15 @@ func (l *Log) Passed(by observe.Source, p observe.Passage) {
 	m := l.shared.of(by)
 	trace := cmp.Or(p.TraceID, m.traceID)
 	e := logs.Entry{Time: p.Time.UnixMilli(), Parts: [logs.MaxParts]*logs.Members{
-		l.shared.levels[eventKinds[p.Kind].success], m.trace, l.shared.heads[p.Kind][m.protocol], l.shared.topics.get(&m.topic, p.Topic), m.who,
+		l.shared.levels[importance(p.Kind, p.Outcome)], m.trace, l.shared.head(p.Kind, p.Outcome, m.protocol), l.shared.topics.get(&m.topic, p.Topic), m.who,
 	}}
 	if p.TraceID != "" {
 		e.Parts[1] = l.shared.traces.get(&m.cause, p.TraceID)
 	}
-	if p.Retain {
+	switch {
+	case p.Outcome != observe.Success:
+		e.Parts[5] = l.shared.failure(l.home, by, m, &p)
+	case p.Retain:
 		e.Parts[5] = l.shared.retained
 	}
 	l.put(out, trace, e)

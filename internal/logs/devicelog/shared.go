@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/gatehouse-iot/gatehouse/internal/check"
 	"github.com/gatehouse-iot/gatehouse/internal/logs"
 	"github.com/gatehouse-iot/gatehouse/internal/observe"
 )
@@ -13,10 +14,11 @@ import (
 // event of device traffic has no text of its own: it is a few pointers.
 type shared struct {
 	levels   [levelDebug + 1]*logs.Members
-	heads    [observe.Kinds][observe.Protocols]*logs.Members // of successes
+	heads    [2][observe.Kinds][observe.Protocols]*logs.Members // of successes, and of failures
 	retained *logs.Members
 	topics   names
 	traces   names
+	failures failures
 }
 
 func newShared(h home) *shared {
@@ -24,9 +26,10 @@ func newShared(h home) *shared {
 	for l, name := range levelNames {
 		s.levels[l] = made(func(b *entry) { b.name("logLevel", name) })
 	}
-	for kind := range s.heads {
-		for p := range s.heads[kind] {
-			s.heads[kind][p] = made(func(b *entry) { b.head(h, observe.Kind(kind), observe.Success, observe.Protocol(p)) })
+	for kind := range observe.Kinds {
+		for p := range observe.Protocols {
+			s.heads[0][kind][p] = made(func(b *entry) { b.head(h, kind, observe.Success, p) })
+			s.heads[1][kind][p] = made(func(b *entry) { b.head(h, kind, observe.ClientError, p) })
 		}
 	}
 	s.retained = made((*entry).retained)
@@ -50,6 +53,56 @@ type memo struct {
 	trace, who *logs.Members
 
 	topic, cause atomic.Pointer[name] // of the latest message: mostly that of the next
+	failure      atomic.Pointer[failure]
+}
+
+// head is what entries of an outcome are about.
+func (s *shared) head(kind observe.Kind, o observe.Outcome, p observe.Protocol) *logs.Members {
+	if o == observe.Success {
+		return s.heads[0][kind][p]
+	}
+	return s.heads[1][kind][p]
+}
+
+// A failure is why messages of a topic failed.
+type failure struct {
+	outcome observe.Outcome
+	check   *check.Check
+	topic   string
+	members *logs.Members
+}
+
+// failures are their members by the text: most are the same for all receivers.
+type failures struct {
+	mu    sync.Mutex
+	known map[string]*logs.Members
+}
+
+// failure returns the members that say why a message failed.
+func (s *shared) failure(h home, by observe.Source, m *memo, p *observe.Passage) *logs.Members {
+	if l := m.failure.Load(); l != nil && l.check == p.Check && l.outcome == p.Outcome && l.topic == p.Topic {
+		return l.members
+	}
+	b := buffers.Get().(*entry)
+	defer buffers.Put(b)
+	b.json = b.json[:0]
+	w, e := by.Who(), observe.Event{Kind: p.Kind, Outcome: p.Outcome, Topic: p.Topic, Check: p.Check}
+	b.failure(h, w, &e)
+	b.end(h, w, &e)
+	f := &s.failures
+	f.mu.Lock()
+	members := f.known[string(b.json)]
+	if members == nil {
+		if f.known == nil || len(f.known) >= maxNames {
+			f.known = map[string]*logs.Members{}
+		}
+		text := string(b.json)
+		members = logs.NewMembers(text)
+		f.known[text] = members
+	}
+	f.mu.Unlock()
+	m.failure.Store(&failure{p.Outcome, p.Check, strings.Clone(p.Topic), members})
+	return members
 }
 
 // of returns the memo of a source.
