@@ -42,6 +42,7 @@ type incoming struct {
 	p       []byte
 	n       int
 	err     error
+	missed  error // what WaitRead took off the socket, for the next Read
 }
 
 // New wraps nc. A connection without a socket that can be asked (a net.Pipe, a platform without
@@ -114,7 +115,12 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 	in := &c.in
 	in.p, in.n, in.err = p, 0, nil
-	err := c.raw.Read(in.attempt)
+	var err error
+	if in.missed != nil {
+		in.err, in.missed = in.missed, nil
+	} else {
+		err = c.raw.Read(in.attempt)
+	}
 	in.p = nil
 	switch {
 	case err != nil:
@@ -130,9 +136,22 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return in.n, nil
 }
 
-// tryRead reads what the socket has. It answers false to be called again when there is more.
+// WaitRead waits until there is something to read, be it the end or a failure, and reads nothing. It
+// needs little of the stack. The error is that of a deadline or of Close, as Read will return it again.
+// Only the goroutine that reads may call WaitRead.
+func (c *Conn) WaitRead() error {
+	c.in.p = nil
+	return c.raw.Read(c.in.attempt)
+}
+
+// tryRead reads what the socket has, or only looks for it where there is no place to read to. It answers
+// false to be called again when there is more.
 func (in *incoming) tryRead(fd uintptr) (done bool) {
 	var wait bool
+	if in.p == nil {
+		wait, in.missed = peek(fd)
+		return !wait
+	}
 	if in.n, wait, in.err = readOnce(fd, in.p); wait && in.onWait != nil {
 		in.onWait()
 	}

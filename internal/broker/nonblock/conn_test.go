@@ -153,6 +153,43 @@ func TestReadFails(t *testing.T) {
 	}
 }
 
+// TestWaitRead: it returns when there is something to read, takes nothing, and what it finds broken is
+// still told by Read.
+func TestWaitRead(t *testing.T) {
+	c, peer := pair(t)
+	c.OnWait(func() { t.Error("a wait that reads nothing said so") })
+	waited := make(chan error)
+	wait := func() { waited <- c.WaitRead() }
+	go wait()
+	peer.Write([]byte("x"))
+	if err := <-waited; err != nil {
+		t.Fatal(err)
+	}
+	c.OnWait(nil)
+	p := make([]byte, 2)
+	if n, err := c.Read(p); n != 1 || err != nil || p[0] != 'x' {
+		t.Errorf("Read: %q, %v, want all that was sent", p[:n], err)
+	}
+	go wait()
+	c.SetReadDeadline(time.Unix(1, 0))
+	if err := <-waited; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("WaitRead after the deadline: %v", err)
+	}
+	c.SetReadDeadline(time.Time{})
+	go wait()
+	peer.SetLinger(0) // closing resets the connection
+	peer.Close()
+	if err := <-waited; err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Read(p); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("Read of a reset connection: %v", err)
+	}
+	if n, err := c.Read(p); n != 0 || err == nil {
+		t.Errorf("the Read after that: %d, %v", n, err)
+	}
+}
+
 func TestFind(t *testing.T) {
 	c, _ := pair(t)
 	if got, ok := Find[*Conn](tls.Server(c, &tls.Config{})); got != c || !ok {

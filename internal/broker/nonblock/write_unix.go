@@ -38,3 +38,19 @@ func readOnce(fd uintptr, p []byte) (n int, wait bool, err error) {
 		return 0, false, err
 	}
 }
+
+// peek tells whether a non-blocking socket has nothing to read, not even its end. An error is taken off
+// the socket by that.
+func peek(fd uintptr) (wait bool, err error) {
+	var one [1]byte
+	for {
+		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK)
+		switch err {
+		case syscall.EINTR:
+			continue
+		case syscall.EAGAIN:
+			return true, nil
+		}
+		return false, err
+	}
+}
