@@ -31,9 +31,9 @@ func (c *session) customRequest(r *http.Request) *identity.CustomRequest {
 // names, or not alone: user name and password of the CONNECT are for a custom
 // authorizer, with the request r that made the connection a WebSocket, if one
 // did. Source: connect sheet 2, 7; custom-auth sheet 4.
-func (c *session) stranger(nc net.Conn, r *http.Request, protocol policy.Protocol, lifetime mqttconn.Lifetime) {
+func (c *session) stranger(nc net.Conn, r *http.Request, protocol policy.Protocol, lifetime mqttconn.Lifetime) mqttconn.Rest {
 	request := c.customRequest(r)
-	c.serveMQTT(nc, caller{who: c.who}, protocol, lifetime, func(ctx context.Context, by *identity.MQTTCredentials) (*identity.Login, error) {
+	return c.serveMQTT(nc, caller{who: c.who}, protocol, lifetime, func(ctx context.Context, by *identity.MQTTCredentials) (*identity.Login, error) {
 		request.MQTT = by
 		return c.s.cfg.Authorizers.Authenticate(ctx, request)
 	})

@@ -105,7 +105,7 @@ type miniMQTT struct {
 	who    chan identity.Principal
 }
 
-func (m *miniMQTT) Serve(ctx context.Context, nc net.Conn, info mqttconn.Info, who identity.Principal, at *attempt.Attempt) {
+func (m *miniMQTT) Serve(ctx context.Context, nc net.Conn, info mqttconn.Info, who identity.Principal, at *attempt.Attempt) mqttconn.Rest {
 	stop := context.AfterFunc(ctx, func() { nc.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if c, ok := nc.(interface{ CloseWrite() error }); ok {
@@ -126,7 +126,7 @@ func (m *miniMQTT) Serve(ctx context.Context, nc net.Conn, info mqttconn.Info, w
 		login.Record(at)
 		if rung := login.Refusal(); rung != nil {
 			at.Fail(rung.Check, rung.Evidence...)
-			return
+			return nil
 		}
 	}
 	if err == nil && n > 0 && buf[0] == 0x10 {
@@ -134,6 +134,7 @@ func (m *miniMQTT) Serve(ctx context.Context, nc net.Conn, info mqttconn.Info, w
 		nc.Write([]byte{0x20, 0x02, 0x00, 0x00})
 		io.Copy(io.Discard, nc)
 	}
+	return nil
 }
 
 // noFunctions has no function.

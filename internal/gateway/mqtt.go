@@ -19,18 +19,18 @@ import (
 
 // carryMQTT carries an MQTT connection: its first bytes must not belong to
 // another protocol, and from there on it is mqttconn's.
-func (c *session) carryMQTT() {
+func (c *session) carryMQTT() mqttconn.Rest {
 	first, ok := c.readFirst()
 	if !ok {
-		return
+		return nil
 	}
 	switch sniff(first) {
 	case speechHTTP, speechHTTP2:
 		c.at.Fail(check.ProtocolHTTPOnMQTT, attempt.F("offered", requestLine(c.more(first))))
-		return
+		return nil
 	case speechTLS:
 		c.at.Fail(check.ProtocolUnrecognized, attempt.F("bytes", hex.EncodeToString(first)), attempt.F("offered", "TLS within TLS"))
-		return
+		return nil
 	default: // MQTT, or for mqttconn to refuse
 	}
 	if c.deferred != nil || c.endpoint.Disabled {
@@ -39,26 +39,25 @@ func (c *session) carryMQTT() {
 			c.at.SetClientID(hello.clientID)
 		}
 		if c.refusedBefore(hello.clientID) {
-			return
+			return nil
 		}
 	}
 	nc := &prefixed{Conn: c.tls, first: first}
 	if c.route.auth != authCertificate {
-		c.stranger(nc, nil, policy.MQTT, mqttconn.Lifetime{})
-		return
+		return c.stranger(nc, nil, policy.MQTT, mqttconn.Lifetime{})
 	}
-	c.serveMQTT(nc, caller{who: c.who}, policy.MQTT, mqttconn.Lifetime{}, nil)
+	return c.serveMQTT(nc, caller{who: c.who}, policy.MQTT, mqttconn.Lifetime{}, nil)
 }
 
-// serveMQTT hands a stream of MQTT packets to mqttconn until it ends. Where who
+// serveMQTT hands a stream of MQTT packets to mqttconn until it ends or rests. Where who
 // is nobody, authenticate says it by the CONNECT; else it is nil.
-func (c *session) serveMQTT(nc net.Conn, who caller, protocol policy.Protocol, lifetime mqttconn.Lifetime, authenticate mqttconn.AuthenticateFunc) {
+func (c *session) serveMQTT(nc net.Conn, who caller, protocol policy.Protocol, lifetime mqttconn.Lifetime, authenticate mqttconn.AuthenticateFunc) mqttconn.Rest {
 	info := mqttconn.Info{
 		Remote:   remote(c.wire.Conn),
 		Facts:    identity.Facts{Protocol: protocol, DomainName: c.sni, SourceIP: remote(c.wire.Conn).Addr()},
 		Lifetime: lifetime, Authenticate: authenticate,
 	}
-	c.s.cfg.MQTT.Serve(c.sig.stop, nc, info, who.who, c.at)
+	return c.s.cfg.MQTT.Serve(c.sig.stop, nc, info, who.who, c.at)
 }
 
 // readFirst reads the first bytes that the device sends, enough to recognise a

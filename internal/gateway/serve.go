@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
 	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/internal/gateway/mqttconn"
 	"github.com/gatehouse-iot/gatehouse/internal/identity"
 )
 
@@ -29,6 +30,7 @@ type session struct {
 	who      identity.Principal // nobody where no certificate was asked for
 	leaf     []byte             // certificate of who in DER form, where an authorizer wants to see it
 	deferred *handshake         // not nil when its certificate is refused, and the device not yet told
+	uncut    func() bool        // ends the attention to sig.cut; set once MQTT is carried
 }
 
 // serve carries one connection from its first byte to its close. A step that
@@ -61,15 +63,30 @@ func (s *Server) serve(sig conduct, door Door, nc net.Conn, src netip.Prefix) {
 
 // carry hands the connection to its transport.
 func (c *session) carry() {
-	stop := context.AfterFunc(c.sig.cut, func() { c.wire.Close() })
-	defer stop()
+	stop := c.heedCut()
 	switch c.route.transport {
 	case transportMQTT:
-		c.carryMQTT()
-		c.end()
+		c.uncut = stop
+		c.goOn(c.carryMQTT())
 	default:
+		defer stop()
 		c.carryHTTP()
 	}
+}
+
+// heedCut closes the socket when the server can't wait any longer.
+func (c *session) heedCut() (stop func() bool) {
+	return context.AfterFunc(c.sig.cut, func() { c.wire.Close() })
+}
+
+// goOn does what is left of MQTT: in another fresh goroutine, or it ends the connection.
+func (c *session) goOn(rest mqttconn.Rest) {
+	if rest != nil {
+		c.s.serving.run(func() { c.goOn(rest()) })
+		return
+	}
+	c.end()
+	c.uncut()
 }
 
 // end closes the connection and its attempt: close_notify, half-close, drain, close.

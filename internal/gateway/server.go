@@ -19,9 +19,9 @@ import (
 )
 
 // mqttServer carries an MQTT connection whose handshake is complete, until it
-// ends: [mqttconn.Server]. Draining and closing nc and ending at stay here.
+// ends or rests: [mqttconn.Server]. Draining and closing nc and ending at stay here.
 type mqttServer interface {
-	Serve(ctx context.Context, nc net.Conn, info mqttconn.Info, who identity.Principal, at *attempt.Attempt)
+	Serve(ctx context.Context, nc net.Conn, info mqttconn.Info, who identity.Principal, at *attempt.Attempt) mqttconn.Rest
 }
 
 // Config is what a Server needs. Optional fields default to AWS's behaviour.

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"time"
@@ -61,21 +60,21 @@ func (hc *httpConn) upgrade(w http.ResponseWriter, r *http.Request, at *attempt.
 		c.at = at
 	}
 	// A goroutine of its own: net/http's buffers and stack are not needed any more.
-	c.s.serving.run(func() { c.carryWebSocket(r, who, answer, early) })
+	c.s.serving.run(func() {
+		c.uncut = c.heedCut()
+		c.goOn(c.carryWebSocket(r, who, answer, early))
+	})
 	hc.release()
 	return true
 }
 
-// carryWebSocket carries MQTT inside of the WebSocket until the connection ends.
+// carryWebSocket carries MQTT inside of the WebSocket until the connection ends or rests.
 // r asked for it; answer is what is left to say of the handshake, early what came after it.
-func (c *session) carryWebSocket(r *http.Request, who caller, answer, early []byte) {
-	stop := context.AfterFunc(c.sig.cut, func() { c.wire.Close() })
-	defer stop()
-	defer c.end()
+func (c *session) carryWebSocket(r *http.Request, who caller, answer, early []byte) mqttconn.Rest {
 	c.tls.SetDeadline(time.Now().Add(goodbye))
 	if _, err := c.tls.Write(answer); err != nil {
 		c.closedBeforeData(err)
-		return
+		return nil
 	}
 	c.tls.SetDeadline(time.Time{})
 	var source io.Reader = c.tls
@@ -85,8 +84,7 @@ func (c *session) carryWebSocket(r *http.Request, who caller, answer, early []by
 	ws := websocket.New(c.tls, source)
 	lifetime := mqttconn.Lifetime{Ends: time.Now().Add(webSocketLifetime), By: mqttconn.WebSocketLifetime}
 	if who.who.ID == "" {
-		c.stranger(ws, r, policy.WSS, lifetime)
-		return
+		return c.stranger(ws, r, policy.WSS, lifetime)
 	}
-	c.serveMQTT(ws, who, policy.WSS, lifetime, nil)
+	return c.serveMQTT(ws, who, policy.WSS, lifetime, nil)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -30,6 +31,7 @@ import (
 type conn struct {
 	server *Server
 	nc     net.Conn
+	socket *nonblock.Conn // under nc; nil where it can't tell that it has to wait
 	in     reader
 	at     *attempt.Attempt
 	who    identity.Principal
@@ -65,22 +67,25 @@ type conn struct {
 	explained    gcra.Meter    // denials that were explained in full
 	lastHeard    atomic.Int64  // Unix nanoseconds
 	lastPacket   atomic.Uint32 // its type
+	resting      atomic.Bool   // waits in a goroutine that has done nothing else
 	slot         int64         // guarded by deadlines.mu
 
 	over  atomic.Pointer[ending] // set once by whoever ends the connection
 	stop  chan struct{}          // closed then
+	heed  func() bool            // ends the attention to the context of Serve
 	dropM sync.Mutex
 	drops map[dropKey]int64 // guarded by dropM
 }
 
-// serve carries one connection from its first packet to its close.
-func (s *Server) serve(ctx context.Context, nc net.Conn, info Info, who identity.Principal, at *attempt.Attempt) {
+// serve carries one connection from its first packet on.
+func (s *Server) serve(ctx context.Context, nc net.Conn, info Info, who identity.Principal, at *attempt.Attempt) Rest {
 	k := &conn{server: s, nc: nc, in: reader{nc: nc}, at: at, who: who, cutID: who.ID, info: info, stop: make(chan struct{})}
+	k.socket, _ = nonblock.Find[*nonblock.Conn](nc)
 	s.mu.Lock()
 	if s.closing {
 		s.mu.Unlock()
 		k.part(shutdown)
-		return
+		return nil
 	}
 	s.serving.Add(1)
 	s.conns[k] = struct{}{}
@@ -89,9 +94,7 @@ func (s *Server) serve(ctx context.Context, nc net.Conn, info Info, who identity
 	}
 	s.byCert[who.ID][k] = struct{}{}
 	s.mu.Unlock()
-	defer s.serving.Done()
-	defer s.forget(k)
-	defer context.AfterFunc(ctx, func() { k.end(shutdown) })()
+	k.heed = context.AfterFunc(ctx, func() { k.end(shutdown) })
 
 	refused := k.stillActive(ctx)
 	var header byte
@@ -107,10 +110,18 @@ func (s *Server) serve(ctx context.Context, nc net.Conn, info Info, who identity
 		}
 	}
 	if refused != nil {
-		k.part(*refused)
-		return
+		k.leave(*refused)
+		return nil
 	}
-	k.part(k.run())
+	return k.carry
+}
+
+// leave ends the connection as e says and takes it out of the server's books.
+func (k *conn) leave(e ending) {
+	defer k.server.serving.Done()
+	defer k.server.forget(k)
+	defer k.heed()
+	k.part(e)
 }
 
 // stillActive ends a connection whose certificate lost its right after the handshake had looked at
@@ -208,14 +219,14 @@ func (k *conn) noFirstPacket(err error, wait time.Duration) *ending {
 // longestBatch is how many bytes are read at most before what they brought about goes out.
 const longestBatch = 32 << 10
 
-// run reads and handles packets until the connection ends, and says how. Work is flushed before the
-// connection waits for its socket, so what came together goes out in one write.
-func (k *conn) run() ending {
+// run reads and handles packets until the connection ends, and says how, or until it is to rest: then
+// it returns nil. Work is flushed before the connection waits for its socket, so what came together goes
+// out in one write.
+func (k *conn) run() *ending {
 	defer k.idle()
-	socket, tells := nonblock.Find[*nonblock.Conn](k.nc)
-	if tells {
-		socket.OnWait(k.idle)
-		defer socket.OnWait(nil)
+	if k.socket != nil {
+		k.socket.OnWait(k.idle)
+		defer k.socket.OnWait(nil)
 	}
 	for {
 		header, body, err := k.in.next()
@@ -225,7 +236,7 @@ func (k *conn) run() ending {
 				k.begin()
 			}
 			if e := k.handle(header, body); e != nil {
-				return *e
+				return e
 			}
 			if len(k.work.out) > 16<<10 {
 				k.flush()
@@ -237,17 +248,20 @@ func (k *conn) run() ending {
 			}
 			e := k.broken(err, header)
 			k.sawUnframed(err, e)
-			return *e
+			return e
 		}
-		if !tells || k.in.total-k.began > longestBatch {
+		if k.socket == nil || k.in.total-k.began > longestBatch {
 			k.idle()
 		}
 		if err := k.in.read(); err != nil {
+			if k.mayRest() && errors.Is(err, os.ErrDeadlineExceeded) && k.over.Load() == nil {
+				return nil
+			}
 			return k.lost(err)
 		}
 		k.slowDown(k.in.last)
 		if e := k.over.Load(); e != nil {
-			return *e
+			return e
 		}
 	}
 }
@@ -275,23 +289,23 @@ func (k *conn) pace(n int) time.Duration {
 }
 
 // lost says how the connection ended when reading failed.
-func (k *conn) lost(err error) ending {
+func (k *conn) lost(err error) *ending {
 	if e := k.over.Load(); e != nil {
-		return *e
+		return e
 	}
 	var frame *websocket.ProtocolError
 	switch {
 	case errors.Is(err, websocket.ErrClosed): // a Close frame is as good as a DISCONNECT: connect sheet 7
-		return ending{reason: clientInitiated, noWill: true, check: check.SessionClosed, evidence: []attempt.Field{attempt.F("offered", "a Close frame")}}
+		return &ending{reason: clientInitiated, noWill: true, check: check.SessionClosed, evidence: []attempt.Field{attempt.F("offered", "a Close frame")}}
 	case errors.As(err, &frame):
-		return ending{reason: clientError, check: check.WebSocketFrame, evidence: []attempt.Field{attempt.F("reason", frame.Reason)}}
+		return &ending{reason: clientError, check: check.WebSocketFrame, evidence: []attempt.Field{attempt.F("reason", frame.Reason)}}
 	}
 	e := lost
 	if !errors.Is(err, io.EOF) {
 		e.evidence = append(e.evidence, attempt.F("error", err.Error()))
 	}
 	e.evidence = append(e.evidence, k.lastPacketField())
-	return e
+	return &e
 }
 
 func (k *conn) lastPacketField() attempt.Field {
@@ -313,7 +327,7 @@ func (k *conn) due(now time.Time) time.Time {
 	}
 	next := time.Unix(0, k.lastHeard.Load()).Add(k.keepAlive)
 	if next.After(now) {
-		return k.info.Lifetime.next(next)
+		return k.info.Lifetime.next(k.sendToRest(now, next))
 	}
 	k.end(ending{code: mqtt.KeepAliveTimeout, reason: keepAliveOver, check: check.SessionKeepaliveExpired, evidence: []attempt.Field{
 		attempt.F("keep_alive", strconv.Itoa(int(k.keepAliveAsk))), attempt.F("waited", k.keepAlive.String()), k.lastPacketField(),

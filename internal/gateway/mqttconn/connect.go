@@ -343,7 +343,7 @@ func (k *conn) open(p *mqtt.Connect) {
 	k.begin()
 	k.work.out = append(k.work.out, k.connack(mqtt.Success, p, &session)...)
 	k.flush() // before anything is delivered: nobody sends to a client without subscriptions, or before Start
-	s.deadlines.add(k, k.info.Lifetime.next(now.Add(k.keepAlive)))
+	s.deadlines.add(k, k.info.Lifetime.next(k.sendToRest(now, now.Add(k.keepAlive))))
 	if k.custom != nil {
 		k.custom.Maintain(k.keepAlive, session.Present, k.renewed)
 	}

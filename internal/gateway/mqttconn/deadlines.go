@@ -45,10 +45,24 @@ func (d *deadlines) putLocked(k *conn, t time.Time) {
 	d.slots[at][k] = struct{}{}
 }
 
+// advance looks at k at t already.
+func (d *deadlines) advance(k *conn, t time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if t.Unix() < k.slot {
+		d.removeLocked(k)
+		d.putLocked(k, t)
+	}
+}
+
 // remove takes k off the wheel.
 func (d *deadlines) remove(k *conn) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.removeLocked(k)
+}
+
+func (d *deadlines) removeLocked(k *conn) {
 	if s := d.slots[k.slot]; s != nil {
 		if delete(s, k); len(s) == 0 {
 			delete(d.slots, k.slot)

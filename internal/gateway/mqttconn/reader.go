@@ -108,12 +108,20 @@ func (r *reader) fit() {
 	}
 }
 
-// release gives a pooled buffer back at the end of the connection.
+// release gives a pooled buffer back, with what it holds.
 func (r *reader) release() {
 	if r.pooled != nil {
 		largeBuffers.Put(r.pooled)
 	}
 	r.pooled, r.buf, r.start, r.end = nil, nil, 0, 0
+}
+
+// rest gives a pooled buffer back that holds nothing.
+func (r *reader) rest() {
+	if r.start == r.end {
+		r.release()
+		r.last = 0 // the next read is a small one
+	}
 }
 
 // empty tells whether nothing has ever come in.

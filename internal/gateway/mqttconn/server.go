@@ -123,12 +123,13 @@ type Server struct {
 	departed         departed
 	hints            chan struct{} // one for each denial whose explanation is looked up
 	deadlines        *deadlines
+	rests            atomic.Uint64
 
 	mu      sync.Mutex
 	conns   map[*conn]struct{}            // guarded by mu: every connection that is served
 	byCert  map[string]map[*conn]struct{} // guarded by mu: the same by principal ID
 	closing bool                          // guarded by mu
-	serving sync.WaitGroup                // counts calls of Serve; Add under mu
+	serving sync.WaitGroup                // counts connections; Add under mu
 }
 
 // New checks cfg and builds a Server, which a gateway hands its MQTT connections:
@@ -175,9 +176,11 @@ func New(cfg Config) (*Server, error) {
 // Serve carries the connection nc of principal who, whose handshake is complete, until it ends.
 // It records every check in at, sends what is still to be sent, and ends the sending side
 // (CloseWrite, where nc has it: a TLS connection sends close_notify). Draining and closing nc, and
-// ending at, are left to the caller. It also returns when ctx ends.
-func (s *Server) Serve(ctx context.Context, nc net.Conn, info Info, who identity.Principal, at *attempt.Attempt) {
-	s.serve(ctx, nc, info, who, at)
+// ending at, are left to the caller. The end of ctx ends it too.
+//
+// It returns earlier when what is left of the connection needs less of a stack: see [Rest].
+func (s *Server) Serve(ctx context.Context, nc net.Conn, info Info, who identity.Principal, at *attempt.Attempt) Rest {
+	return s.serve(ctx, nc, info, who, at)
 }
 
 // Cut ends every live connection of the principal with this ID (for certificates: the certificate
@@ -194,7 +197,7 @@ func (s *Server) Cut(certificateID string, c *check.Check, evidence ...attempt.F
 }
 
 // CutAll ends every connection for a shutdown (MQTT 5: DISCONNECT 0x8B), refuses new ones, and
-// returns when all calls of [Server.Serve] have returned or ctx has ended. Wills are published.
+// returns when all have ended or ctx has. Wills are published.
 func (s *Server) CutAll(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true

@@ -25,6 +25,13 @@ import (
 // startTLS runs a server on loopback TCP under TLS, as the gateway does, and returns how to connect.
 func startTLS(tb testing.TB) (dial func(v mqtt.Version, id string) (net.Conn, *mqtt.Reader)) {
 	tb.Helper()
+	_, dial = serveTLS(tb)
+	return dial
+}
+
+// serveTLS is startTLS for who needs the server too.
+func serveTLS(tb testing.TB) (s *Server, dial func(v mqtt.Version, id string) (net.Conn, *mqtt.Reader)) {
+	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		tb.Fatal(err)
@@ -40,7 +47,7 @@ func startTLS(tb testing.TB) (dial func(v mqtt.Version, id string) (net.Conn, *m
 		tb.Fatal(err)
 	}
 	set := policy.Compile(policy.Named{Name: "p", Source: policy.SourceCertificate, Doc: doc})
-	s, err := New(Config{
+	s, err = New(Config{
 		Broker: broker.New(broker.Config{}), Limits: OpenLimits,
 		Authorize: func(_ context.Context, _ identity.Principal, id string, _ identity.Facts) (Authorization, error) {
 			return fixed{set.Bind(&policy.Context{Region: "us-east-1", Account: "123456789012", ClientID: id})}, nil
@@ -65,7 +72,10 @@ func startTLS(tb testing.TB) (dial func(v mqtt.Version, id string) (net.Conn, *m
 				defer nc.Close()
 				at := attempts.Begin(attempt.DoorMQTT, nc.RemoteAddr(), nc.LocalAddr())
 				defer at.End()
-				s.Serve(context.Background(), tls.Server(nonblock.New(nc), cfg), Info{}, identity.Principal{ID: "p"}, at)
+				rest := s.Serve(context.Background(), tls.Server(nonblock.New(nc), cfg), Info{}, identity.Principal{ID: "p"}, at)
+				for rest != nil {
+					rest = rest()
+				}
 			})
 		}
 	})
@@ -75,7 +85,7 @@ func startTLS(tb testing.TB) (dial func(v mqtt.Version, id string) (net.Conn, *m
 		serving.Wait()
 		attempts.Close()
 	})
-	return func(v mqtt.Version, id string) (net.Conn, *mqtt.Reader) {
+	return s, func(v mqtt.Version, id string) (net.Conn, *mqtt.Reader) {
 		tb.Helper()
 		raw, err := net.Dial("tcp", ln.Addr().String())
 		if err != nil {

@@ -175,7 +175,10 @@ func (w *world) dial(v mqtt.Version, o ...dialOptions) *device {
 	d.at = w.attempts.Begin(attempt.DoorMQTT, net.TCPAddrFromAddrPort(remote), nil)
 	w.serving.Go(func() {
 		defer close(d.done)
-		w.server.Serve(w.ctx, serverSide{server, d}, Info{Remote: remote, Lifetime: opt.lifetime, Facts: identity.Facts{SourceIP: remote.Addr()}}, identity.Principal{Kind: identity.KindCertificate, ID: opt.principal}, d.at)
+		rest := w.server.Serve(w.ctx, serverSide{server, d}, Info{Remote: remote, Lifetime: opt.lifetime, Facts: identity.Facts{SourceIP: remote.Addr()}}, identity.Principal{Kind: identity.KindCertificate, ID: opt.principal}, d.at)
+		for rest != nil {
+			rest = rest()
+		}
 		d.at.End()
 		server.Close()
 	})
