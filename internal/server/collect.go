@@ -12,17 +12,20 @@ import (
 // times as large as what lives: the connections that stay are idle, so the
 // runtime has no reason to collect for minutes. A collection when a storm is
 // over gives that memory back to the system. So it does when many connections
-// have ended, and with them what waited for their devices.
+// have ended, and with them what waited for their devices, or have come to rest,
+// which leaves a stack each.
 const (
 	collectEvery = time.Second // how often the connections are counted
-	collectLeast = 256         // connections that came or went since the last collection that are worth one
-	collectCalm  = 20          // connections that come or go in collectEvery with which a storm is over
+	collectLeast = 256         // connections that came, went or rested since the last collection that are worth one
+	collectPart  = 8           // if they are at least this part of those that are open
+	collectCalm  = 20          // of them in collectEvery with which a storm is over
 	collectRest  = 10 * time.Second
 )
 
-// collect watches how many connections have come and gone so far and runs
-// collection after every storm of them, until ctx ends. It also paces the collector.
-func collect(ctx context.Context, changes func() int64, collection func()) {
+// collect watches how many connections have come, gone and rested so far, beside
+// those that are open, and runs collection after every storm of them, until ctx
+// ends. It also paces the collector.
+func collect(ctx context.Context, connections func() (changes int64, open int), collection func()) {
 	tick := time.NewTicker(collectEvery)
 	defer tick.Stop()
 	var collected, before int64
@@ -34,10 +37,10 @@ func collect(ctx context.Context, changes func() int64, collection func()) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			n := changes()
+			n, open := connections()
 			calm := n-before < collectCalm
 			before = n
-			if calm && n-collected >= collectLeast && now.Sub(last) >= collectRest {
+			if calm && n-collected >= max(collectLeast, int64(open)/collectPart) && now.Sub(last) >= collectRest {
 				collected, last = n, now
 				collection()
 			}

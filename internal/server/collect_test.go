@@ -13,11 +13,11 @@ import (
 func TestCollect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		var changes, collections atomic.Int64
+		var changes, open, collections atomic.Int64
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			collect(ctx, changes.Load, func() { collections.Add(1) })
+			collect(ctx, func() (int64, int) { return changes.Load(), int(open.Load()) }, func() { collections.Add(1) })
 		}()
 		expect := func(what string, want int64) {
 			t.Helper()
@@ -40,6 +40,13 @@ func TestCollect(t *testing.T) {
 		expect("after the storm", 1)
 		time.Sleep(time.Hour)
 		expect("an hour later", 1)
+		open.Store(collectPart * 1000)
+		changes.Add(999)
+		time.Sleep(time.Hour)
+		expect("few of those that are open", 1)
+		changes.Add(1)
+		time.Sleep(3 * time.Second)
+		expect("enough of them", 2)
 		cancel()
 		<-done
 	})

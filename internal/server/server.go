@@ -311,15 +311,16 @@ func (s *Server) serve(ctx context.Context) {
 	})
 	s.running.Go(func() error { return s.api.run(ctx, d.api) })
 	s.running.Go(func() error {
-		collect(ctx, s.connectionChanges, debug.FreeOSMemory)
+		collect(ctx, s.connections, debug.FreeOSMemory)
 		return nil
 	})
 }
 
-// connectionChanges is how many connections have come and how many have gone since the start, in sum.
-func (s *Server) connectionChanges() int64 {
+// connections is how many connections have come, gone and come to rest since the start, in sum, and how
+// many are open.
+func (s *Server) connections() (changes int64, open int) {
 	st := s.gateway.Stats()
-	return 2*int64(st.Accepted) - int64(st.Open)
+	return 2*int64(st.Accepted) - int64(st.Open) + int64(s.mqtt.Rests()), st.Open
 }
 
 // describe is the content of gatehouse.json.
