@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -46,6 +47,13 @@ func collect(ctx context.Context, connections func() (changes int64, open int), 
 			}
 		}
 	}
+}
+
+// giveBack collects and gives what is free back to the system: twice, since pools keep what they hold
+// over one collection.
+func giveBack() {
+	runtime.GC()
+	debug.FreeOSMemory()
 }
 
 // A small heap may grow to three times what lives before it is collected: with

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"time"
@@ -311,7 +310,7 @@ func (s *Server) serve(ctx context.Context) {
 	})
 	s.running.Go(func() error { return s.api.run(ctx, d.api) })
 	s.running.Go(func() error {
-		collect(ctx, s.connections, debug.FreeOSMemory)
+		collect(ctx, s.connections, giveBack)
 		return nil
 	})
 }
