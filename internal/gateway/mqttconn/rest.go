@@ -10,7 +10,7 @@ import (
 // connection has ended. Call it in a goroutine that has done nothing else, and what it returns again.
 //
 // A goroutine keeps the stack that it once needed: 8 KiB for a CONNECT or a message, where waiting for
-// the next one needs less than 2.
+// the next one needs half of it.
 type Rest func() Rest
 
 // restAfter is how long a client is silent before its connection rests.
