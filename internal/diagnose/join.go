@@ -507,7 +507,10 @@ func (j *joiner) summary(r *Report) string {
 		if first.Possible {
 			probably = ", probably"
 		}
-		text := fmt.Sprintf("PROBLEM%s: %s (%s). %s", probably, first.Title, first.Code, who)
+		text := fmt.Sprintf("PROBLEM%s: %s (%s)", probably, first.Title, first.Code)
+		if who != "" { // nothing was dialled where no file says where to
+			text += ". " + who
+		}
 		if more := len(r.Causes) - 1; more == 1 {
 			text += "; one more below"
 		} else if more > 1 {

@@ -94,7 +94,7 @@ func (t *textWriter) cause(head string, c Cause, colour func(string) string) {
 	if c.Advice != "" {
 		t.Part("Do", layout.Short(c.Advice))
 	}
-	t.Fix(c.Fix, c.Missing, "it is not known here")
+	t.Fix(c.Fix, c.Missing, "not known here")
 }
 
 // marks are the outcomes as a column.

@@ -32,18 +32,23 @@ const (
 	settle      = 2 * time.Second // that a connection which is over may take until it is recorded, and recorded as over
 )
 
+// askServer asks the account what it is; false if it is no Gatehouse.
+func (l *look) askServer(ctx context.Context) (s Server, ok bool) {
+	if l.gatehouse == nil {
+		return s, false
+	}
+	raw, err := l.gatehouse(ctx, serverPath)
+	if err != nil || json.Unmarshal(raw, &s) != nil || s.AccountID == "" {
+		return Server{}, false
+	}
+	return s, true
+}
+
 // attempts reads what a Gatehouse recorded of the probe's connections. It has no
 // results of its own: the attempts speak for themselves.
 func (l *look) attempts(ctx context.Context) []probe.Result {
-	if l.gatehouse == nil {
-		return nil
-	}
-	raw, err := l.gatehouse(ctx, serverPath)
-	if err != nil || json.Unmarshal(raw, &l.report.Server) != nil || l.report.Server.AccountID == "" {
-		return nil // no Gatehouse
-	}
-	l.report.Gatehouse = true
-	if len(l.device.Connections) == 0 {
+	l.report.Server, l.report.Gatehouse = l.server()
+	if !l.report.Gatehouse || len(l.device.Connections) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)

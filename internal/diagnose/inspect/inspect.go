@@ -88,6 +88,7 @@ func (i *Inspector) Inspect(ctx context.Context, d Device) Report {
 	ctx, cancel := context.WithTimeout(ctx, inspection)
 	defer cancel()
 	l := &look{Inspector: i, device: d, report: Report{Region: i.region, Partition: registry.PartitionOf(i.region)}}
+	l.server = sync.OnceValues(func() (Server, bool) { return l.askServer(ctx) })
 	if failed := l.caller(ctx); failed != nil {
 		l.report.Results = []probe.Result{*failed}
 		l.report.Took = time.Since(began)
@@ -123,6 +124,7 @@ type look struct {
 	report Report
 
 	documents documents
+	server    func() (Server, bool) // askServer, once
 }
 
 // documents are the policies that were read, by ARN.
