@@ -11,10 +11,9 @@ import (
 // may skip some, and begins again at 0 when the client ID was away for an hour and its session, if it
 // had one, is over. Source: mqtt sheet 17.3.
 //
-// A stored session keeps the number of its latest connection; after a restart it skips one, which may
-// have been given without reaching the disk. Those of client IDs without one are not
-// stored one by one: the log holds a limit that is above all of them, and the next run begins at that
-// limit with whoever could have been connected before it.
+// Not each number that is given reaches the disk before a crash, and those of client IDs without a
+// session are not stored at all: the log holds a limit that is above all of them, and the next run
+// begins at that limit with every session, and with whoever could have been connected before it.
 
 const (
 	// rememberNumbers is how long a client ID without a session is away until its numbers begin again.
@@ -32,12 +31,13 @@ type numbering struct {
 	until time.Time // guarded by mu: when all of these were away for an hour
 }
 
-// restoreNumbers goes on behind the numbers of the run before.
-func (b *Broker) restoreNumbers() {
-	first := b.cfg.Log.ReservedNumbers()
+// restoreNumbers goes on behind the numbers of the run before, and returns the first one after them.
+func (b *Broker) restoreNumbers() (first int64) {
+	first = b.cfg.Log.ReservedNumbers()
 	b.SkipNumbers(first)
 	b.reserveNumbers(first)
 	b.cfg.Log.OnDurable(func(error) {}) // at once, not when somebody waits for the disk
+	return first
 }
 
 // SkipNumbers says that client IDs with numbers below first were forgotten before their time: for an

@@ -288,7 +288,7 @@ func (b *Broker) Restore() error {
 	if b.cfg.Log == nil {
 		return nil
 	}
-	b.restoreNumbers()
+	first := b.restoreNumbers()
 	var records []*messagelog.SessionRecord
 	for r, err := range b.cfg.Log.Sessions() {
 		if err != nil {
@@ -301,7 +301,7 @@ func (b *Broker) Restore() error {
 		s := &Session{
 			id: r.ClientID, v5: r.Protocol == 5, queue: r.Queue, created: r.Created,
 			expiry: min(r.Expiry, b.cfg.SessionExpiry), principal: r.Principal, disconnected: r.Disconnected,
-			number: r.Number + 1, // see number.go
+			number: max(r.Number, first-1), // see number.go
 		}
 		s.sub.broker, s.sub.session, s.sub.serial = b, s, b.serial.Add(1)
 		if s.disconnected.IsZero() {
