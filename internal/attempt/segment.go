@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/gatehouse-iot/gatehouse/internal/check"
+	"github.com/gatehouse-iot/gatehouse/internal/packed"
 )
 
 // A segment holds many records of one burst in one piece: a row of its own, with
@@ -221,50 +222,27 @@ var errSegment = errors.New("damaged segment")
 // A segmentReader decodes a segment. What it reads may be damaged: every number
 // is checked, and after the first wrong one everything is empty.
 type segmentReader struct {
-	p       []byte
+	packed.Reader
 	strings []string
-	err     error
-}
-
-func (r *segmentReader) fail() { r.p, r.err = nil, errSegment }
-
-func (r *segmentReader) number() uint64 {
-	n, size := binary.Uvarint(r.p)
-	if size <= 0 {
-		r.fail()
-		return 0
-	}
-	r.p = r.p[size:]
-	return n
 }
 
 // length reads how many things of at least one byte each follow.
 func (r *segmentReader) length() int {
-	n := r.number()
-	if n > uint64(len(r.p)) {
-		r.fail()
+	n := r.Uvarint()
+	if n > uint64(len(r.B)) {
+		r.Fail()
 		return 0
 	}
 	return int(n)
 }
 
-func (r *segmentReader) bytes(n int) []byte {
-	if n > len(r.p) {
-		r.fail()
-		return nil
-	}
-	b := r.p[:n]
-	r.p = r.p[n:]
-	return b
-}
-
 func (r *segmentReader) text() string {
-	place := r.number()
-	if place == 0 || r.err != nil {
+	place := r.Uvarint()
+	if place == 0 || r.Bad {
 		return ""
 	}
 	if place > uint64(len(r.strings)) {
-		r.fail()
+		r.Fail()
 		return ""
 	}
 	return r.strings[place-1]
@@ -276,9 +254,9 @@ func (r *segmentReader) address() netip.AddrPort {
 		return netip.AddrPort{}
 	}
 	addr, err := netip.ParseAddr(text)
-	port := r.number()
+	port := r.Uvarint()
 	if err != nil || port > math.MaxUint16 {
-		r.fail()
+		r.Fail()
 		return netip.AddrPort{}
 	}
 	return netip.AddrPortFrom(addr, uint16(port))
@@ -297,7 +275,7 @@ func (r *segmentReader) fields() Fields {
 }
 
 func (r *segmentReader) moment() time.Time {
-	ms := r.number()
+	ms := r.Uvarint()
 	if ms == 0 || ms > math.MaxInt64/1000 {
 		return time.Time{}
 	}
@@ -305,9 +283,9 @@ func (r *segmentReader) moment() time.Time {
 }
 
 func (r *segmentReader) duration() time.Duration {
-	us := r.number()
+	us := r.Uvarint()
 	if us > uint64(math.MaxInt64/time.Microsecond) {
-		r.fail()
+		r.Fail()
 		return 0
 	}
 	return time.Duration(us) * time.Microsecond
@@ -315,8 +293,8 @@ func (r *segmentReader) duration() time.Duration {
 
 func (r *segmentReader) record() Record {
 	rec := Record{Outcome: Passed, Count: 1}
-	if kind := r.bytes(1); len(kind) == 1 && kind[0] == 1 {
-		if id, err := uuid.FromBytes(r.bytes(16)); err == nil {
+	if kind := r.Take(1); len(kind) == 1 && kind[0] == 1 {
+		if id, err := uuid.FromBytes(r.Take(16)); err == nil {
 			rec.ID = id.String()
 		}
 	} else {
@@ -347,31 +325,34 @@ func (r *segmentReader) record() Record {
 		}
 		s.At = r.duration()
 		s.Last = s.At + r.duration()
-		s.Count = int(r.number())
+		s.Count = int(r.Uvarint())
 		s.Evidence = r.fields()
 		rec.Steps = append(rec.Steps, s)
 	}
-	rec.Dropped = int(r.number())
+	rec.Dropped = int(r.Uvarint())
 	return rec
 }
 
 // readSegment calls yield for every record of a segment.
 func readSegment(body []byte, yield func(Record)) error {
-	r := segmentReader{p: body}
-	if version := r.bytes(1); len(version) == 1 && version[0] != segmentVersion {
+	r := segmentReader{Reader: packed.Reader{B: body}}
+	if version := r.Take(1); len(version) == 1 && version[0] != segmentVersion {
 		return fmt.Errorf("segment of version %d", version[0])
 	}
 	n := r.length()
 	r.strings = make([]string, 0, n)
 	for range n {
-		r.strings = append(r.strings, string(r.bytes(r.length())))
+		r.strings = append(r.strings, string(r.Bytes()))
 	}
 	for range r.length() {
 		rec := r.record()
-		if r.err != nil {
+		if r.Bad {
 			break
 		}
 		yield(rec)
 	}
-	return r.err
+	if r.Bad {
+		return errSegment
+	}
+	return nil
 }
