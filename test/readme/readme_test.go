@@ -53,19 +53,8 @@ func checkDocument(t *testing.T, path string) {
 	if len(blocks) == 0 {
 		t.Fatalf("%s has no block to run: take it off the list", path)
 	}
-	folder, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	bin, err := gatehouseproc.Build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("PATH", filepath.Dir(bin)+string(os.PathListSeparator)+os.Getenv("PATH"))
-	gw := gatehouseproc.StartIn(t, filepath.Join(folder, "gatehouse-data"))
-	names := shownAs{folder: folder, gw: gw}
-
-	printed := typeIn(t, gw, folder, script(blocks, false, names)+script(blocks, true, names))
+	names := startForPerson(t)
+	printed := typeIn(t, names.gw, names.folder, script(blocks, false, names)+script(blocks, true, names))
 	text := string(raw)
 	for i, b := range slices.Backward(blocks) { // from the end, so that positions stay right
 		if !b.console {
@@ -95,6 +84,21 @@ func checkDocument(t *testing.T, path string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// startForPerson starts a Gatehouse in a folder of its own, with the command on the PATH.
+func startForPerson(t *testing.T) shownAs {
+	t.Helper()
+	folder, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin, err := gatehouseproc.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", filepath.Dir(bin)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	return shownAs{folder: folder, gw: gatehouseproc.StartIn(t, filepath.Join(folder, "gatehouse-data"))}
 }
 
 // A block is a fenced block to be typed.

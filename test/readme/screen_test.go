@@ -31,18 +31,8 @@ var screens = []struct{ file, command string }{
 // is on the screen at the end. What differs from run to run does not count: see masked.
 func TestScreens(t *testing.T) {
 	gatehouseproc.Need(t, "script")
-	bin, err := gatehouseproc.Build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("PATH", filepath.Dir(bin)+string(os.PathListSeparator)+os.Getenv("PATH"))
-	gw := gatehouseproc.StartIn(t, filepath.Join(folder, "gatehouse-data"))
-	names := shownAs{folder: folder, gw: gw}
-	if _, stderr, err := gw.Run(t.Context(), folder, "gatehouse", "device", "add", "sensor-1", "--out", "certs/"); err != nil {
+	names := startForPerson(t)
+	if _, stderr, err := names.gw.Run(t.Context(), names.folder, "gatehouse", "device", "add", "sensor-1", "--out", "certs/"); err != nil {
 		t.Fatalf("%v\n%s", err, stderr)
 	}
 	for _, s := range screens {
@@ -50,7 +40,7 @@ func TestScreens(t *testing.T) {
 			path := filepath.Join("../../docs/screens", s.file)
 			var sc screen
 			sc.print("\x1b[1m$ " + s.command + "\x1b[0m\r\n")
-			sc.print(names.outside(inTerminal(t, gw, folder, names.inside(s.command))))
+			sc.print(names.outside(inTerminal(t, names.gw, names.folder, names.inside(s.command))))
 			shown, err := os.ReadFile(path)
 			if err != nil && !golden.Update() {
 				t.Fatal(err)
