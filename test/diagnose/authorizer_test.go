@@ -1,8 +1,6 @@
 package diagnose
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -45,21 +43,7 @@ export async function handler(event) {
 }
 `
 
-var functionZip = sync.OnceValue(func() []byte {
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	w, err := z.Create("index.mjs")
-	if err == nil {
-		_, err = w.Write([]byte(functionCode))
-	}
-	if err == nil {
-		err = z.Close()
-	}
-	if err != nil {
-		panic(err)
-	}
-	return b.Bytes()
-})
+var functionZip = sync.OnceValue(func() []byte { return gatehouseproc.FunctionZip(functionCode) })
 
 func (d *device) lambda() *lambda.Client {
 	return lambda.New(lambda.Options{

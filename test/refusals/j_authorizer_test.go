@@ -1,8 +1,6 @@
 package refusals
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"slices"
 	"strings"
@@ -15,6 +13,7 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/gatehouse-iot/gatehouse/mqtt"
+	"github.com/gatehouse-iot/gatehouse/test/gatehouseproc"
 	"github.com/gatehouse-iot/gatehouse/test/rawmqtt"
 )
 
@@ -47,21 +46,7 @@ export async function handler(event) {
 }
 `
 
-var authorizerZip = sync.OnceValue(func() []byte {
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	w, err := z.Create("index.mjs")
-	if err == nil {
-		_, err = w.Write([]byte(authorizerCode))
-	}
-	if err == nil {
-		err = z.Close()
-	}
-	if err != nil {
-		panic(err)
-	}
-	return b.Bytes()
-})
+var authorizerZip = sync.OnceValue(func() []byte { return gatehouseproc.FunctionZip(authorizerCode) })
 
 func (g *gateway) lambda() *lambda.Client {
 	return lambda.New(lambda.Options{Region: g.Region, Credentials: g.keys, BaseEndpoint: &g.APIURL, RetryMaxAttempts: 1})
