@@ -141,7 +141,7 @@ var (
 		Title:  "A packet is malformed",
 		Cause:  "A<< {packet}>> packet can't be decoded: {reason}.<< It begins {bytes}.>>",
 		Device: answered("The connection is closed.", "CONNACK or DISCONNECT 0x81 (malformed packet), then close."),
-		Advice: "Update the MQTT library of the device; packets that are cut come from a send buffer that is too small.",
+		Advice: "Update the MQTT library of the device; packets that are cut come from a send buffer that is too small, packets inside of each other from two threads that write at once (paho.golang: wrap the connection in packets.NewThreadSafeConn).",
 		Fix:    watch,
 		Source: "mqtt sheet 2.1 #1, 13", Example: ev("packet", "PUBLISH", "reason", "topic is longer than the packet, at byte 2", "bytes", "32 05 00 ff"),
 	})

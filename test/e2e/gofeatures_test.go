@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/eclipse/paho.golang/packets"
 	"github.com/eclipse/paho.golang/paho"
 	paho3 "github.com/eclipse/paho.mqtt.golang"
 
@@ -214,7 +215,7 @@ func newPaho5(t *testing.T, gw *gatehouseproc.Process, d gatehouseproc.Device, g
 }
 
 func (p *paho5) connect(url string, keep bool, willTopic string) bool {
-	nc := p.dial(url)
+	nc := packets.NewThreadSafeConn(p.dial(url)) // as dialPaho5
 	p.c = paho.NewClient(paho.ClientConfig{Conn: nc, OnPublishReceived: []func(paho.PublishReceived) (bool, error){
 		func(r paho.PublishReceived) (bool, error) {
 			m := arrived{payload: string(r.Packet.Payload), retained: r.Packet.Retain}

@@ -2,12 +2,9 @@ package e2e
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/base64"
-	"net"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -121,12 +118,8 @@ func TestConnections(t *testing.T) {
 	wantAWSError(t, fail(data.GetConnection(t.Context(), &iotdataplane.GetConnectionInput{ClientId: id})), "ResourceNotFoundException", 404)
 	received := make(chan *paho.Publish, 10)
 	gone := make(chan *paho.Disconnect, 1)
-	nc, err := (&tls.Dialer{Config: config}).DialContext(t.Context(), "tcp", net.JoinHostPort("localhost", strconv.Itoa(gw.Ports.MQTT)))
-	if err != nil {
-		t.Fatal(err)
-	}
 	client := paho.NewClient(paho.ClientConfig{
-		Conn:               nc,
+		Conn:               dialPaho5(t, gw, config),
 		OnPublishReceived:  []func(paho.PublishReceived) (bool, error){func(r paho.PublishReceived) (bool, error) { received <- r.Packet; return true, nil }},
 		OnServerDisconnect: func(p *paho.Disconnect) { gone <- p },
 	})
@@ -196,6 +189,7 @@ func TestConnections(t *testing.T) {
 	mosquitto(t, gw, "mosquitto_pub", d, "-t", "x", "-m", "x", "-q", "1")
 	var connectivity *iot.GetThingConnectivityDataOutput
 	eventually(t, "the thing is known to be away", func() bool {
+		var err error
 		connectivity, err = control.GetThingConnectivityData(context.Background(), &iot.GetThingConnectivityDataInput{ThingName: &d.ThingName})
 		return err == nil && !aws.ToBool(connectivity.Connected) && connectivity.DisconnectReason == "CLIENT_INITIATED_DISCONNECT"
 	})

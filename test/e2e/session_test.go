@@ -2,9 +2,7 @@ package e2e
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
-	"net"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -146,11 +144,7 @@ func TestPahoSession5(t *testing.T) {
 	got := make(chan string, 100)
 	connect := func(d gatehouseproc.Device, clean bool, expiry uint32) (*paho.Client, *paho.Connack) {
 		t.Helper()
-		nc, err := tls.Dial("tcp", net.JoinHostPort("localhost", strconv.Itoa(gw.Ports.MQTT)), tlsConfig(t, d))
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := paho.NewClient(paho.ClientConfig{Conn: nc, OnPublishReceived: []func(paho.PublishReceived) (bool, error){
+		c := paho.NewClient(paho.ClientConfig{Conn: dialPaho5(t, gw, tlsConfig(t, d)), OnPublishReceived: []func(paho.PublishReceived) (bool, error){
 			func(p paho.PublishReceived) (bool, error) { got <- string(p.Packet.Payload); return true, nil },
 		}})
 		ack, err := c.Connect(ctx, &paho.Connect{ClientID: d.ThingName, KeepAlive: 60, CleanStart: clean, Properties: &paho.ConnectProperties{SessionExpiryInterval: &expiry}})
