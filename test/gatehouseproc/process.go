@@ -9,9 +9,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,10 +23,16 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/server"
 )
 
-// Build compiles cmd/gatehouse once for the whole test binary and answers its path.
+// Build compiles cmd/gatehouse once for the whole test binary and answers its path. It is the same one for
+// all test binaries of a clone: no run leaves one more behind, and one that is up to date is not linked again.
 var Build = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "gatehouse-bin-*")
+	cache, err := os.UserCacheDir()
 	if err != nil {
+		return "", err
+	}
+	_, clone, _, _ := runtime.Caller(0)
+	dir := filepath.Join(cache, "gatehouse-test", fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(clone))))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
 	bin := filepath.Join(dir, "gatehouse")
