@@ -35,8 +35,8 @@ func TestDepartedBound(t *testing.T) {
 	if above := gone(maxDeparted+1, 0, 2*time.Hour); above != 0 {
 		t.Errorf("after two hours: numbers below %d are forgotten", above)
 	}
-	if len(d.clients) != 1 {
-		t.Errorf("%d clients are remembered after two hours, want 1", len(d.clients))
+	if len(d.index) != 1 {
+		t.Errorf("%d clients are remembered after two hours, want 1", len(d.index))
 	}
 }
 
