@@ -2,7 +2,6 @@ package logs
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -11,7 +10,7 @@ import (
 // A Batch is the opened events of a Part. Not safe for concurrent use.
 type Batch struct {
 	part   *Part
-	file   *os.File
+	file   source
 	tokens []*tokens // of a block, by column, as they are asked for
 	times  []int64
 	found  map[string]*Column // fields of messages that no shape describes
@@ -466,7 +465,7 @@ func (b *Batch) records(rows []int) ([]Record, error) {
 	}
 	out := make([]Record, 0, len(rows))
 	err = b.Messages(rows, func(i int, text string) {
-		r := Record{ID: ID{times[i], b.part.seq, uint32(i)}, Message: text, Ingested: ingested[i]}
+		r := Record{ID: b.part.ID(i, times[i]), Message: text, Ingested: ingested[i]}
 		if k := streams.Codes[i]; k != 0 {
 			r.Stream = streams.Values[k-1]
 		}

@@ -20,6 +20,7 @@ type encoder struct {
 	payload []byte
 	raw     []byte
 	block   []byte
+	busy    bool // a full block was made since the last rest
 }
 
 func newEncoder() (*encoder, error) {
@@ -27,7 +28,7 @@ func newEncoder() (*encoder, error) {
 	return &encoder{zstd: z}, err
 }
 
-// spareColumns is how many columns' codes are kept for the next block.
+// spareColumns is how many columns' codes are kept for the next full block.
 const spareColumns = 64
 
 // blank returns zeros for n rows.
@@ -38,21 +39,33 @@ func (e *encoder) blank(n int) []uint16 {
 		clear(codes)
 		return codes
 	}
+	if n < maxRows/2 { // a chunk
+		return make([]uint16, n)
+	}
 	return make([]uint16, n, max(n, maxCount))
 }
 
 // reuse takes what blank returned back.
 func (e *encoder) reuse(columns []*building) {
 	for _, c := range columns {
-		if c.codes != nil && len(e.codes) < spareColumns {
+		if cap(c.codes) >= maxCount && len(e.codes) < spareColumns {
 			e.codes = append(e.codes, c.codes)
 		}
 	}
 }
 
+// rest lets go of the space if no full block was made since the last rest.
+func (e *encoder) rest() {
+	if !e.busy {
+		e.codes, e.payload, e.raw, e.block = nil, nil, nil, nil
+	}
+	e.busy = false
+}
+
 // encode returns the block of events, with its header and directory; bytes is how
 // many their messages are. The block is valid until the next call.
 func (e *encoder) encode(seq uint64, l *loose, bytes int64) ([]byte, header, *directory) {
+	e.busy = e.busy || len(l.rows) >= maxRows/2
 	d := newDraft(e, seq, l)
 	d.header.rawBytes = bytes
 	defer func() { e.reuse(d.columns) }() // those that there are by then

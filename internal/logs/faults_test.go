@@ -20,7 +20,7 @@ import (
 const childDir = "GATEHOUSE_TEST_LOGS_CHILD"
 
 // ingestForever puts batches from four goroutines and prints what was
-// acknowledged; a fifth packs all the time.
+// acknowledged; a fifth packs all the time, in memory and on disk.
 func ingestForever(dir string) {
 	s, err := Open(Config{Dir: dir, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -47,7 +47,11 @@ func ingestForever(dir string) {
 			}
 		}()
 	}
-	for {
+	for i := 0; ; i++ {
+		condenseNow(s)
+		if i%4 != 3 {
+			continue
+		}
 		if err := s.Pack(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -257,8 +261,9 @@ func TestRetentionUnderLoad(t *testing.T) {
 	}
 	readers.Go(func() {
 		for !done.Load() {
-			failed(s.Pack())
+			condenseNow(s)
 			s.expire(time.Now().UnixMilli())
+			failed(s.Pack())
 			failed(s.bound())
 		}
 	})

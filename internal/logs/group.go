@@ -70,7 +70,8 @@ type block struct {
 	*directory
 	path string
 	off  int64
-	upTo int64 // the latest time of this block and those before it in the segment
+	raw  []byte // of a chunk: all of the block, which is in no file
+	upTo int64  // the latest time of this block and those before it in the segment
 }
 
 // hasRaw reports whether the block has messages that are no compact JSON.
@@ -304,7 +305,11 @@ func (g *group) seal(e *encoder) (bool, error) {
 	if last != nil {
 		*seg = segment{path: last.path, size: last.size, blocks: slices.Clone(last.blocks)}
 	}
-	raw, h, d := e.encode(t.seq, &t.loose, t.bytes)
+	whole, err := t.whole()
+	if err != nil {
+		return false, fmt.Errorf("unpack chunks of log events: %w", err)
+	}
+	raw, h, d := e.encode(t.seq, whole, t.bytes)
 	if err := seg.write(raw, last == nil); err != nil {
 		return false, fmt.Errorf("write a block of log events: %w", err)
 	}

@@ -27,12 +27,16 @@ type tail struct {
 	number uint32 // of this tail, in this process
 
 	// Guarded by group.mu.
-	loose
+	chunks  []chunk             // of the first events
+	loose                       // the events after them
+	first   int                 // rows of chunks
+	known   uint32              // members of chunks, which the journal counts on from
+	chunked int64               // bytes of messages of chunks
 	index   map[*Members]uint32 // 1 + index in members
-	bytes   int64
-	written int64 // bytes of the journal
+	bytes   int64               // of messages
+	written int64               // bytes of the journal
 	file    *os.File
-	seen    int  // rows at the last look of group.rest
+	seen    int  // events at the last look of group.rest
 	viewed  bool // somebody may still read the rows when the tail is gone
 
 	syncMu sync.Mutex // held during a sync; whoever waits for it finds its work done
@@ -44,7 +48,7 @@ func newTail(seq uint64, path string, rows []row) *tail {
 	return &tail{seq: seq, path: path, number: tailNumber.Add(1), loose: loose{rows: rows}, index: map[*Members]uint32{}}
 }
 
-func (t *tail) full() bool { return len(t.rows) >= maxRows || t.bytes >= maxBytes }
+func (t *tail) full() bool { return t.count() >= maxRows || t.bytes >= maxBytes }
 
 // entriesFollow stands where the stream of a batch would: it is one of entries.
 const entriesFollow = 0
@@ -76,8 +80,8 @@ func appendEvents(b []byte, stream uint32, ingested int64, events []Event) []byt
 }
 
 // appendEntries appends a batch of rows that are entries of one stream, and the
-// members that they brought.
-func appendEntries(b []byte, rows []row, fresh []*Members) []byte {
+// members that they brought; so many members of the journal are not the tail's any more.
+func appendEntries(b []byte, rows []row, fresh []*Members, known uint32) []byte {
 	start := len(b)
 	b = beginBatch(b)
 	b = append(b, entriesFollow)
@@ -100,6 +104,9 @@ func appendEntries(b []byte, rows []row, fresh []*Members) []byte {
 		}
 		b = append(b, byte(n))
 		for _, p := range r.parts[:n] {
+			if p != 0 {
+				p += known
+			}
 			b = binary.AppendUvarint(b, uint64(p))
 		}
 	}
@@ -208,7 +215,7 @@ func (t *tail) appendEntries(buf []byte, stream uint32, ingested int64, entries 
 		size += e.size()
 		t.rows = append(t.rows, r)
 	}
-	buf = appendEntries(buf[:0], t.rows[rows:], t.members[members:])
+	buf = appendEntries(buf[:0], t.rows[rows:], t.members[members:], t.known)
 	if err := t.write(buf); err != nil {
 		t.rows = t.rows[:rows]
 		t.forgetFrom(members)

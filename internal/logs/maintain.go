@@ -24,9 +24,7 @@ func (s *Store) maintain(ctx context.Context) {
 		case <-s.wake:
 		case now := <-tick.C:
 			s.expire(now.UnixMilli())
-			for _, g := range s.all() {
-				g.rest()
-			}
+			s.condense()
 		}
 		for _, g := range s.all() {
 			if err := s.seal(g); err != nil {
@@ -53,6 +51,21 @@ func (s *Store) Pack() error {
 	return errors.Join(errs...)
 }
 
+// condense has what waits for its block in memory take less, and closes the
+// journals of groups that are quiet.
+func (s *Store) condense() {
+	groups := s.all()
+	for _, g := range groups {
+		s.sealMu.Lock()
+		g.condense(s.encoder, chunkAt(len(groups)))
+		s.sealMu.Unlock()
+		g.rest()
+	}
+	s.sealMu.Lock()
+	defer s.sealMu.Unlock()
+	s.encoder.rest()
+}
+
 // expire drops segments and tails all of whose events are past their group's retention.
 func (s *Store) expire(now int64) {
 	for _, g := range s.all() {
@@ -64,7 +77,7 @@ func (s *Store) expire(now int64) {
 			drop = append(drop, g.segments[0].path)
 			g.segments = slices.Clone(g.segments[1:])
 		}
-		if t := g.active; t != nil && len(t.rows) > 0 && !slices.ContainsFunc(t.rows, func(r row) bool { return r.time >= cutoff }) {
+		if t := g.active; t != nil && t.count() > 0 && t.before(cutoff) {
 			g.rotateLocked() // becomes a block, which expires the next time
 		}
 		g.mu.Unlock()
@@ -133,9 +146,9 @@ func (s *Store) bound() error {
 func (g *group) rest() {
 	g.mu.Lock()
 	t := g.active
-	quiet := t != nil && t.file != nil && len(t.rows) == t.seen
+	quiet := t != nil && t.file != nil && t.count() == t.seen
 	if t != nil {
-		t.seen = len(t.rows)
+		t.seen = t.count()
 	}
 	if quiet {
 		g.spare = nil
@@ -148,7 +161,7 @@ func (g *group) rest() {
 	defer t.syncMu.Unlock()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if t.file == nil || len(t.rows) != t.seen || g.active != t {
+	if t.file == nil || t.count() != t.seen || g.active != t {
 		return
 	}
 	if err := t.file.Sync(); err != nil {

@@ -140,7 +140,7 @@ func (p *Part) read(q Read, from, to int64) ([]Record, error) {
 	}
 	var ids []ID
 	for i, t := range times {
-		id := ID{t, p.seq, uint32(i)}
+		id := p.ID(i, t)
 		if t < from || t > to || !wanted[streams.Codes[i]] {
 			continue
 		}
@@ -160,7 +160,7 @@ func (p *Part) read(q Read, from, to int64) ([]Record, error) {
 	}
 	rows := make([]int, len(ids))
 	for i, id := range ids {
-		rows[i] = int(id.Row)
+		rows[i] = int(id.Row) - p.first
 	}
 	if q.Match != nil {
 		matched := make([]bool, p.Events)

@@ -163,7 +163,7 @@ func TestBlocksKeepAnything(t *testing.T) {
 		v := &View{streams: map[uint32]string{1: "1", 2: "2", 3: "3"}}
 		blk := seg.blocks[0]
 		p := &Part{view: v, Events: blk.count, seq: 7, block: blk}
-		tail := newTailPart(v, 7, l, 0)
+		tail := newTailPart(v, 7, 0, l, 0)
 		b, err := p.Open()
 		if err != nil {
 			t.Fatal(err)

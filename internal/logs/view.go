@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -35,7 +34,7 @@ func (s *Store) View(group string) (*View, error) {
 	}
 	for _, seg := range g.segments {
 		for _, b := range seg.blocks {
-			v.parts = append(v.parts, &Part{view: v, MinTime: b.minTime, MaxTime: b.maxTime, Events: b.count, Bytes: b.rawBytes, seq: b.seq, block: b})
+			v.parts = append(v.parts, newBlockPart(v, 0, b))
 		}
 	}
 	tails := g.sealing
@@ -43,17 +42,28 @@ func (s *Store) View(group string) (*View, error) {
 		tails = append(slices.Clip(tails), g.active)
 	}
 	for _, t := range tails {
+		for _, c := range t.chunks {
+			if c.block == nil {
+				v.parts = append(v.parts, newTailPart(v, t.seq, c.first, c.loose, c.bytes))
+			} else {
+				v.parts = append(v.parts, newBlockPart(v, c.first, c.block))
+			}
+		}
 		if len(t.rows) > 0 {
 			t.viewed = true
-			v.parts = append(v.parts, newTailPart(v, t.seq, t.snapshot(), t.bytes))
+			v.parts = append(v.parts, newTailPart(v, t.seq, t.first, t.snapshot(), t.bytes-t.chunked))
 		}
 	}
 	return v, nil
 }
 
-func newTailPart(v *View, seq uint64, l loose, bytes int64) *Part {
+func newBlockPart(v *View, first int, b *block) *Part {
+	return &Part{view: v, MinTime: b.minTime, MaxTime: b.maxTime, Events: b.count, Bytes: b.rawBytes, seq: b.seq, first: first, block: b}
+}
+
+func newTailPart(v *View, seq uint64, first int, l loose, bytes int64) *Part {
 	rows := l.rows
-	p := &Part{view: v, MinTime: rows[0].time, MaxTime: rows[0].time, Events: len(rows), Bytes: bytes, seq: seq, loose: l}
+	p := &Part{view: v, MinTime: rows[0].time, MaxTime: rows[0].time, Events: len(rows), Bytes: bytes, seq: seq, first: first, loose: l}
 	for i := range rows {
 		p.MinTime, p.MaxTime = min(p.MinTime, rows[i].time), max(p.MaxTime, rows[i].time)
 	}
@@ -79,15 +89,16 @@ type Part struct {
 
 	view  *View
 	seq   uint64
+	first int // of the rows of the tail, or block, with that number
 	block *block
-	loose // of a tail, which has no block
+	loose // of events that have no block
 }
 
 // View returns the view that the part is of.
 func (p *Part) View() *View { return p.view }
 
 // ID returns the ID of an event whose time is known.
-func (p *Part) ID(row int, time int64) ID { return ID{time, p.seq, uint32(row)} }
+func (p *Part) ID(row int, time int64) ID { return ID{time, p.seq, uint32(p.first + row)} }
 
 // MayHold is false only if no event of the part has the field with the value,
 // compared as queries do.
@@ -98,7 +109,7 @@ func (p *Part) MayHold(field, value string) (bool, error) {
 	if strings.Contains(field, ".") || strings.HasPrefix(field, "@") {
 		return true, nil
 	}
-	f, err := os.Open(p.block.path)
+	f, err := p.block.open()
 	if err != nil {
 		return false, gone(err)
 	}
@@ -136,7 +147,7 @@ func gone(err error) error {
 func (p *Part) Open() (*Batch, error) {
 	b := &Batch{part: p}
 	if p.block != nil {
-		f, err := os.Open(p.block.path)
+		f, err := p.block.open()
 		if err != nil {
 			return nil, gone(err)
 		}
@@ -203,7 +214,8 @@ type Record struct {
 // Find returns the event with an ID, or false if it is not there.
 func (v *View) Find(id ID) (Record, bool, error) {
 	for _, p := range v.parts {
-		if p.seq != id.Seq || int(id.Row) >= p.Events {
+		row := int(id.Row) - p.first
+		if p.seq != id.Seq || row < 0 || row >= p.Events {
 			continue
 		}
 		b, err := p.Open()
@@ -211,7 +223,7 @@ func (v *View) Find(id ID) (Record, bool, error) {
 			return Record{}, false, err
 		}
 		defer b.Close()
-		records, err := b.records([]int{int(id.Row)})
+		records, err := b.records([]int{row})
 		if err != nil || len(records) == 0 || records[0].Time != id.Time || records[0].Time < v.Earliest || records[0].Stream == "" {
 			return Record{}, false, err
 		}
