@@ -2,7 +2,10 @@
 
 package nonblock
 
-import "syscall"
+import (
+	"errors"
+	"syscall"
+)
 
 const supported = true
 
@@ -10,13 +13,13 @@ const supported = true
 // no error.
 func writeOnce(fd uintptr, p []byte) (int, error) {
 	for {
-		n, err := syscall.Write(int(fd), p)
-		switch err {
-		case nil:
+		n, err := write(int(fd), p)
+		switch {
+		case err == nil:
 			return n, nil
-		case syscall.EINTR:
+		case errors.Is(err, syscall.EINTR):
 			continue
-		case syscall.EAGAIN:
+		case errors.Is(err, syscall.EAGAIN):
 			return 0, nil
 		}
 		return 0, err
@@ -26,13 +29,13 @@ func writeOnce(fd uintptr, p []byte) (int, error) {
 // readOnce reads what a non-blocking socket has; wait says that it has nothing.
 func readOnce(fd uintptr, p []byte) (n int, wait bool, err error) {
 	for {
-		n, err := syscall.Read(int(fd), p)
-		switch err {
-		case nil:
+		n, err := read(int(fd), p)
+		switch {
+		case err == nil:
 			return n, false, nil
-		case syscall.EINTR:
+		case errors.Is(err, syscall.EINTR):
 			continue
-		case syscall.EAGAIN:
+		case errors.Is(err, syscall.EAGAIN):
 			return 0, true, nil
 		}
 		return 0, false, err
