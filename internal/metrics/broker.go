@@ -101,6 +101,7 @@ func (s *Store) FollowHub(hub *observe.Hub, reg prometheus.Registerer) {
 			}
 		}
 	}
+	s.FollowEach(ID{Namespace: "AWS/IoT", Name: "RuleNotFound"}, "RuleName", hub.RulesMissed)
 	reg.MustRegister(newHubCollector(hub))
 }
 

@@ -11,8 +11,8 @@ import (
 // hubCollector exposes what a hub tallies. Its labels are bounded by AWS's
 // vocabularies and the catalogue of checks. Source: metrics sheet 6.
 type hubCollector struct {
-	hub                                   *observe.Hub
-	authN, handshakes, disconnects, pings *prometheus.Desc
+	hub                                          *observe.Hub
+	authN, handshakes, disconnects, pings, rules *prometheus.Desc
 }
 
 func newHubCollector(hub *observe.Hub) *hubCollector {
@@ -25,6 +25,7 @@ func newHubCollector(hub *observe.Hub) *hubCollector {
 		handshakes:  desc("tls_rejected_total", "Connections refused where AWS keeps silent, such as an unknown SNI, by the check that refused them.", "stage", "cause"),
 		disconnects: desc("disconnects_total", "Ends of sessions' connections, by AWS's disconnectReason.", "reason"),
 		pings:       desc("ping_seconds", "Time from the read of a PINGREQ to its answer."),
+		rules:       desc("rule_events_total", "What the rules engine did, by AWS's name of it. Rules that do not exist have no name here: devices choose it.", "rule", "event"),
 	}
 }
 
@@ -34,6 +35,7 @@ func (c *hubCollector) Describe(out chan<- *prometheus.Desc) {
 	out <- c.handshakes
 	out <- c.disconnects
 	out <- c.pings
+	out <- c.rules
 }
 
 // Collect implements [prometheus.Collector].
@@ -53,6 +55,7 @@ func (c *hubCollector) Collect(out chan<- prometheus.Metric) {
 	for reason, n := range t.Disconnects {
 		count(c.disconnects, n, reason)
 	}
+	count(c.rules, countAll(c.hub, observe.RuleNotFound, observe.MQTT)+countAll(c.hub, observe.RuleNotFound, observe.HTTP), "", "RuleNotFound")
 	buckets := map[float64]uint64{}
 	total := uint64(0)
 	for i, n := range t.Pings.Within {

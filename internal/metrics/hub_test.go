@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http/httptest"
 	"path/filepath"
 	"slices"
@@ -103,6 +104,52 @@ func TestTallies(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]float64{"Connection.AuthNError Protocol=MQTT": 3, "Connection.AuthNError Protocol=HTTP": 1}, sums(s)); diff != "" {
 		t.Errorf("CloudWatch (-want +got):\n%s", diff)
+	}
+}
+
+// TestRuleNotFound: rules that do not exist by their name for CloudWatch, and without it for
+// Prometheus; devices that make up names get one metric together. Source: metrics sheet 1.3, 6.
+func TestRuleNotFound(t *testing.T) {
+	s := openStore(t, Config{File: filepath.Join(t.TempDir(), "metrics.log")})
+	defer closeStore(t, s)
+	hub, reg := observe.New(nil), prometheus.NewRegistry()
+	s.FollowHub(hub, reg)
+	line := func() string {
+		return strings.Join(exposed(reg, "gatehouse_rule_events_total"), "\n")
+	}
+	if got := line(); got != `gatehouse_rule_events_total{event="RuleNotFound",rule=""} 0` {
+		t.Errorf("before it happened: %s", got)
+	}
+	by, total := &observe.Request{}, 0
+	miss := func(rule string, p observe.Protocol) {
+		hub.Seen(by, p, observe.RuleNotFound, observe.ClientError)
+		hub.RuleMissed(rule)
+		total++
+	}
+	miss("Archve", observe.MQTT)
+	sums(s) // what was counted once is not counted again
+	miss("Archve", observe.HTTP)
+	for _, odd := range []string{"", "no-rule", "caf\u00e9", strings.Repeat("x", 129)} {
+		miss(odd, observe.MQTT)
+	}
+	got := sums(s)
+	if diff := cmp.Diff(map[string]float64{"RuleNotFound RuleName=Archve": 2, "RuleNotFound RuleName=other": 4}, got); diff != "" {
+		t.Errorf("CloudWatch (-want +got):\n%s", diff)
+	}
+	for i := range 1000 {
+		miss(fmt.Sprintf("made_up_%d", i), observe.MQTT)
+	}
+	miss("Archve", observe.MQTT)
+	got = sums(s)
+	all := 0.0
+	for _, n := range got {
+		all += n
+	}
+	if len(got) > 101 || got["RuleNotFound RuleName=Archve"] != 3 || int(all) != total {
+		t.Errorf("%d metrics of %v messages, want 101 of %d; %v for a known name, want 3", len(got), all, total, got["RuleNotFound RuleName=Archve"])
+	}
+	if got := line(); got != fmt.Sprintf(`gatehouse_rule_events_total{event="RuleNotFound",rule=""} %d`, total) {
+		t.Errorf("of %d messages: %s", total, got)
 	}
 }
 

@@ -39,6 +39,7 @@ type Store struct {
 	pending  map[*series][]minute
 	refused  uint64 // samples of metrics that there was no room for
 	counters []*counter
+	families []*family
 }
 
 // A Datum is a point of a metric.

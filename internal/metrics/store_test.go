@@ -338,6 +338,7 @@ func TestHub(t *testing.T) {
 			}
 		}
 	}
+	hub.RuleMissed("Archve")
 	meter.Observe(function.Observation{Function: "f", Resource: "f:live", Version: "3", Duration: 20 * time.Millisecond, Running: 1})
 	meter.Observe(function.Observation{Function: "f", Resource: "f:live", Version: "3", Failed: true, Duration: 40 * time.Millisecond, Running: 2})
 	meter.Observe(function.Observation{Function: "f", Resource: "f:live", Throttled: true, Running: 2})

@@ -33,6 +33,7 @@ const (
 	GetConnection
 	ListSubscriptions
 	SendDirectMessage
+	RuleNotFound     // a message by Basic Ingest to a rule that does not exist
 	HandshakeRefused // Gatehouse's own: refused where AWS keeps silent, such as an unknown SNI
 	PublishRetained  // counted beside PublishIn, never logged
 	PacketThrottle   // a limit of one connection was met: counted, never logged
@@ -138,6 +139,7 @@ type Event struct {
 	Requested    time.Time // of a Ping: when it was read
 	MaxResults   int       // of a ListSubscriptions; 0: not given
 	LastModified time.Time // of a GetRetainedMessage
+	Rule         string    // of a RuleNotFound: its name
 	Confirmation bool      // of a SendDirectMessage
 	Timeout      int       // of a SendDirectMessage with Confirmation, seconds
 

@@ -24,6 +24,7 @@ type tallies struct {
 	authN       [Protocols]map[AuthN]uint64
 	handshakes  map[*check.Check]uint64
 	disconnects map[string]uint64
+	rules       map[string]uint64
 }
 
 // disconnectReasons are AWS's. Source: logs sheet 3.3.
@@ -35,7 +36,7 @@ var disconnectReasons = []string{
 // newTallies has a zero for all that is known before it happens: a sum over what is
 // not there yet would be nothing, and an alert on it silent.
 func newTallies() *tallies {
-	t := &tallies{handshakes: map[*check.Check]uint64{}, disconnects: map[string]uint64{}}
+	t := &tallies{handshakes: map[*check.Check]uint64{}, disconnects: map[string]uint64{}, rules: map[string]uint64{}}
 	for p := range t.authN {
 		t.authN[p] = map[AuthN]uint64{}
 	}

@@ -91,6 +91,7 @@ func shapes() map[string]string {
 		"ListSubscriptions Success INFO":                                  head + device + " maxResults(number)",
 		"SendDirectMessage Success INFO":                                  head + "topicName clientId principalId confirmation(boolean) sourceIp sourcePort(number)",
 		"SendDirectMessage Failure ERROR TARGET_CLIENT_ID_NOT_FOUND":      head + "topicName clientId principalId confirmation(boolean) sourceIp sourcePort(number)" + failure + " timeout(number)",
+		"RuleNotFound Failure ERROR RuleNotFound":                         head[:len(head)-len("protocol ")] + "clientId topicName ruleName principalId" + failure + ours,
 		"Connection.AuthNError Failure ERROR DEVICE_CERTIFICATE_INACTIVE": head + "authenticationType principalId sourceIp sourcePort(number) targetIp targetPort(number) serverNameIndication" + failure + ours,
 		"Connection.AuthNError Failure ERROR NOT_AUTHENTICATED":           head + "authenticationType clientId sourceIp sourcePort(number) targetIp targetPort(number) serverNameIndication" + failure + ours,
 		"Connection.AuthNError Failure ERROR CUSTOM_AUTHORIZER_NOT_FOUND": head + "authenticationType clientId sourceIp sourcePort(number) targetIp targetPort(number) serverNameIndication" + failure + ours,
@@ -106,7 +107,7 @@ func TestDeviceLog(t *testing.T) {
 	gw := gatehouseproc.Start(t, "--limits", "open")
 	gw.MustRun(t, "aws", "iot", "set-v2-logging-options", "--role-arn", "arn:aws:iam::123456789012:role/logs", "--default-log-level", "INFO",
 		"--event-configurations", "eventType=Ping,logLevel=DEBUG", "eventType=Connection.AuthNError,logLevel=ERROR")
-	in, out, away, off := gw.AddDevice(t, "log-in", "--topic", "e2e/*"), gw.AddDevice(t, "log-out", "--topic", "e2e/*"), gw.AddDevice(t, "log-away", "--topic", "e2e/*"), gw.AddDevice(t, "log-off")
+	in, out, away, off := gw.AddDevice(t, "log-in", "--topic", "e2e/*", "--topic", "$aws/rules/*"), gw.AddDevice(t, "log-out", "--topic", "e2e/*"), gw.AddDevice(t, "log-away", "--topic", "e2e/*"), gw.AddDevice(t, "log-off")
 	run := func(program string, d gatehouseproc.Device, more ...string) {
 		t.Helper()
 		_, _ = exec.Command(program, mosquittoArgs(gw, d, more...)...).CombinedOutput() // the log says what became of it
@@ -118,6 +119,7 @@ func TestDeviceLog(t *testing.T) {
 	run("mosquitto_pub", in, "-i", "log-stranger", "-t", "e2e/q", "-m", "x")
 	run("mosquitto_sub", in, "-V", "mqttv5", "-t", "denied/#", "-E")
 	run("mosquitto_pub", in, "-t", "denied", "-q", "1", "-m", "x")
+	run("mosquitto_pub", in, "-t", "$aws/rules/Archve/e2e", "-q", "1", "-m", "x")
 	curl := exec.Command("curl", append([]string{"--cacert", in.CAFile, "--cert", in.CertificateFile, "--key", in.PrivateKeyFile}, "-sS", "-d", "over HTTPS", fmt.Sprintf("https://localhost:%d/topics/e2e%%2Fq?qos=1&retain=true", gw.Ports.HTTPS))...)
 	if text, err := curl.CombinedOutput(); err != nil || !strings.Contains(string(text), `"OK"`) {
 		t.Fatalf("curl: %v\n%s", err, text)

@@ -20,6 +20,9 @@ func (h Handlers) observe(d api.Done) {
 		if e.Retain {
 			h.Observe.Seen(by, observe.HTTP, observe.PublishRetained, e.Outcome)
 		}
+		if e.Outcome == observe.Success {
+			mqttconn.ObserveBasicIngest(h.Observe, by, observe.HTTP, in.Topic)
+		}
 	case *GetRetainedMessageRequest:
 		e.Kind, e.Topic = observe.GetRetainedMessage, in.Topic
 		if m, ok := d.Out.(*GetRetainedMessageResponse); ok && m != nil {

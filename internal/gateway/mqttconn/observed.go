@@ -138,6 +138,23 @@ func (k *conn) sawPublishRefused(outcome observe.Outcome, c *check.Check, eviden
 	k.saw(observe.Event{Kind: observe.PublishIn, Outcome: outcome, Topic: string(p.Topic), Retain: p.Retain, Check: c, Evidence: evidence})
 }
 
+// ObserveBasicIngest tells h, of a message that was accepted, that the rule it is for
+// does not exist: there are no rules yet. It does nothing for any other topic.
+func ObserveBasicIngest(h *observe.Hub, by observe.Source, p observe.Protocol, topic string) {
+	rest, ok := strings.CutPrefix(topic, basicIngest)
+	if !ok {
+		return
+	}
+	rule, _, _ := strings.Cut(rest, "/")
+	h.RuleMissed(rule)
+	if h.Seen(by, p, observe.RuleNotFound, observe.ClientError) {
+		h.Log(by, &observe.Event{
+			Kind: observe.RuleNotFound, Outcome: observe.ClientError, Topic: topic, Rule: rule, Check: check.TopicServiceNotBuilt,
+			Evidence: []attempt.Field{attempt.F("topic", topic), attempt.F("service", rulesEngine)},
+		})
+	}
+}
+
 // sawSubscribe tells of a SUBSCRIBE that was answered. It failed if every filter was refused.
 func (k *conn) sawSubscribe(filters []mqtt.Subscription, codes []mqtt.ReasonCode, outcome observe.Outcome) {
 	h := k.server.cfg.Observe

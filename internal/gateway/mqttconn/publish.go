@@ -127,6 +127,7 @@ func (k *conn) accept(p *mqtt.Publish, t *topicEntry) error {
 		t.service = ""
 	}
 	if t.route == nil {
+		ObserveBasicIngest(k.server.cfg.Observe, k, observe.MQTT, t.name)
 		return nil
 	}
 	w := k.work
@@ -193,7 +194,7 @@ func (k *conn) topic(name []byte) *topicEntry {
 	t := &topicEntry{name: string(name)}
 	if t.fault = checkTopicName(t.name); !t.fault.found() {
 		t.service = servicesOf(t.name, mayPublish)
-		if !strings.HasPrefix(t.name, "$aws/rules/") {
+		if !strings.HasPrefix(t.name, basicIngest) {
 			t.route = k.server.cfg.Broker.NewRoute(t.name)
 		}
 	}

@@ -40,9 +40,13 @@ func checkTopicName(topic string) fault {
 	return fault{}
 }
 
+// basicIngest is before the name of a rule in a topic: what is published there goes to
+// the rule, not through the broker. Source: mqtt sheet 16.
+const basicIngest = "$aws/rules/"
+
 // limited is the part of a topic that the limits count: not the first three levels of Basic Ingest.
 func limited(topic string) string {
-	if rest, ok := strings.CutPrefix(topic, "$aws/rules/"); ok {
+	if rest, ok := strings.CutPrefix(topic, basicIngest); ok {
 		_, rest, _ = strings.Cut(rest, "/")
 		return rest
 	}

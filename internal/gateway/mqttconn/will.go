@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-iot/gatehouse/internal/attempt"
@@ -11,6 +12,7 @@ import (
 	"github.com/gatehouse-iot/gatehouse/internal/check"
 	"github.com/gatehouse-iot/gatehouse/internal/identity"
 	"github.com/gatehouse-iot/gatehouse/internal/messagelog"
+	"github.com/gatehouse-iot/gatehouse/internal/observe"
 	"github.com/gatehouse-iot/gatehouse/mqtt"
 	"github.com/gatehouse-iot/gatehouse/policy"
 )
@@ -61,13 +63,13 @@ func (k *conn) lastWill(e ending) {
 		s.cfg.Broker.Disconnect(k.client)
 		return
 	}
-	clientID, auth := k.clientID, k.auth // the rest of the connection need not wait with the will
-	fate := k.client.HoldWill(s.cfg.Now(), w.delay, func() { s.publishLate(w, clientID, auth) })
+	who, auth := k.Who(), k.auth // the rest of the connection need not wait with the will
+	fate := k.client.HoldWill(s.cfg.Now(), w.delay, func() { s.publishLate(w, who, auth) })
 	s.cfg.Broker.Disconnect(k.client)
 	if fate != broker.WillNow {
 		return
 	}
-	if f := s.publishWill(w, k.client, auth); f.found() {
+	if f := s.publishWill(w, k, k.client, auth); f.found() {
 		if f.action != "" {
 			f.fault = k.denied(f.check, f.action, w.topic, false)
 		}
@@ -83,7 +85,7 @@ type willFault struct {
 
 // publishWill publishes a will, if the policies still allow it, with the bounds of any publish.
 // Source: mqtt sheet 9.
-func (s *Server) publishWill(w *will, from *broker.Client, auth Authorization) willFault {
+func (s *Server) publishWill(w *will, by observe.Source, from *broker.Client, auth Authorization) willFault {
 	m, topic := w.message, attempt.F("topic", w.topic)
 	if auth.Decide(policy.Publish, w.topic) != policy.Allow {
 		return willFault{faultOf(check.AuthzWillPublish, topic), policy.Publish}
@@ -107,6 +109,10 @@ func (s *Server) publishWill(w *will, from *broker.Client, auth Authorization) w
 			return willFault{fault: faultOf(check.DeliveryNotStored, topic, attempt.F("error", err.Error()))}
 		}
 	}
+	if strings.HasPrefix(w.topic, basicIngest) {
+		ObserveBasicIngest(s.cfg.Observe, by, observe.MQTT, w.topic)
+		return willFault{}
+	}
 	b.Publish(batch, from, b.NewRoute(w.topic), &m)
 	batch.Flush(nil, nil)
 	if err := batch.Refused(); err != nil {
@@ -116,9 +122,9 @@ func (s *Server) publishWill(w *will, from *broker.Client, auth Authorization) w
 }
 
 // publishLate publishes a will after its delay. The attempt has ended by then, so that a refusal goes to our own log.
-func (s *Server) publishLate(w *will, clientID string, auth Authorization) {
-	if f := s.publishWill(w, nil, auth); f.found() {
-		s.cfg.Log.LogAttrs(context.Background(), slog.LevelWarn, "delayed will not published", slog.String("client_id", clientID),
+func (s *Server) publishLate(w *will, who observe.Who, auth Authorization) {
+	if f := s.publishWill(w, &observe.Request{Is: who}, nil, auth); f.found() {
+		s.cfg.Log.LogAttrs(context.Background(), slog.LevelWarn, "delayed will not published", slog.String("client_id", who.ClientID),
 			slog.String("topic", w.topic), slog.String("check", f.check.Code))
 	}
 }
@@ -140,6 +146,6 @@ func (s *Server) PublishLostWills() {
 		}
 		s.publishLate(&will{topic: r.Topic, expiry: r.Expiry, message: broker.Message{
 			QoS: r.QoS, Retain: r.Retain, Payload: r.Payload, Properties: r.Properties,
-		}}, lost.ClientID, auth)
+		}}, observe.Who{ClientID: lost.ClientID, PrincipalID: lost.Principal}, auth)
 	})
 }

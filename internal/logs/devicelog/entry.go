@@ -29,7 +29,8 @@ func (b *entry) write(h home, at time.Time, w observe.Who, e *observe.Event) {
 		w.TraceID = e.TraceID
 	}
 	b.text("traceId", w.TraceID)
-	if e.Kind == observe.Queued { // its own order
+	switch e.Kind {
+	case observe.Queued: // its own order
 		b.name("accountId", h.account)
 		b.text("topicName", e.Topic)
 		b.text("clientId", w.ClientID)
@@ -37,6 +38,17 @@ func (b *entry) write(h home, at time.Time, w observe.Who, e *observe.Event) {
 		b.name("protocol", w.Protocol.String())
 		b.name("eventType", eventKinds[e.Kind].name)
 		b.name("status", status(e.Outcome))
+		b.failure(h, w, e)
+		b.end(h, w, e)
+		return
+	case observe.RuleNotFound: // of the rules engine, which knows no protocol and no address
+		b.name("accountId", h.account)
+		b.name("status", status(e.Outcome))
+		b.name("eventType", eventKinds[e.Kind].name)
+		b.text("clientId", w.ClientID)
+		b.text("topicName", e.Topic)
+		b.text("ruleName", e.Rule)
+		b.text("principalId", w.PrincipalID)
 		b.failure(h, w, e)
 		b.end(h, w, e)
 		return

@@ -87,6 +87,15 @@ func TestEntries(t *testing.T) {
 			failed + `"SendDirectMessage","protocol":"HTTP","topicName":"cmd/restart","clientId":"boiler-12","principalId":"7be1c0ffee","confirmation":true,"sourceIp":"192.0.2.31","sourcePort":52044,` +
 				`"reason":"TARGET_CLIENT_NOT_CONNECTED","details":"The target client ID is not connected","timeout":5}`,
 		},
+		"RuleNotFound": {
+			who,
+			observe.Event{
+				Kind: observe.RuleNotFound, Outcome: observe.ClientError, Topic: "$aws/rules/Archve/boiler/12", Rule: "Archve", Check: check.TopicServiceNotBuilt,
+				Evidence: []attempt.Field{attempt.F("topic", "$aws/rules/Archve/boiler/12"), attempt.F("service", "the rules engine")},
+			},
+			failed + `"RuleNotFound","clientId":"boiler-12","topicName":"$aws/rules/Archve/boiler/12","ruleName":"Archve","principalId":"7be1c0ffee","reason":"RuleNotFound","details":"Rule Archve not found",` +
+				`"gatehouse":{"check":"topic.service_not_built","stage":"protocol","cause":"The message on $aws/rules/Archve/boiler/12 was accepted, but the rules engine is not built in this version of Gatehouse: nothing acts on the topic, and nothing answers."}}`,
+		},
 		"Gatehouse.ConnectionRefused": {
 			observe.Who{TraceID: who.TraceID, Source: who.Source},
 			observe.Event{Kind: observe.HandshakeRefused, Outcome: observe.ClientError, Check: check.TLSSNIUnknown, Attempt: &attempt.Record{Local: rec.Local, SNI: "x"}, Evidence: []attempt.Field{attempt.F("offered", "x"), attempt.F("required", "localhost")}},

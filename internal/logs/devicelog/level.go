@@ -51,6 +51,7 @@ var eventKinds = [observe.Kinds]eventKind{
 	observe.GetConnection:        {"GetConnection", levelInfo},
 	observe.ListSubscriptions:    {"ListSubscriptions", levelInfo},
 	observe.SendDirectMessage:    {"SendDirectMessage", levelInfo},
+	observe.RuleNotFound:         {"RuleNotFound", never},
 	observe.HandshakeRefused:     {registry.OwnLogEvents + "ConnectionRefused", never},
 }
 

@@ -33,6 +33,8 @@ func explain(h home, w observe.Who, e *observe.Event) (reason, details string) {
 		return "", "Server Error"
 	case e.Kind == observe.Queued && e.Check == check.LimitQueuedRate:
 		return "", "Throttled while queueing offline message"
+	case e.Kind == observe.RuleNotFound:
+		return "RuleNotFound", "Rule " + e.Rule + " not found"
 	case e.DisconnectReason == "DUPLICATE_CLIENTID":
 		return "DUPLICATE_CLIENT_ID", "A new connection was established with the same client ID"
 	case e.Reason != "":
