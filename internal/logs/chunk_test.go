@@ -3,9 +3,10 @@ package logs
 import (
 	"fmt"
 	"maps"
-	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -27,12 +28,10 @@ func condenseNow(s *Store) {
 // TestChunksChangeNothing is the law of chunks: an event has its text, stream and ID before it is in
 // one, in one, after a restart and in a block.
 func TestChunksChangeNothing(t *testing.T) {
+	dirs, checks := t.TempDir(), 0
 	rapid.Check(t, func(t *rapid.T) {
-		dir, err := os.MkdirTemp("", "gatehouse-chunks-*")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer os.RemoveAll(dir)
+		checks++
+		dir := filepath.Join(dirs, strconv.Itoa(checks))
 		reopen := func() *Store {
 			s, err := Open(Config{Dir: dir})
 			if err != nil {
