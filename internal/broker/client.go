@@ -175,6 +175,13 @@ func (c *Client) Finish(last []byte) {
 	c.out.mu.Unlock()
 }
 
+// Broken tells whether a write to the connection has failed: nothing reaches it any more.
+func (c *Client) Broken() bool {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	return c.out.err != nil
+}
+
 // Sent counts the bytes written to the connection.
 func (c *Client) Sent() int64 {
 	c.out.mu.Lock()

@@ -33,7 +33,9 @@ func (e *Event) AuthN() AuthN {
 }
 
 // authNReasons is AWS's reason for each refusal in authentication; all others
-// are NOT_AUTHENTICATED. Source: custom-auth sheet 10.1.
+// are NOT_AUTHENTICATED. DOMAIN_CONFIGURATION_INVALID has no source: only domain
+// configurations of service DATA can be created. Source: custom-auth sheet 10.1;
+// connect sheet 1.2.
 var authNReasons = map[*check.Check]string{
 	check.AuthorizerInvokeDenied:      "CUSTOM_AUTHORIZER_LAMBDA_EXECUTION_ERROR",
 	check.AuthorizerFunctionMissing:   "CUSTOM_AUTHORIZER_LAMBDA_EXECUTION_ERROR",

@@ -15,29 +15,30 @@ import (
 	"github.com/gatehouse-iot/gatehouse/mqtt"
 )
 
-// rulesMissed is a log that wants RuleNotFound alone.
-type rulesMissed struct {
+// eventLog is a log that wants one kind of event.
+type eventLog struct {
+	kind    observe.Kind
 	mu      sync.Mutex
 	entries []string
 }
 
-func (l *rulesMissed) Wants(_ observe.Source, kind observe.Kind, _ observe.Outcome) bool {
-	return kind == observe.RuleNotFound
+func (l *eventLog) Wants(_ observe.Source, kind observe.Kind, _ observe.Outcome) bool {
+	return kind == l.kind
 }
 
-func (l *rulesMissed) Log(by observe.Source, e *observe.Event) {
+func (l *eventLog) Log(by observe.Source, e *observe.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	w := by.Who()
-	l.entries = append(l.entries, fmt.Sprintf("%s %s %s %s trace=%v", w.ClientID, e.Rule, e.Topic, e.Check, w.TraceID != ""))
+	l.entries = append(l.entries, fmt.Sprintf("%s %s %s %v %s trace=%v", w.ClientID, e.Rule, e.Topic, e.Check, e.Reason, w.TraceID != ""))
 }
 
-func (l *rulesMissed) Passed(observe.Source, observe.Passage) {}
+func (l *eventLog) Passed(observe.Source, observe.Passage) {}
 
 // TestRuleNotFound: a message by Basic Ingest finds no rule, which is told for each, and counted by
 // the name; the device sees nothing of it. So does a will, also a delayed one. Source: mqtt sheet 16.
 func TestRuleNotFound(t *testing.T) {
-	log := &rulesMissed{}
+	log := &eventLog{kind: observe.RuleNotFound}
 	hub := observe.New(log)
 	inWorld(t, Config{Limits: OpenLimits, Observe: hub}, func(w *world) {
 		d := w.dial(mqtt.V5)
@@ -64,11 +65,11 @@ func TestRuleNotFound(t *testing.T) {
 	})
 	code := check.TopicServiceNotBuilt.String()
 	want := map[string]bool{
-		"c Archve $aws/rules/Archve " + code + " trace=true":           true,
-		"c Archve $aws/rules/Archve/boiler/12 " + code + " trace=true": true,
-		"c no-rule $aws/rules/no-rule/x " + code + " trace=true":       true,
-		"now Wills $aws/rules/Wills/now " + code + " trace=true":       true,
-		"late Wills $aws/rules/Wills/late " + code + " trace=true":     true,
+		"c Archve $aws/rules/Archve " + code + "  trace=true":           true,
+		"c Archve $aws/rules/Archve/boiler/12 " + code + "  trace=true": true,
+		"c no-rule $aws/rules/no-rule/x " + code + "  trace=true":       true,
+		"now Wills $aws/rules/Wills/now " + code + "  trace=true":       true,
+		"late Wills $aws/rules/Wills/late " + code + "  trace=true":     true,
 	}
 	got := map[string]bool{}
 	for _, e := range log.entries {

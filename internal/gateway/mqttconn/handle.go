@@ -44,7 +44,7 @@ func (k *conn) handlePacket(t mqtt.PacketType, header byte, body []byte) *ending
 			return k.broken(new(mqtt.Pingreq).Decode(k.version, header, body), header)
 		}
 		k.work.out = mqtt.AppendPingresp(k.work.out)
-		k.sawPing()
+		k.work.pings++
 		return nil
 	case mqtt.TypeSubscribe:
 		return k.subscribe(header, body)

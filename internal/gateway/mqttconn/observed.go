@@ -91,10 +91,17 @@ func (k *conn) sawDisconnect(end ending) {
 	k.saw(e)
 }
 
-// sawPing tells of a ping that was answered.
+// sawPing tells of a ping that was answered, or whose answer can't be sent. Source: logs sheet 3.3.
 func (k *conn) sawPing() {
 	h := k.server.cfg.Observe
 	now := k.server.cfg.Now()
+	if k.client.Broken() {
+		k.saw(observe.Event{
+			Kind: observe.Ping, Outcome: observe.ClientError, Check: lost.check, Requested: k.work.batch.Now, Time: now,
+			Reason: "CONNECTION_ALREADY_CLOSED", Details: "Connection has already closed",
+		})
+		return
+	}
 	h.Pinged(now.Sub(k.work.batch.Now))
 	if h.Seen(k, observe.MQTT, observe.Ping, observe.Success) {
 		h.Log(k, &observe.Event{Kind: observe.Ping, Requested: k.work.batch.Now, Time: now})

@@ -14,6 +14,7 @@ type work struct {
 	out         []byte // answers to the client
 	props       []byte // properties to forward, encoded
 	topic       []byte // the topic of a publish with a topic alias
+	pings       int    // PINGREQs whose answer is still in out
 	unacked     int    // QoS 1 publishes whose PUBACK is still in out or late
 	late        lateAnswers
 	stored      bool // the current packet brought about what must be on disk before it is answered
@@ -42,6 +43,9 @@ func (k *conn) flush() {
 	late := k.deferAnswers()
 	w.batch.Flush(k.client, w.out)
 	w.out, w.unacked = w.out[:0], 0
+	for ; w.pings > 0; w.pings-- {
+		k.sawPing()
+	}
 	if late {
 		k.client.AwaitRoom()
 	}

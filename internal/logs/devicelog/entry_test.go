@@ -45,6 +45,11 @@ func TestEntries(t *testing.T) {
 		"Disconnect":   {who, observe.Event{Kind: observe.Disconnect, DisconnectReason: "CLIENT_INITIATED_DISCONNECT"}, head + `"Disconnect","protocol":"MQTT",` + device + `,"disconnectReason":"CLIENT_INITIATED_DISCONNECT"}`},
 		"Disconnected": {who, observe.Event{Kind: observe.Disconnect, Outcome: observe.ClientError, DisconnectReason: "DUPLICATE_CLIENTID"}, failed + `"Disconnect","protocol":"MQTT",` + device + `,"reason":"DUPLICATE_CLIENT_ID","details":"A new connection was established with the same client ID","disconnectReason":"DUPLICATE_CLIENTID"}`},
 		"Ping":         {who, observe.Event{Kind: observe.Ping, Requested: at.Add(-6 * time.Millisecond)}, strings.Replace(head, "INFO", "DEBUG", 1) + `"Ping","protocol":"MQTT","latency":6,"requestTimestamp":"2026-05-11 08:14:02.111","responseTimestamp":"2026-05-11 08:14:02.117",` + device + `}`},
+		"Ping failed": {
+			who,
+			observe.Event{Kind: observe.Ping, Outcome: observe.ClientError, Requested: at, Reason: "CONNECTION_ALREADY_CLOSED", Details: "Connection has already closed"},
+			failed + `"Ping","protocol":"MQTT","requestTimestamp":"2026-05-11 08:14:02.117",` + device + `,"reason":"CONNECTION_ALREADY_CLOSED","details":"Connection has already closed"}`,
+		},
 		"Connection.AuthNError": {
 			observe.Who{TraceID: who.TraceID, PrincipalID: who.PrincipalID, Source: who.Source},
 			observe.Event{Kind: observe.AuthNError, Outcome: observe.AuthError, Check: check.CertInactive, Attempt: rec, Evidence: []attempt.Field{attempt.F("certificate", "7be1c0ffee"), attempt.F("status", "INACTIVE")}},
