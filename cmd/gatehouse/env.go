@@ -36,6 +36,7 @@ func (c *envCmd) Run(a *app) error {
 		{"AWS_SECRET_ACCESS_KEY", rf.SecretAccessKey},
 		{"AWS_REGION", rf.Region},
 		{"AWS_DEFAULT_REGION", rf.Region},
+		{"AWS_DISABLE_HOST_PREFIX_INJECTION", "true"}, // else a live tail goes to stream-127.0.0.1
 		{"GATEHOUSE_DATA_DIR", absolute(c.DataDir)},
 	}
 	if strings.HasPrefix(rf.APIURL, "https:") || c.Unset {

@@ -80,7 +80,7 @@ func TestAWSCLILogs(t *testing.T) {
 	aws("create-log-stream", "--log-group-name", group, "--log-stream-name", "s")
 	aws("create-log-group", "--log-group-name", "g")
 	aws("create-log-stream", "--log-group-name", "g", "--log-stream-name", "s")
-	tail := follow(t, gw, []string{"AWS_DISABLE_HOST_PREFIX_INJECTION=true"}, "aws", "logs", "start-live-tail",
+	tail := follow(t, gw, nil, "aws", "logs", "start-live-tail",
 		"--log-group-identifiers", "arn:aws:logs:us-east-1:123456789012:log-group:g", "--log-event-filter-pattern", "Failure")
 	ours := follow(t, gw, nil, gw.Bin, "logs", "tail", "--since", "1m")
 	const refused = `{"status":"Failure","eventType":"Connect","clientId":"c1","reason":"AUTHORIZATION_FAILURE"}`

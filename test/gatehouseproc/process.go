@@ -136,7 +136,7 @@ func (p *Process) signal(s syscall.Signal) {
 func (p *Process) Environ() []string {
 	env := []string{
 		"AWS_ENDPOINT_URL=" + p.APIURL, "AWS_ACCESS_KEY_ID=" + p.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + p.SecretAccessKey,
-		"AWS_REGION=" + p.Region, "AWS_DEFAULT_REGION=" + p.Region, "GATEHOUSE_DATA_DIR=" + p.DataDir,
+		"AWS_REGION=" + p.Region, "AWS_DEFAULT_REGION=" + p.Region, "AWS_DISABLE_HOST_PREFIX_INJECTION=true", "GATEHOUSE_DATA_DIR=" + p.DataDir,
 		"AWS_PAGER=", "AWS_MAX_ATTEMPTS=1", "AWS_EC2_METADATA_DISABLED=true",
 	}
 	for _, kv := range os.Environ() {
