@@ -70,13 +70,14 @@ type traffic struct {
 	head    [2]*Members
 	level   *Members
 	devices [][3]*Members // trace, topic, who
+	bodies  map[[2]int]*Body
 	out     bool
 	last    int
 }
 
 func newTraffic(devices int) *traffic {
 	f := newFleet(1, devices, 0)
-	t := &traffic{r: f.r, level: NewMembers(`"logLevel":"INFO"`)}
+	t := &traffic{r: f.r, level: NewMembers(`"logLevel":"INFO"`), bodies: map[[2]int]*Body{}}
 	for i, kind := range []string{"Publish-In", "Publish-Out"} {
 		t.head[i] = NewMembers(`"accountId":"123456789012","status":"Success","eventType":"` + kind + `","protocol":"MQTT"`)
 	}
@@ -95,11 +96,15 @@ func (t *traffic) next(ms int64) Entry {
 		t.last = t.r.IntN(len(t.devices))
 	}
 	d := &t.devices[t.last]
-	e := Entry{Time: ms, Parts: [MaxParts]*Members{t.level, d[0], t.head[b2i(!t.out)], d[1], d[2]}}
-	if !t.out {
-		e.Parts[4] = t.devices[0][2]
+	which := [2]int{t.last, b2i(!t.out)}
+	if t.bodies[which] == nil {
+		members := [MaxParts]*Members{t.level, d[0], t.head[b2i(!t.out)], d[1], d[2]}
+		if !t.out {
+			members[4] = t.devices[0][2]
+		}
+		t.bodies[which] = NewBody(members)
 	}
-	return e
+	return Entry{ms, t.bodies[which]}
 }
 
 // BenchmarkSize reports the bytes of disk of an event of a realistic mix.

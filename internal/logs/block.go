@@ -38,22 +38,30 @@ type row struct {
 	time     int64 // epoch ms
 	ingested int64
 	stream   uint32
-	message  uint32           // unless it is an entry: index in loose.messages
-	parts    [MaxParts]uint32 // of an entry: 1 + index in loose.members; 0: none
+	text     uint32 // index in loose.messages; of an entry entryText and the index in loose.bodies
 }
 
-func (r *row) isEntry() bool { return r.parts[0] != 0 }
+const entryText = 1 << 31
+
+func (r *row) isEntry() bool { return r.text&entryText != 0 }
+
+// body is the index of an entry's body.
+func (r *row) body() uint32 { return r.text &^ entryText }
+
+// parts are those of a [Body]: of each 1 + the index in loose.members; 0: none.
+type parts [MaxParts]uint32
 
 // loose are events that are in no block. They only grow: a copy is a snapshot.
 type loose struct {
 	rows     []row
 	messages []string
 	members  []*Members
+	bodies   []parts // of entries
 }
 
 // add adds an event.
 func (l *loose) add(stream uint32, ingested int64, e Event) {
-	l.rows = append(l.rows, row{time: e.Time, ingested: ingested, stream: stream, message: uint32(len(l.messages))})
+	l.rows = append(l.rows, row{e.Time, ingested, stream, uint32(len(l.messages))})
 	l.messages = append(l.messages, e.Message)
 }
 
@@ -61,10 +69,10 @@ func (l *loose) add(stream uint32, ingested int64, e Event) {
 func (l *loose) text(i int) string {
 	r := &l.rows[i]
 	if !r.isEntry() {
-		return l.messages[r.message]
+		return l.messages[r.text]
 	}
 	b := appendStamp(make([]byte, 0, l.size(i)), r.time)
-	for _, p := range r.parts {
+	for _, p := range l.bodies[r.body()] {
 		if p != 0 {
 			b = l.members[p-1].appendTo(b)
 		}
@@ -76,10 +84,10 @@ func (l *loose) text(i int) string {
 func (l *loose) size(i int) int {
 	r := &l.rows[i]
 	if !r.isEntry() {
-		return len(l.messages[r.message])
+		return len(l.messages[r.text])
 	}
 	n := stampSize + 1
-	for _, p := range r.parts {
+	for _, p := range l.bodies[r.body()] {
 		if p != 0 {
 			n += 1 + len(l.members[p-1].text)
 		}
@@ -89,7 +97,7 @@ func (l *loose) size(i int) int {
 
 // snapshot is what there is now.
 func (l *loose) snapshot() loose {
-	return loose{slices.Clip(l.rows), slices.Clip(l.messages), slices.Clip(l.members)}
+	return loose{slices.Clip(l.rows), slices.Clip(l.messages), slices.Clip(l.members), slices.Clip(l.bodies)}
 }
 
 // Names of the columns that are no field of the message; no plain key has a space.

@@ -37,11 +37,12 @@ func (t *tail) count() int { return t.first + len(t.rows) }
 // held is about how much memory the events take.
 func (l *loose) held() int {
 	const (
-		ofRow     = 48
+		ofRow     = 24
+		ofBody    = 24
 		ofMembers = 100 // without their text
 		ofMessage = 16
 	)
-	n := ofRow*len(l.rows) + ofMembers*len(l.members) + ofMessage*len(l.messages)
+	n := ofRow*len(l.rows) + ofBody*len(l.bodies) + ofMembers*len(l.members) + ofMessage*len(l.messages)
 	for _, m := range l.members {
 		n += len(m.text)
 	}
@@ -110,11 +111,13 @@ func (t *tail) whole() (*loose, error) {
 	}
 	before := uint32(len(all.messages))
 	for _, r := range t.rows {
-		r.message += before
+		if !r.isEntry() {
+			r.text += before
+		}
 		all.rows = append(all.rows, r)
 	}
 	all.messages = append(all.messages, t.messages...)
-	all.members = t.members
+	all.members, all.bodies = t.members, t.bodies
 	return all, nil
 }
 

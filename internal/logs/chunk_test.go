@@ -2,6 +2,7 @@ package logs
 
 import (
 	"fmt"
+	"os"
 	"maps"
 	"path/filepath"
 	"runtime"
@@ -64,8 +65,30 @@ func TestChunksChangeNothing(t *testing.T) {
 			return page.Records
 		}
 		shared := []*Members{NewMembers(`"level":"INFO"`), NewMembers(`"clientId":"a"`), NewMembers(`"clientId":"b","port":7`), NewMembers(`"no": 1`)}
+		var bodies []*Body
 		var want []Record // without their IDs
 		now := int64(1000)
+		some := func(t *rapid.T) (entries []Entry) {
+			for range rapid.IntRange(1, 5).Draw(t, "entries") {
+				now++
+				e := Entry{Time: now}
+				if len(bodies) > 0 && rapid.Bool().Draw(t, "shared body") {
+					e.Body = rapid.SampledFrom(bodies).Draw(t, "body")
+				} else {
+					var members [MaxParts]*Members
+					for k := range rapid.IntRange(1, 3).Draw(t, "parts") {
+						members[k] = rapid.SampledFrom(shared).Draw(t, "members")
+					}
+					if rapid.Bool().Draw(t, "own members") {
+						members[5] = NewMembers(fmt.Sprintf(`"own":%d`, now))
+					}
+					e.Body = NewBody(members)
+					bodies = append(bodies, e.Body)
+				}
+				entries = append(entries, e)
+			}
+			return entries
+		}
 		actions := map[string]func(*rapid.T){
 			"put": func(t *rapid.T) {
 				stream := rapid.SampledFrom([]string{"a", "b"}).Draw(t, "stream")
@@ -80,22 +103,34 @@ func TestChunksChangeNothing(t *testing.T) {
 				}
 			},
 			"entries": func(t *rapid.T) {
-				var entries []Entry
-				for range rapid.IntRange(1, 5).Draw(t, "entries") {
-					now++
-					e := Entry{Time: now}
-					for k := range rapid.IntRange(1, 3).Draw(t, "parts") {
-						e.Parts[k] = rapid.SampledFrom(shared).Draw(t, "members")
-					}
-					if rapid.Bool().Draw(t, "own members") {
-						e.Parts[5] = NewMembers(fmt.Sprintf(`"own":%d`, now))
-					}
-					entries = append(entries, e)
-					want = append(want, Record{Message: e.String(), Stream: "a"})
-				}
+				entries := some(t)
 				if err := s.writeEntries(g, first, entries); err != nil {
 					t.Fatal(err)
 				}
+				for i := range entries {
+					want = append(want, Record{Message: entries[i].String(), Stream: "a"})
+				}
+			},
+			"entries that the disk does not take": func(t *rapid.T) {
+				if g.active == nil || g.active.file == nil {
+					return
+				}
+				readOnly, err := os.Open(g.active.path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer readOnly.Close()
+				swap := func(f *os.File) (was *os.File) {
+					g.mu.Lock()
+					defer g.mu.Unlock()
+					was, g.active.file = g.active.file, f
+					return was
+				}
+				journal := swap(readOnly)
+				if err := s.writeEntries(g, first, some(t)); err == nil {
+					t.Fatal("written to what can only be read")
+				}
+				swap(journal)
 			},
 			"condense": func(*rapid.T) { condenseNow(s) },
 			"pack": func(t *rapid.T) {
@@ -167,7 +202,7 @@ func TestTailsArePackedInMemory(t *testing.T) {
 		for range n {
 			ms, text := f.next()
 			_, members, _ := strings.Cut(string(text[1:len(text)-1]), ",")
-			if err := s.writeEntries(g, st, []Entry{{Time: ms, Parts: [MaxParts]*Members{NewMembers(members)}}}); err != nil {
+			if err := s.writeEntries(g, st, []Entry{{ms, NewBody([MaxParts]*Members{NewMembers(members)})}}); err != nil {
 				t.Fatal(err)
 			}
 		}

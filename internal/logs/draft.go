@@ -24,12 +24,16 @@ type draft struct {
 	kinds   []uint16          // of each of members: a number for its keys; 0: not met yet
 	keys    map[string]uint16 // the kinds by the keys
 	joined  map[uint64]int    // shapes of entries by the kinds of their parts; -1: none
-	latest  [2]struct {       // the two of them that were met last
-		kinds uint64
-		shape int
-	}
-	key   []byte
-	split []member
+	said    []said            // of each of bodies
+	key     []byte
+	split   []member
+}
+
+// A said is what is known of a body.
+type said struct {
+	known bool
+	shape int              // of its entries; -1: none
+	codes [MaxParts]uint16 // of its parts at their places; 0: none
 }
 
 // building is a column while its block is encoded.
@@ -48,7 +52,8 @@ type building struct {
 
 // A place is which members entries have there.
 type place struct {
-	column int      // of the codes; 0: no entry has any
+	column int      // of rows; 0: no entry has any
+	rows   []uint16 // of each row the code of its members here
 	codes  []uint16 // of each of members: its code; 0: not met here
 	met    []uint32 // by code-1: indexes of members
 }
@@ -64,6 +69,7 @@ func newDraft(e *encoder, seq uint64, l *loose) *draft {
 		loose: l, encoder: e, header: header{seq: seq, count: len(l.rows), minTime: l.rows[0].time, maxTime: l.rows[0].time},
 		byName: map[string]int{}, shape: make([]uint16, len(l.rows)), shapeOf: map[string]int{}, counts: []int{0}, parts: map[uint32]int{},
 		kinds: make([]uint16, len(l.members)), keys: map[string]uint16{}, joined: map[uint64]int{},
+		said: make([]said, len(l.bodies)),
 	}
 	d.shapes = [][]int{{d.column(columnRaw)}}
 	d.columns[0].codes = e.blank(len(d.rows))
@@ -179,12 +185,32 @@ func appendKeys(b []byte, members []member) []byte {
 	return b
 }
 
-// entry takes down which members an entry has. It reports false if they make no
+// entry takes down what an entry says. It reports false if its members make no
 // compact object: then it is a message like any other.
 func (d *draft) entry(i int) bool {
 	r := &d.rows[i]
+	said := &d.said[r.body()]
+	if !said.known {
+		d.look(d.bodies[r.body()], said)
+	}
+	if said.shape < 0 {
+		return false
+	}
+	d.shape[i] = uint16(said.shape)
+	d.counts[said.shape]++
+	for k, code := range said.codes {
+		if code != 0 {
+			d.places[k].rows[i] = code
+		}
+	}
+	return true
+}
+
+// look finds the shape of the entries with a body, and its codes.
+func (d *draft) look(body parts, said *said) {
+	said.known = true
 	var kinds uint64
-	for k, p := range r.parts {
+	for k, p := range body {
 		if p != 0 {
 			if d.kinds[p-1] == 0 {
 				d.kinds[p-1] = d.kindOf(d.members[p-1].fields())
@@ -192,45 +218,31 @@ func (d *draft) entry(i int) bool {
 			kinds |= uint64(d.kinds[p-1]) << (kindBits * k)
 		}
 	}
-	var shape int
-	switch kinds {
-	case d.latest[0].kinds:
-		shape = d.latest[0].shape
-	case d.latest[1].kinds:
-		shape = d.latest[1].shape
-	default:
-		var known bool
-		if shape, known = d.joined[kinds]; !known {
-			shape = d.join(r)
-			d.joined[kinds] = shape
-		}
-		d.latest[1] = d.latest[0]
-		d.latest[0].kinds, d.latest[0].shape = kinds, shape
+	var joined bool
+	if said.shape, joined = d.joined[kinds]; !joined {
+		said.shape = d.join(body)
+		d.joined[kinds] = said.shape
 	}
-	if shape < 0 {
-		return false
+	if said.shape < 0 {
+		return
 	}
-	d.shape[i] = uint16(shape)
-	d.counts[shape]++
-	for k, p := range r.parts {
+	for k, p := range body {
 		if p == 0 {
 			continue
 		}
 		at := &d.places[k]
 		if at.codes == nil {
 			at.codes = make([]uint16, len(d.members))
+			at.rows = d.encoder.blank(len(d.rows))
 			at.column = d.column(columnPart + strconv.Itoa(k))
-			d.columns[at.column].codes = d.encoder.blank(len(d.rows))
+			d.columns[at.column].codes = at.rows
 		}
-		code := at.codes[p-1]
-		if code == 0 {
+		if at.codes[p-1] == 0 {
 			at.met = append(at.met, p-1)
-			code = uint16(len(at.met))
-			at.codes[p-1] = code
+			at.codes[p-1] = uint16(len(at.met))
 		}
-		d.columns[at.column].codes[i] = code
+		said.codes[k] = at.codes[p-1]
 	}
-	return true
 }
 
 // Kinds of members: broken is that of those that are no compact JSON, or for which
@@ -256,13 +268,13 @@ func (d *draft) kindOf(s *split) uint16 {
 	return kind
 }
 
-// join returns the shape of an entry like r; -1 if it makes no compact object, or
+// join returns the shape of entries with a body; -1 if it makes no compact object, or
 // there is no room.
-func (d *draft) join(r *row) int {
+func (d *draft) join(body parts) int {
 	all := append(d.split[:0], member{key: "timestamp"})
 	defer func() { d.split = all }()
 	leaves := 1
-	for _, p := range r.parts {
+	for _, p := range body {
 		if p == 0 {
 			continue
 		}

@@ -111,6 +111,14 @@ func (e *encoder) finish(d *draft) []byte {
 	return e.block
 }
 
+// appendDelta appends a varint that is mostly small.
+func appendDelta(b []byte, n int64) []byte {
+	if n >= -64 && n < 64 {
+		return append(b, byte(n<<1)^byte(n>>63))
+	}
+	return binary.AppendVarint(b, n)
+}
+
 // sameTime stands for the token of the event's own time; no JSON begins so.
 const sameTime = "\x00"
 
@@ -120,7 +128,7 @@ func (e *encoder) numbers(name string, n int, at func(i int) int64) columnInfo {
 	last := int64(0)
 	for i := range n {
 		v := at(i)
-		b = binary.AppendVarint(b, v-last)
+		b = appendDelta(b, v-last)
 		last = v
 	}
 	e.raw = b

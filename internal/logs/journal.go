@@ -81,7 +81,7 @@ func appendEvents(b []byte, stream uint32, ingested int64, events []Event) []byt
 
 // appendEntries appends a batch of rows that are entries of one stream, and the
 // members that they brought; so many members of the journal are not the tail's any more.
-func appendEntries(b []byte, rows []row, fresh []*Members, known uint32) []byte {
+func appendEntries(b []byte, rows []row, bodies []parts, fresh []*Members, known uint32) []byte {
 	start := len(b)
 	b = beginBatch(b)
 	b = append(b, entriesFollow)
@@ -94,23 +94,37 @@ func appendEntries(b []byte, rows []row, fresh []*Members, known uint32) []byte 
 	}
 	b = binary.AppendUvarint(b, uint64(len(rows)))
 	last := rows[0].ingested
+	var written [256]struct{ body, at, end uint32 } // the latest of so many bodies, and where it stands in b
 	for i := range rows {
 		r := &rows[i]
-		b = binary.AppendVarint(b, r.time-last)
+		b = appendDelta(b, r.time-last)
 		last = r.time
-		n := MaxParts
-		for n > 0 && r.parts[n-1] == 0 {
-			n--
+		w := &written[r.body()%uint32(len(written))]
+		if w.end > 0 && w.body == r.body() {
+			b = append(b, b[w.at:w.end]...)
+			continue
 		}
-		b = append(b, byte(n))
-		for _, p := range r.parts[:n] {
-			if p != 0 {
-				p += known
-			}
-			b = binary.AppendUvarint(b, uint64(p))
-		}
+		w.body, w.at = r.body(), uint32(len(b))
+		b = bodies[r.body()].append(b, known)
+		w.end = uint32(len(b))
 	}
 	endBatch(b, start)
+	return b
+}
+
+// append appends the number of parts, and of each 1 + its index in the journal.
+func (p *parts) append(b []byte, known uint32) []byte {
+	n := MaxParts
+	for n > 0 && p[n-1] == 0 {
+		n--
+	}
+	b = append(b, byte(n))
+	for _, m := range p[:n] {
+		if m != 0 {
+			m += known
+		}
+		b = binary.AppendUvarint(b, uint64(m))
+	}
 	return b
 }
 
@@ -143,6 +157,7 @@ func (t *tail) replayBatch(b []byte) bool {
 		ingested = r.Varint()
 	}
 	n, last, known := r.Size(len(r.B)), ingested, len(t.members)+len(members)
+	bodies := map[parts]uint32{} // indexes in t.bodies
 	was := t.loose
 	for range n {
 		if !entries {
@@ -150,12 +165,18 @@ func (t *tail) replayBatch(b []byte) bool {
 			continue
 		}
 		last += r.Varint()
-		e := row{time: last, ingested: ingested, stream: stream}
+		var p parts
 		for k := range r.Size(MaxParts) {
-			e.parts[k] = uint32(r.Size(known))
+			p[k] = uint32(r.Size(known))
 		}
-		r.Bad = r.Bad || !e.isEntry()
-		t.rows = append(t.rows, e)
+		r.Bad = r.Bad || p[0] == 0
+		body, met := bodies[p]
+		if !met {
+			body = uint32(len(t.bodies))
+			t.bodies = append(t.bodies, p)
+			bodies[p] = body
+		}
+		t.rows = append(t.rows, row{last, ingested, stream, entryText | body})
 	}
 	if r.Bad || len(r.B) > 0 || n == 0 {
 		t.loose = was
@@ -203,22 +224,19 @@ func (t *tail) append(buf []byte, stream uint32, ingested int64, events []Event)
 
 // appendEntries is the same for entries.
 func (t *tail) appendEntries(buf []byte, stream uint32, ingested int64, entries []Entry) ([]byte, error) {
-	rows, members, size := len(t.rows), len(t.members), 0
+	rows, members, bodies, size := len(t.rows), len(t.members), len(t.bodies), 0
 	for i := range entries {
 		e := &entries[i]
-		r := row{time: e.Time, ingested: ingested, stream: stream}
-		for k, m := range e.Parts {
-			if m != nil {
-				r.parts[k] = t.indexOf(m)
-			}
-		}
-		size += e.size()
-		t.rows = append(t.rows, r)
+		t.rows = append(t.rows, row{e.Time, ingested, stream, entryText | t.bodyOf(e.Body)})
+		size += e.Body.size
 	}
-	buf = appendEntries(buf[:0], t.rows[rows:], t.members[members:], t.known)
+	buf = appendEntries(buf[:0], t.rows[rows:], t.bodies, t.members[members:], t.known)
 	if err := t.write(buf); err != nil {
-		t.rows = t.rows[:rows]
+		t.rows, t.bodies = t.rows[:rows], t.bodies[:bodies]
 		t.forgetFrom(members)
+		for i := range entries {
+			entries[i].Body.place.Store(0)
+		}
 		return buf, err
 	}
 	t.bytes += int64(size)

@@ -26,7 +26,7 @@ func TestLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	entry := Entry{Time: time.Now().UnixMilli(), Parts: [MaxParts]*Members{NewMembers(`{"a":"b"}`)}}
+	entry := Entry{time.Now().UnixMilli(), NewBody([MaxParts]*Members{NewMembers(`{"a":"b"}`)})}
 	write := func(group string, more ...Entry) {
 		t.Helper()
 		w, err := s.NewWriter(group, "s", 30)

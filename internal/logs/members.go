@@ -2,6 +2,27 @@ package logs
 
 import "sync/atomic"
 
+// A Body is what an entry says beside its time, which many entries share: those of
+// one connection, topic and kind of event. Make it with [NewBody].
+type Body struct {
+	parts [MaxParts]*Members
+	size  int           // of the message of an entry
+	place atomic.Uint64 // where it is in the last tail that took it: the tail's number, and its index
+}
+
+// NewBody returns the body with these members, of which some may be nil, but not
+// the first. Those that say the same kind of thing stand at the same place in all
+// bodies: a block has a column for each place.
+func NewBody(members [MaxParts]*Members) *Body {
+	b := &Body{parts: members, size: stampSize + 1}
+	for _, m := range members {
+		if m != nil {
+			b.size += 1 + len(m.text)
+		}
+	}
+	return b
+}
+
 // Members are some members of a JSON object, in a row, that entries share: what
 // they all say of one connection, one topic, one kind of event. Their text is
 // kept once for all of them, and looked into once a block.
@@ -26,38 +47,26 @@ type split struct {
 // of a name, or a second timestamp.
 func NewMembers(text string) *Members { return &Members{text: text} }
 
-// MaxParts is how many Members an [Entry] has at most.
+// MaxParts is how many Members a [Body] has at most.
 const MaxParts = 6
 
 // An Entry is an event whose message is a JSON object: its own time as
-// "timestamp", then the members of its parts. Missing parts are nil; the first
-// is there.
+// "timestamp", then the members of its body.
 type Entry struct {
-	Time  int64 // epoch milliseconds
-	Parts [MaxParts]*Members
+	Time int64 // epoch milliseconds
+	Body *Body
 }
 
 // String is the message of the entry.
-func (e *Entry) String() string { return string(e.AppendTo(make([]byte, 0, e.size()))) }
+func (e *Entry) String() string { return string(e.AppendTo(make([]byte, 0, e.Body.size))) }
 
 // AppendTo appends the message of the entry.
 func (e *Entry) AppendTo(b []byte) []byte {
 	b = appendStamp(b, e.Time)
-	for _, m := range e.Parts {
+	for _, m := range e.Body.parts {
 		b = m.appendTo(b)
 	}
 	return append(b, '}')
-}
-
-// size is how long the message is.
-func (e *Entry) size() int {
-	n := stampSize + 1
-	for _, m := range e.Parts {
-		if m != nil {
-			n += 1 + len(m.text)
-		}
-	}
-	return n
 }
 
 // stampSize is how long what appendStamp appends is, but for times far away.
@@ -100,6 +109,23 @@ func (s *split) value(top, path string, nested bool) (value string, present bool
 
 // tailNumber numbers the tails of this process.
 var tailNumber atomic.Uint32
+
+// bodyOf returns the index of b in the tail, which takes it up if it is new, or
+// was last taken by another tail. The caller holds group.mu.
+func (t *tail) bodyOf(b *Body) uint32 {
+	place := b.place.Load()
+	if uint32(place>>32) == t.number {
+		return uint32(place)
+	}
+	var p parts
+	for k, m := range b.parts {
+		p[k] = t.indexOf(m)
+	}
+	i := uint32(len(t.bodies))
+	t.bodies = append(t.bodies, p)
+	b.place.Store(uint64(t.number)<<32 | uint64(i))
+	return i
+}
 
 // indexOf returns 1 + the index of m in the tail, which takes it up if it is new.
 // The caller holds group.mu.

@@ -22,7 +22,7 @@ func TestBlocksKeepNoEvents(t *testing.T) {
 		name := fmt.Sprint("entry ", i)
 		m := NewMembers(fmt.Sprintf(`"key%d":%q`, i, strings.Repeat("x", 1<<10)))
 		members[name], texts[name] = weak.Make(m), weak.Make(unsafe.StringData(m.text))
-		if err := s.writeEntries(g, st, []Entry{{Time: 1, Parts: [MaxParts]*Members{m}}}); err != nil {
+		if err := s.writeEntries(g, st, []Entry{{1, NewBody([MaxParts]*Members{m})}}); err != nil {
 			t.Fatal(err)
 		}
 		message := fmt.Sprintf(`{"own%d":%q}`, i, strings.Repeat("y", 1<<10))

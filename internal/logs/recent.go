@@ -12,7 +12,7 @@ func (b *Batch) recent(name string, rows []int32) *Column {
 	part := b.part
 	odd := slices.ContainsFunc(part.members, func(m *Members) bool { return !m.fields().compact }) // an exception
 	isOdd := func(r *row) bool {
-		return !r.isEntry() || odd && slices.ContainsFunc(r.parts[:], func(p uint32) bool { return p != 0 && !part.members[p-1].fields().compact })
+		return !r.isEntry() || odd && slices.ContainsFunc(part.bodies[r.body()][:], func(p uint32) bool { return p != 0 && !part.members[p-1].fields().compact })
 	}
 	b.flatten(b.Len(), func(i int) string {
 		if r := &part.rows[i]; isOdd(r) {
@@ -42,7 +42,7 @@ func (b *Batch) recent(name string, rows []int32) *Column {
 			out.set(int(at), string(text))
 			continue
 		}
-		for _, p := range r.parts {
+		for _, p := range part.bodies[r.body()] {
 			if p == 0 {
 				continue
 			}

@@ -148,7 +148,10 @@ func TestBlocksKeepAnything(t *testing.T) {
 			l.add(rapid.Uint32Range(1, 3).Draw(t, "stream"), rapid.Int64Range(0, 1e13).Draw(t, "ingested"), Event{rapid.Int64Range(-1e12, 1e13).Draw(t, "time"), message.Draw(t, "message")})
 			if i%4 < entries { // they share members
 				key := func(p uint32) string { key, _, _ := strings.Cut(texts[p-1], ":"); return key }
-				copy(l.rows[i].parts[:], rapid.SliceOfNDistinct(rapid.Uint32Range(1, uint32(len(texts))), 1, MaxParts, key).Draw(t, "parts"))
+				var body parts
+				copy(body[:], rapid.SliceOfNDistinct(rapid.Uint32Range(1, uint32(len(texts))), 1, MaxParts, key).Draw(t, "parts"))
+				l.rows[i].text = entryText | uint32(len(l.bodies))
+				l.bodies = append(l.bodies, body)
 			}
 		}
 		raw, _, _ := e.encode(7, &l, 0)
@@ -224,11 +227,12 @@ func TestEntries(t *testing.T) {
 	now := time.Now().UnixMilli()
 	var want []string
 	for i := range 200 {
-		e := Entry{Time: now + int64(i)}
+		var members [MaxParts]*Members
 		for k := range 1 + i%3 {
-			e.Parts[k] = shared[(i*7+k*(1+i%4))%len(shared)]
+			members[k] = shared[(i*7+k*(1+i%4))%len(shared)]
 		}
-		e.Parts[4] = NewMembers(fmt.Sprintf(`"n":%d`, i))
+		members[4] = NewMembers(fmt.Sprintf(`"n":%d`, i))
+		e := Entry{now + int64(i), NewBody(members)}
 		if !w.Append(7, e) {
 			t.Fatal("dropped")
 		}
@@ -502,7 +506,7 @@ func TestWriterAndWatch(t *testing.T) {
 	watch := s.Watch("AWSIotLogsV2")
 	defer watch.Stop()
 	now := time.Now().UnixMilli()
-	entry := func(text string) Entry { return Entry{Time: now, Parts: [MaxParts]*Members{NewMembers(text)}} }
+	entry := func(text string) Entry { return Entry{now, NewBody([MaxParts]*Members{NewMembers(text)})} }
 	for i := range 1000 {
 		if !w.Append(7, entry(fmt.Sprintf(`"n":%d`, i))) {
 			t.Fatal("dropped")

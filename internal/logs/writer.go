@@ -60,10 +60,14 @@ func (s *Store) NewWriter(group, stream string, retentionDays int) (*Writer, err
 // Append takes an entry. It reports false if the entry was dropped. Entries with
 // the same key keep their order. Safe for concurrent use.
 func (w *Writer) Append(key byte, e Entry) bool {
-	size := e.size()
+	if e.Body == nil || e.Body.parts[0] == nil {
+		w.dropped.Add(1)
+		return false
+	}
+	size := e.Body.size
 	s := &w.shards[key%writerShards]
 	s.mu.Lock()
-	if s.closed || len(s.pending) >= shardEntries || s.bytes+size > shardBytes || size > MaxMessage || e.Parts[0] == nil {
+	if s.closed || len(s.pending) >= shardEntries || s.bytes+size > shardBytes || size > MaxMessage {
 		s.mu.Unlock()
 		w.dropped.Add(1)
 		return false

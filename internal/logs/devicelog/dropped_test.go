@@ -13,12 +13,8 @@ func TestDropped(t *testing.T) {
 	other := who
 	other.ClientID, other.TraceID = "boiler-13", "0b8f5c1e"
 	sources := []*observe.Request{{Is: who}, {Is: other}}
-	l, out := &Log{home: here, shared: newShared(here)}, &sink{}
-	levels := &snapshot{}
-	for kind := range levels.to {
-		levels.to[kind] = out
-	}
-	l.levels.Store(levels)
+	out := &sink{}
+	l := always(out)
 	outcomes := map[*check.Check]observe.Outcome{
 		check.AuthzReceive: observe.AuthError, check.LimitPublishRate: observe.Throttle, check.LimitPublishOutRateAccount: observe.Throttle,
 		check.DeliveryQueueFull: observe.ClientError, check.DeliveryPacketTooLarge: observe.ClientError, check.DeliveryNotAcked: observe.ClientError,
@@ -42,12 +38,7 @@ func TestDropped(t *testing.T) {
 
 // TestDroppedNoAllocs: what a receiver that does not read is not sent costs no memory.
 func TestDroppedNoAllocs(t *testing.T) {
-	l := &Log{home: here, shared: newShared(here)}
-	s := &snapshot{}
-	for kind := range s.to {
-		s.to[kind] = discard{}
-	}
-	l.levels.Store(s)
+	l := always(discard{})
 	by := &observe.Request{Is: who}
 	if n := testing.AllocsPerRun(100, func() {
 		l.Passed(by, observe.Passage{Kind: observe.PublishOut, Outcome: observe.ClientError, Check: check.DeliveryQueueFull, Topic: "a", Time: at})

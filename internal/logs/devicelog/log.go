@@ -143,39 +143,24 @@ func (l *Log) Log(by observe.Source, e *observe.Event) {
 	b.write(l.home, at, w, e)
 	own := logs.NewMembers(string(b.json))
 	buffers.Put(b)
-	l.put(out, trace, logs.Entry{Time: at.UnixMilli(), Parts: [logs.MaxParts]*logs.Members{l.shared.levels[importance(e.Kind, e.Outcome)], own}})
+	body := logs.NewBody([logs.MaxParts]*logs.Members{l.shared.levels[importance(e.Kind, e.Outcome)], own})
+	l.put(out, trace, logs.Entry{Time: at.UnixMilli(), Body: body})
 }
 
-// Passed implements [observe.Logger]. All members of its entries are shared.
+// Passed implements [observe.Logger]. The bodies of its entries are shared.
 func (l *Log) Passed(by observe.Source, p observe.Passage) {
 	out := l.levels.Load().to[p.Kind]
 	if out == nil {
 		return // switched off since it was wanted
 	}
 	m := l.shared.of(by)
-	trace := cmp.Or(p.TraceID, m.traceID)
-	e := logs.Entry{Time: p.Time.UnixMilli(), Parts: [logs.MaxParts]*logs.Members{
-		l.shared.levels[importance(p.Kind, p.Outcome)], m.trace, l.shared.head(p.Kind, p.Outcome, m.protocol), l.shared.topics.get(&m.topic, p.Topic), m.who,
-	}}
-	if p.TraceID != "" {
-		e.Parts[1] = l.shared.traces.get(&m.cause, p.TraceID)
-	}
-	switch {
-	case p.Outcome != observe.Success:
-		e.Parts[5] = l.shared.failure(l.home, by, m, &p)
-	case p.Retain:
-		e.Parts[5] = l.shared.retained
-	}
-	l.put(out, trace, e)
+	known := l.shared.passed(l.home, by, m, &p)
+	l.put(out, known.traceID, logs.Entry{Time: p.Time.UnixMilli(), Body: known.body})
 }
 
 // put hands an entry on. Those of one trace keep their order.
 func (l *Log) put(out output, trace string, e logs.Entry) {
-	key := byte(0)
-	if trace != "" {
-		key = trace[len(trace)-1]
-	}
-	out.Append(key, e)
+	out.Append(lastOf(trace), e)
 	if l.cfg.Also != nil {
 		b := buffers.Get().(*entry)
 		b.json = e.AppendTo(b.json[:0])

@@ -1,6 +1,7 @@
 package devicelog
 
 import (
+	"cmp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +20,7 @@ type shared struct {
 	topics   names
 	traces   names
 	failures failures
+	bodies   bodies
 }
 
 func newShared(h home) *shared {
@@ -52,7 +54,8 @@ type memo struct {
 	traceID    string
 	trace, who *logs.Members
 
-	topic, cause atomic.Pointer[name] // of the latest message: mostly that of the next
+	in, out      atomic.Pointer[passed] // the latest passage each way: mostly the next one is like it
+	topic, cause atomic.Pointer[name]   // of the latest message
 	failure      atomic.Pointer[failure]
 }
 
@@ -62,6 +65,82 @@ func (s *shared) head(kind observe.Kind, o observe.Outcome, p observe.Protocol) 
 		return s.heads[0][kind][p]
 	}
 	return s.heads[1][kind][p]
+}
+
+// A passed is what the entries of like passages of a source say.
+type passed struct {
+	like    observe.Passage // its texts are its own
+	traceID string          // of the entries
+	body    *logs.Body
+}
+
+// covers reports whether a passage of the source differs in its time only.
+func (k *passed) covers(p *observe.Passage) bool {
+	like := &k.like
+	return like.Kind == p.Kind && like.Outcome == p.Outcome && like.Retain == p.Retain && like.Check == p.Check && like.Topic == p.Topic && like.TraceID == p.TraceID
+}
+
+// bodies are those of passages by their members, for sources whose passages take turns.
+type bodies struct {
+	shards [16]struct {
+		mu    sync.RWMutex
+		known map[[logs.MaxParts]*logs.Members]*passed
+	}
+}
+
+// maxBodies is how many are known in a shard; beyond, it begins anew.
+const maxBodies = 512
+
+// passed returns what the entry of a passage says. m is what is known of the source.
+func (s *shared) passed(h home, by observe.Source, m *memo, p *observe.Passage) *passed {
+	latest := &m.in
+	if p.Kind == observe.PublishOut {
+		latest = &m.out
+	}
+	if k := latest.Load(); k != nil && k.covers(p) {
+		return k
+	}
+	members := [logs.MaxParts]*logs.Members{
+		s.levels[importance(p.Kind, p.Outcome)], m.trace, s.head(p.Kind, p.Outcome, m.protocol), s.topics.get(&m.topic, p.Topic), m.who,
+	}
+	if p.TraceID != "" {
+		members[1] = s.traces.get(&m.cause, p.TraceID)
+	}
+	switch {
+	case p.Outcome != observe.Success:
+		members[5] = s.failure(h, by, m, p)
+	case p.Retain:
+		members[5] = s.retained
+	}
+	traceID := cmp.Or(p.TraceID, m.traceID)
+	shard := &s.bodies.shards[lastOf(traceID)%16]
+	shard.mu.RLock()
+	known := shard.known[members]
+	shard.mu.RUnlock()
+	if known == nil {
+		known = &passed{like: *p, traceID: strings.Clone(traceID), body: logs.NewBody(members)}
+		known.like.Topic, known.like.TraceID = strings.Clone(p.Topic), strings.Clone(p.TraceID)
+		shard.mu.Lock()
+		if other := shard.known[members]; other != nil {
+			known = other
+		} else {
+			if shard.known == nil || len(shard.known) >= maxBodies {
+				shard.known = map[[logs.MaxParts]*logs.Members]*passed{}
+			}
+			shard.known[members] = known
+		}
+		shard.mu.Unlock()
+	}
+	latest.Store(known)
+	return known
+}
+
+// lastOf is the last byte of a text; 0 if it is empty.
+func lastOf(text string) byte {
+	if text == "" {
+		return 0
+	}
+	return text[len(text)-1]
 }
 
 // A failure is why messages of a topic failed.

@@ -39,14 +39,15 @@ func main() {
 	publishers := flag.Int("publishers", 50, "clients that publish, where there are many")
 	length := flag.Duration("length", 5*time.Second, "of one measurement")
 	rounds := flag.Int("rounds", 3, "rounds; the median counts")
+	only := flag.String("only", "", "one load: bursts, single or saturation; default all three")
 	flag.Parse()
-	if err := run(*binary, *rate, *publishers, *length, *rounds); err != nil {
+	if err := run(*binary, *only, *rate, *publishers, *length, *rounds); err != nil {
 		fmt.Fprintln(os.Stderr, "levels:", err)
 		os.Exit(1)
 	}
 }
 
-func run(binary string, rate, publishers int, length time.Duration, rounds int) error {
+func run(binary, only string, rate, publishers int, length time.Duration, rounds int) error {
 	dir, err := os.MkdirTemp("", "levels")
 	if err != nil {
 		return err
@@ -92,13 +93,16 @@ func run(binary string, rate, publishers int, length time.Duration, rounds int) 
 	}
 	go l.receive()
 	for _, one := range []struct {
-		name string
-		send func(length time.Duration) (sent int, err error)
+		short, name string
+		send        func(length time.Duration) (sent int, err error)
 	}{
-		{fmt.Sprintf("%d/s in bursts of one client", rate), func(length time.Duration) (int, error) { return l.bursts(rate, length) }},
-		{fmt.Sprintf("%d/s in single messages of %d clients", rate, publishers), func(length time.Duration) (int, error) { return l.singles(rate, length) }},
-		{fmt.Sprintf("as much as goes through from %d clients", publishers), l.saturate},
+		{"bursts", fmt.Sprintf("%d/s in bursts of one client", rate), func(length time.Duration) (int, error) { return l.bursts(rate, length) }},
+		{"single", fmt.Sprintf("%d/s in single messages of %d clients", rate, publishers), func(length time.Duration) (int, error) { return l.singles(rate, length) }},
+		{"saturation", fmt.Sprintf("as much as goes through from %d clients", publishers), l.saturate},
 	} {
+		if only != "" && only != one.short {
+			continue
+		}
 		spent := map[string][]float64{}
 		for range rounds {
 			for _, level := range []string{"DISABLED", "ERROR", "DEBUG"} {

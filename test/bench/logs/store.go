@@ -79,8 +79,9 @@ func (b *bench) steady(store *logs.Store) error {
 
 // entry is the message as device traffic gives it: what it shares with others
 // (level, trace, kind, topic, device) is known.
-func entry(message string, known map[string]*logs.Members) (e logs.Entry) {
+func entry(message string, known map[string]*logs.Members) logs.Entry {
 	_, rest, _ := strings.Cut(strings.TrimSuffix(message, "}"), ",")
+	var members [logs.MaxParts]*logs.Members
 	n := 0
 	share := func(text string) {
 		if text = strings.Trim(text, ","); text == "" {
@@ -89,7 +90,7 @@ func entry(message string, known map[string]*logs.Members) (e logs.Entry) {
 		if known[text] == nil {
 			known[text] = logs.NewMembers(text)
 		}
-		e.Parts[n] = known[text]
+		members[n] = known[text]
 		n++
 	}
 	for _, key := range []string{`,"traceId":`, `,"accountId":`, `,"topicName":`, `,"clientId":`} {
@@ -104,7 +105,7 @@ func entry(message string, known map[string]*logs.Members) (e logs.Entry) {
 	}
 	share(rest[:end])
 	share(rest[end:])
-	return e
+	return logs.Entry{Body: logs.NewBody(members)}
 }
 
 // question is a query that DuckDB is asked too, by the same name.
