@@ -2,8 +2,8 @@ package logs
 
 import (
 	"fmt"
-	"os"
 	"maps"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
