@@ -92,6 +92,9 @@ func TestAWSCLILogs(t *testing.T) {
 	if out := aws("filter-log-events", "--log-group-name", group, "--filter-pattern", `{ $.status = "Failure" }`, "--query", "events[].message"); out != `["{\"status\":\"Failure\",\"eventType\":\"Connect\",\"clientId\":\"c1\",\"reason\":\"AUTHORIZATION_FAILURE\"}"]` {
 		t.Errorf("filter-log-events printed %s", out)
 	}
+	if out := aws("test-metric-filter", "--filter-pattern", "[ip, ..., code = 4*]", "--log-event-messages", "10.0.0.1 GET 404", "10.0.0.1 GET 200", "--query", "matches[].extractedValues"); out != `[{"$2":"GET","$code":"404","$ip":"10.0.0.1"}]` {
+		t.Errorf("test-metric-filter printed %s", out)
+	}
 	now := time.Now().Unix()
 	id := aws("start-query", "--log-group-name", group, "--start-time", fmt.Sprint(now-600), "--end-time", fmt.Sprint(now+60), "--output", "text", "--query", "queryId",
 		"--query-string", `display clientId, eventType, status, @timestamp | sort @timestamp desc | filter status = "Failure"`)

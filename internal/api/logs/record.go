@@ -101,7 +101,7 @@ func (h *Handlers) TestMetricFilter(_ context.Context, in *TestMetricFilterReque
 	out := &TestMetricFilterResponse{Matches: []MetricFilterMatchRecord{}}
 	for i, m := range in.LogEventMessages {
 		if pat.All() || pat.Match(m) {
-			out.Matches = append(out.Matches, MetricFilterMatchRecord{EventNumber: new(int64(i + 1)), EventMessage: &m, ExtractedValues: map[string]string{}})
+			out.Matches = append(out.Matches, MetricFilterMatchRecord{EventNumber: new(int64(i + 1)), EventMessage: &m, ExtractedValues: pat.Extract(m)})
 		}
 	}
 	return out, nil

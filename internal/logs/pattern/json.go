@@ -29,7 +29,27 @@ func (p *parser) json() (*Pattern, error) {
 	return &Pattern{needles: needles, match: func(m string) bool {
 		tree, ok := object(m)
 		return ok && c(tree)
-	}}, nil
+	}, extract: func(m string) map[string]string { return extract(p.selectors, m) }}, nil
+}
+
+// extract returns the texts, numbers and truth values that selectors point to in an event.
+func extract(selectors map[string]selector, m string) map[string]string {
+	out := map[string]string{}
+	tree, _ := object(m)
+	for text, path := range selectors {
+		path.any(tree, func(v any) bool {
+			switch v := v.(type) {
+			case string:
+				out[text] = v
+			case json.Number:
+				out[text] = v.String()
+			case bool:
+				out[text] = strconv.FormatBool(v)
+			}
+			return true
+		})
+	}
+	return out
 }
 
 // object reads a JSON object; numbers stay text.
@@ -94,9 +114,16 @@ func (p *parser) atom(needles *[]Needle) (cond, bool) {
 		p.blank()
 		return c, ok && p.take(")")
 	}
+	start, wild := p.i, p.wild
 	path, ok := p.selector()
 	if !ok {
 		return nil, false
+	}
+	if p.wild == wild {
+		if p.selectors == nil {
+			p.selectors = map[string]selector{}
+		}
+		p.selectors[p.s[start:p.i]] = path
 	}
 	p.blank()
 	switch {

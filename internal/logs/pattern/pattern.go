@@ -18,6 +18,7 @@ const MaxText = 1024
 type Pattern struct {
 	match   func(message string) bool
 	needles []Needle
+	extract func(message string) map[string]string // nil: it names no fields
 }
 
 // A Needle is a field with the only value that can match.
@@ -28,6 +29,15 @@ func (p *Pattern) Match(message string) bool { return p.match(message) }
 
 // All reports whether every message matches.
 func (p *Pattern) All() bool { return p.match == nil }
+
+// Extract returns what the fields that the pattern is about hold in an event that
+// matches, by $name, $number or $.selector.
+func (p *Pattern) Extract(message string) map[string]string {
+	if p.extract == nil {
+		return map[string]string{}
+	}
+	return p.extract(message)
+}
 
 // Needles are values that every match has.
 func (p *Pattern) Needles() []Needle { return p.needles }
@@ -57,6 +67,8 @@ type parser struct {
 	regexes int
 	wild    int // wildcard selectors
 	depth   int
+
+	selectors map[string]selector // without wildcards, as they are written
 }
 
 func (p *parser) blank() {

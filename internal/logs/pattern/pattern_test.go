@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestMatch(t *testing.T) {
@@ -64,6 +66,12 @@ func TestMatch(t *testing.T) {
 		{"[a, b, ...]", "x y", true},
 		{"[..., a, b]", "x y", true},
 		{"[a, ..., b = y]", "x y", true},
+		{"[]", apache, true},
+		{"[a,]", "x y", true},
+		{"[a,]", "x y z", false},
+		{"[a,,c = z]", "x y z", true},
+		{"[..., request=*.html*, status_code=4*,]", apache, true},
+		{"[..., request=*.gif*, status_code=4*,]", apache, false},
 	} {
 		p, err := Parse(tt.pattern)
 		if err != nil {
@@ -75,7 +83,7 @@ func TestMatch(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"a:b", `"open`, "%(a)%", "%a", "{", "{ }", "{ $.a }", "{ $.a = }", "{ $.a EXISTS }", "{ $.a IS NOT NULL }", "{ a = 1 }", "{ $.a = 1 } x", "{ ($.a = 1 }", "[a", "[a,]", "[..., ...]", "[]", "?", "-",
+		"a:b", `"open`, "%(a)%", "%a", "{", "{ }", "{ $.a }", "{ $.a = }", "{ $.a EXISTS }", "{ $.a IS NOT NULL }", "{ a = 1 }", "{ $.a = 1 } x", "{ ($.a = 1 }", "[a", "[a,", "[..., ...]", "[", "?", "-",
 		"{ $.a < x }", "{ $[*][*] = 1 }", "%a% %b% %c%", strings.Repeat("x", 1025), "{" + strings.Repeat("(", 200) + "$.a=1", `{ $.a = "x }`,
 	} {
 		if _, err := Parse(text); !errors.Is(err, ErrInvalid) {
@@ -88,13 +96,53 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+// TestExtract: the first five are examples of AWS's API reference, TestMetricFilter; what is
+// extracted from JSON it does not say.
+func TestExtract(t *testing.T) {
+	const apache = `127.0.0.1 - frank [10/Oct/2000:13:25:15 -0700] "GET /index.html HTTP/1.0" 404 1534`
+	const entry = `{"eventType":"Connect","sourcePort":52044,"a":{"b":null,"c":true},"list":[{"n":"x"}]}`
+	type values map[string]string
+	for _, tt := range []struct {
+		pattern, message string
+		want             values
+	}{
+		{"[ip, identity, user_id, timestamp, request, status_code, size]", apache, values{
+			"$ip": "127.0.0.1", "$identity": "-", "$user_id": "frank", "$timestamp": "10/Oct/2000:13:25:15 -0700", "$request": "GET /index.html HTTP/1.0", "$status_code": "404", "$size": "1534",
+		}},
+		{"[..., size]", apache, values{"$1": "127.0.0.1", "$2": "-", "$3": "frank", "$4": "10/Oct/2000:13:25:15 -0700", "$5": "GET /index.html HTTP/1.0", "$6": "404", "$size": "1534"}},
+		{"[]", apache, values{"$1": "127.0.0.1", "$2": "-", "$3": "frank", "$4": "10/Oct/2000:13:25:15 -0700", "$5": "GET /index.html HTTP/1.0", "$6": "404", "$7": "1534"}},
+		{"[..., request=*.html*, status_code=4*,]", apache, values{"$1": "127.0.0.1", "$2": "-", "$3": "frank", "$4": "10/Oct/2000:13:25:15 -0700", "$request": "GET /index.html HTTP/1.0", "$status_code": "404", "$7": "1534"}},
+		{`"HTTP"`, apache, values{}},
+		{"[ip, ..., code >= 400 && code < 500, size]", apache, values{"$ip": "127.0.0.1", "$2": "-", "$3": "frank", "$4": "10/Oct/2000:13:25:15 -0700", "$5": "GET /index.html HTTP/1.0", "$code": "404", "$size": "1534"}},
+		{"", apache, values{}},
+		{`{ ($.eventType = "Conn*" && $.sourcePort > 1) || $.a.c IS TRUE || $.nope = 1 || $.a.b IS NULL || $.list[0].n = x || $.list[*].n = x }`, entry, values{
+			"$.eventType": "Connect", "$.sourcePort": "52044", "$.a.c": "true", "$.list[0].n": "x",
+		}},
+	} {
+		p, err := Parse(tt.pattern)
+		if err != nil || !p.All() && !p.Match(tt.message) {
+			t.Errorf("%s: %v, or no match", tt.pattern, err)
+			continue
+		}
+		if diff := cmp.Diff(map[string]string(tt.want), p.Extract(tt.message)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.pattern, diff)
+		}
+	}
+	p, _ := Parse("[]")
+	if n := len(p.Extract(strings.Repeat("x ", 100_000))); n != maxExtracted {
+		t.Errorf("%d fields of a long event, want %d", n, maxExtracted)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{`{ $.a[0].b = "x*" && $.c NOT EXISTS }`, "[a, ..., b = 1]", "?a -b %c%", `"x"`} {
 		f.Add(s, `{"a":[{"b":"xy"}]}`)
 	}
 	f.Fuzz(func(t *testing.T, text, message string) {
 		if p, err := Parse(text); err == nil && !p.All() {
-			p.Match(message)
+			if p.Match(message) {
+				p.Extract(message)
+			}
 		}
 	})
 }
