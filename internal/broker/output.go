@@ -56,19 +56,16 @@ type output struct {
 	source refiller
 	all    *backlog // of the broker
 
-	mu        sync.Mutex
-	room      sync.Cond // signalled when bytes went out, and at the end
-	list      []*chunk  // guarded by mu, like all below
-	bytes     int
-	writing   bool // a goroutine is in write
-	promised  bool // somebody will call flush
-	closed    bool // nothing is accepted any more
-	err       error
-	sent      int64       // bytes written since the connection began
-	given     int64       // when somebody else last gave something, in Unix nanoseconds
-	gathering bool        // what waits is written later, by the timer or by who gives more
-	since     int64       // when that began
-	later     *time.Timer // nil before the first time
+	mu       sync.Mutex
+	room     sync.Cond // signalled when bytes went out, and at the end
+	list     []*chunk  // guarded by mu, like all below
+	bytes    int
+	writing  bool // a goroutine is in write
+	promised bool // somebody will call flush
+	closed   bool // nothing is accepted any more
+	err      error
+	sent     int64 // bytes written since the connection began
+	given    int64 // when somebody else last gave something, in Unix nanoseconds
 }
 
 // A socket tells whether a write would wait, and waits until it would not: with nothing in its hands.
@@ -146,7 +143,6 @@ type writer int
 
 const (
 	byItself writer = iota // a goroutine of the output: may wait for the socket and rest
-	byTimer                // the same, a little later, with what comes until then
 	byOwner                // the connection's own goroutine: may wait for the socket
 	byOther                // somebody else's goroutine: may not wait at all
 )
@@ -159,21 +155,11 @@ func (o *output) flush(w writer) {
 	o.startLocked(w)
 }
 
-// startLocked is flush for who holds the lock. It unlocks.
+// startLocked is flush for who holds the lock. It unlocks. Nothing stays unsent: who finds a writer at work
+// has added to the list before, under the lock, and the writer ends only when it finds the list empty
+// under the same lock.
 func (o *output) startLocked(w writer) {
-	if o.writing || len(o.list) == 0 || w == byTimer && o.gathering {
-		o.mu.Unlock()
-		return
-	}
-	if o.gathering { // whoever w is comes before the timer
-		o.later.Stop()
-	}
-	if o.gathering = w == byTimer; o.gathering {
-		if o.later == nil {
-			o.later = time.AfterFunc(gatherTime, o.gathered)
-		} else {
-			o.later.Reset(gatherTime)
-		}
+	if o.writing || len(o.list) == 0 {
 		o.mu.Unlock()
 		return
 	}
@@ -186,49 +172,22 @@ func (o *output) startLocked(w writer) {
 	}
 }
 
-// gathered writes what nobody has written since the timer was set.
-func (o *output) gathered() {
-	o.mu.Lock()
-	if !o.gathering || o.writing {
-		o.gathering = false
-		o.mu.Unlock()
-		return
-	}
-	o.gathering, o.writing = false, true
-	o.mu.Unlock()
-	o.write(byItself)
-}
-
-const (
-	// busyPeriod is how soon after the last delivery another one tells that a client is busy.
-	busyPeriod = 500 * time.Microsecond
-	// stormPeriod is the same for a client that gets more than a goroutine can write one by one.
-	stormPeriod = 50 * time.Microsecond
-	// gatherTime is how long what a busy client gets waits for more of it. The timer may take a
-	// millisecond: it is for the last messages of many.
-	gatherTime = 200 * time.Microsecond
-)
+// stormPeriod is how soon after the last delivery another one tells that a client gets more than can be
+// written one by one.
+const stormPeriod = 50 * time.Microsecond
 
 // deliver makes sure that somebody writes what another connection gave at now. Writing it at once
-// is the cheapest for a client that gets something now and then: nobody has to be woken. One that
-// gets much is better served by a goroutine, which takes along what comes until it runs: one TLS
-// record and one system call for many messages. Between the two a goroutine would be woken for
-// every message, so that some are gathered, and written by who brings the last of them.
+// is the cheapest for a client that gets up to some thousand messages a second: nobody has to be woken,
+// and nothing waits. One that gets more is better served by a goroutine, which takes along what comes
+// until it runs: one TLS record and one system call for many messages.
 func (o *output) deliver(now int64) {
 	o.mu.Lock()
 	o.promised = false
-	gap := now - o.given
-	o.given = now
-	w := byTimer
-	switch {
-	case gap >= int64(busyPeriod) || o.gathering && now-o.since >= int64(gatherTime):
-		w = byOther
-	case o.gathering:
-	case gap < int64(stormPeriod):
+	w := byOther
+	if now-o.given < int64(stormPeriod) {
 		w = byItself
-	default:
-		o.since = now
 	}
+	o.given = now
 	o.startLocked(w)
 }
 
