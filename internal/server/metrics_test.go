@@ -14,15 +14,22 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/gatehouse-iot/gatehouse/internal/function"
+	"github.com/gatehouse-iot/gatehouse/internal/metrics"
+	"github.com/gatehouse-iot/gatehouse/internal/otlp"
 )
 
 // running starts a server on ports of the kernel's choice.
-func running(t *testing.T) *Server {
+func running(t *testing.T, change ...func(*Config)) *Server {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.DataDir, cfg.MQTTPort, cfg.HTTPSPort, cfg.ALPNPort, cfg.APIPort = filepath.Join(t.TempDir(), "data"), 0, 0, 0, 0
 	cfg.Log = slog.New(slog.DiscardHandler)
+	for _, c := range change {
+		c(&cfg)
+	}
 	s, err := Start(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +68,9 @@ var metricName = regexp.MustCompile(`\b(gatehouse|go|process)_[a-z0-9_]+`)
 // TestDeployedNames: every metric that the dashboard and the alert rules name is
 // one that /metrics has, with the labels that they select by.
 func TestDeployedNames(t *testing.T) {
-	s := running(t)
+	collector := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(collector.Close) // after the server, which exports until it stops
+	s := running(t, func(cfg *Config) { cfg.OTLP = otlp.Destination{Endpoint: collector.URL, Logs: true, Traces: true} })
 	s.functionMeter.Observe(function.Observation{Function: "f", Resource: "f", Version: "$LATEST", Duration: time.Millisecond, Running: 1})
 	if status, _ := get(t, s.Info().APIURL+"/things"); status != http.StatusForbidden { // a request that counts
 		t.Fatalf("an unsigned request: %d", status)
@@ -82,6 +91,7 @@ func TestDeployedNames(t *testing.T) {
 			t.Fatalf("scrape: %d %s", status, scraped)
 		}
 	}
+	scraped += ofAuthorizers(t, s)
 	there := map[string]bool{}
 	for line := range strings.Lines(scraped) {
 		there[metricName.FindString(line)] = !strings.HasPrefix(line, "#") || there[metricName.FindString(line)]
@@ -121,6 +131,18 @@ func TestDeployedNames(t *testing.T) {
 			}
 		}
 	}
+}
+
+// ofAuthorizers is what /metrics has once an authorizer was asked.
+func ofAuthorizers(t *testing.T, s *Server) string {
+	t.Helper()
+	reg := prometheus.NewRegistry()
+	a := metrics.NewAuthorizers(s.functions, nil, reg)
+	a.Cached("web", false)
+	_, _ = a.Invoke(t.Context(), function.Request{FunctionARN: "arn:aws:lambda:us-east-1:123456789012:function:missing", Caller: function.Caller{SourceARN: "arn:aws:iot:us-east-1:123456789012:authorizer/web"}})
+	w := httptest.NewRecorder()
+	metrics.Handler(reg).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, MetricsPath, nil))
+	return w.Body.String()
 }
 
 var labelName = regexp.MustCompile(`([a-z_]+)[!=]=?~?"`)

@@ -204,6 +204,9 @@ func TestPromtool(t *testing.T) {
 			t.Errorf("promtool check rules %s: %v\n%s", file, err, out)
 		}
 	}
+	if out, err := exec.Command("promtool", "test", "rules", filepath.Join("testdata", "alerts.yml")).CombinedOutput(); err != nil {
+		t.Errorf("promtool test rules: %v\n%s", err, out)
+	}
 	if out, err := exec.Command("promtool", "check", "config", filepath.Join(deploy, "prometheus", "prometheus.yml")).CombinedOutput(); err != nil {
 		t.Errorf("promtool check config: %v\n%s", err, out)
 	}
