@@ -29,8 +29,7 @@ func (b *entry) write(h home, at time.Time, w observe.Who, e *observe.Event) {
 		w.TraceID = e.TraceID
 	}
 	b.text("traceId", w.TraceID)
-	switch e.Kind {
-	case observe.Queued: // its own order
+	if e.Kind == observe.Queued { // its own order
 		b.name("accountId", h.account)
 		b.text("topicName", e.Topic)
 		b.text("clientId", w.ClientID)
@@ -41,7 +40,8 @@ func (b *entry) write(h home, at time.Time, w observe.Who, e *observe.Event) {
 		b.failure(h, w, e)
 		b.end(h, w, e)
 		return
-	case observe.RuleNotFound: // of the rules engine, which knows no protocol and no address
+	}
+	if e.Kind == observe.RuleNotFound { // of the rules engine, which knows no protocol and no address
 		b.name("accountId", h.account)
 		b.name("status", status(e.Outcome))
 		b.name("eventType", eventKinds[e.Kind].name)
