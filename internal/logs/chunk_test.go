@@ -178,6 +178,70 @@ func TestChunksChangeNothing(t *testing.T) {
 	})
 }
 
+// Entries whose members are in chunks already, beside messages, come back from the journal, and from
+// one block together.
+func TestChunksOfEntriesThatShare(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	who, topic := NewMembers(`"clientId":"boiler-12"`), NewMembers(`"topicName":"a"`)
+	both := NewBody([MaxParts]*Members{who, topic})
+	line := func(stream string, time int64, message string) string { return fmt.Sprint(stream, " ", time, " ", message) }
+	now := int64(1000)
+	var want []string
+	write := func() {
+		t.Helper()
+		g, st, err := s.ensure("g", "a", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now += 10
+		own := NewBody([MaxParts]*Members{who, nil, NewMembers(fmt.Sprintf(`"own":%d`, now))})
+		entries := []Entry{{now, both}, {now + 1, own}, {now + 2, both}}
+		if err := s.writeEntries(g, st, entries); err != nil {
+			t.Fatal(err)
+		}
+		for i := range entries {
+			want = append(want, line("a", entries[i].Time, entries[i].String()))
+		}
+		for i, stream := range []string{"b", "a"} {
+			e := Event{now + 3 + int64(i), fmt.Sprint("message ", now, i)}
+			if err := s.Put("g", stream, []Event{e}); err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, line(stream, e.Time, e.Message))
+		}
+	}
+	check := func(when string) {
+		t.Helper()
+		var got []string
+		for _, r := range all(t, s, "g") {
+			got = append(got, line(r.Stream, r.Time, r.Message))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("%s (-want +got):\n%s", when, diff)
+		}
+	}
+	for range 3 {
+		write()
+		condenseNow(s)
+		write()
+	}
+	check("from chunks")
+	if n := len(s.group("g").active.chunks); n != 3 {
+		t.Errorf("%d chunks, want 3", n)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir)
+	check("from the journal")
+	condenseNow(s)
+	write()
+	check("from the journal's chunk and the tail")
+	sealAll(t, s)
+	check("from a block")
+}
+
 // Events that come slowly, each with text of its own, take little memory long before their block is
 // full, and as little disk as others when it is.
 func TestTailsArePackedInMemory(t *testing.T) {
