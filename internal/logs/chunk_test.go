@@ -185,7 +185,9 @@ func TestChunksOfEntriesThatShare(t *testing.T) {
 	s := open(t, dir)
 	who, topic := NewMembers(`"clientId":"boiler-12"`), NewMembers(`"topicName":"a"`)
 	both := NewBody([MaxParts]*Members{who, topic})
-	line := func(stream string, time int64, message string) string { return fmt.Sprint(stream, " ", time, " ", message) }
+	line := func(stream string, time int64, message string) string {
+		return fmt.Sprint(stream, " ", time, " ", message)
+	}
 	now := int64(1000)
 	var want []string
 	write := func() {
