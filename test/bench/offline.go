@@ -121,7 +121,8 @@ func (d device) publishAll(i, n int) error {
 	return <-failed
 }
 
-// drainAll resumes a session and takes its n messages, which must come once each and in order.
+// drainAll resumes a session and takes its n messages, which must come once each and in order. It ends when
+// the server has answered a PINGREQ behind the last acknowledgement: until then it has work to do.
 func (d device) drainAll(s session, n int) error {
 	c, err := d.connect(s)
 	if err != nil {
@@ -152,6 +153,12 @@ func (d device) drainAll(s session, n int) error {
 			}
 			acks = acks[:0]
 		}
+	}
+	if _, err := c.Write([]byte{0xc0, 0}); err != nil {
+		return err
+	}
+	if header, _, err := c.packet(); err != nil || header != 0xd0 {
+		return fmt.Errorf("packet %#x where a PINGRESP was due, %w", header, err)
 	}
 	return nil
 }
