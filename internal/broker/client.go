@@ -17,9 +17,9 @@ type Peer interface {
 	MayReceive(topic string) bool
 	// MaySend takes n messages out of the client's publish rate at now, and says whether they fit.
 	MaySend(now time.Time) bool
-	// Sent tells that a message on topic goes out to the client at now; trace is [Message].Trace. It
-	// is called under locks: it must neither wait nor call the broker.
-	Sent(topic, trace string, now time.Time)
+	// Sent tells that so many messages on topic, one after the other, go out to the client at now; trace
+	// is [Message].Trace. It is called under locks: it must neither wait nor call the broker.
+	Sent(topic, trace string, now time.Time, times int)
 	// Dropped tells that a message on topic was not delivered, and why.
 	Dropped(why Drop, topic string)
 	// PassedOver tells that the client acknowledged later messages, and not this one on topic, whose

@@ -27,6 +27,7 @@ type Batch struct {
 	built  uint8 // bits: which frames hold the current message
 	kept   uint8 // bits: which frames wait in a queue, their memory is not ours any more
 	dirty  []*Client
+	run    run // of messages of which the receiver's peer is told together
 
 	storing []*receiver            // sessions that a message is being stored for
 	refs    []messagelog.Reference // and their queues
@@ -195,8 +196,9 @@ func (bt *Batch) deliver(rc *receiver, topic string, m *Message) bool {
 			return false
 		}
 		o.appendLocked(f.data)
-		c.peer.Sent(topic, f.trace, bt.Now)
+		bt.sent(c, topic, f.trace)
 	} else {
+		bt.tell() // what goes out before it
 		o.mu.Lock()
 		if o.closed {
 			o.mu.Unlock()
@@ -218,6 +220,32 @@ func (bt *Batch) deliver(rc *receiver, topic string, m *Message) bool {
 	return true
 }
 
+// A run is messages of QoS 0 to one client that are alike.
+type run struct {
+	client       *Client
+	topic, trace string
+	times        int
+}
+
+// sent tells of a message to a client: of those that are alike together, before they are written
+// unless somebody else writes what waits for the client.
+func (bt *Batch) sent(c *Client, topic, trace string) {
+	if r := &bt.run; r.client == c && r.topic == topic && r.trace == trace {
+		r.times++
+		return
+	}
+	bt.tell()
+	bt.run = run{c, topic, trace, 1}
+}
+
+// tell tells of the messages that were sent last.
+func (bt *Batch) tell() {
+	if r := bt.run; r.client != nil {
+		bt.run = run{}
+		r.client.peer.Sent(r.topic, r.trace, bt.Now, r.times)
+	}
+}
+
 // touchLocked makes sure that what was added to c gets written at the end of the batch, or at once
 // when it has become much. It unlocks.
 func (bt *Batch) touchLocked(c *Client) {
@@ -225,6 +253,7 @@ func (bt *Batch) touchLocked(c *Client) {
 	switch {
 	case o.writing:
 	case o.bytes >= flushAt:
+		bt.tell()
 		o.startLocked(byItself)
 		return
 	case !o.promised:
@@ -267,7 +296,7 @@ func (c *Client) passLocked(f *frame, now time.Time, seq messagelog.Seq) bool {
 		c.keepCopyLocked(id, f.copy)
 	}
 	c.out.appendPatchedLocked(f.data, f.id, id)
-	c.peer.Sent(f.topic, f.trace, now)
+	c.peer.Sent(f.topic, f.trace, now, 1)
 	return true
 }
 
@@ -441,6 +470,7 @@ func (c *Client) Sweep(now time.Time) {
 // turn comes last, because it may have to wait for its own socket. control are encoded packets that
 // answer own: they are copied.
 func (bt *Batch) Flush(own *Client, control []byte) {
+	bt.tell()
 	bt.forgetAcked()
 	now := bt.Now.UnixNano()
 	if len(bt.dirty) <= inlineReceivers {

@@ -36,7 +36,7 @@ func (c *Client) SendDirect(topic string, m *Message, now time.Time, acked chan 
 			return DirectBusy
 		}
 		o.appendLocked(f.data)
-		c.peer.Sent(topic, f.trace, now)
+		c.peer.Sent(topic, f.trace, now, 1)
 	default:
 		if !c.passLocked(&f, now, 0) {
 			o.mu.Unlock()

@@ -65,10 +65,10 @@ func (d *device) Dropped(why Drop, _ string) {
 	d.drops = append(d.drops, why)
 }
 
-func (d *device) Sent(_, trace string, _ time.Time) {
+func (d *device) Sent(_, trace string, _ time.Time, times int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.sent, d.trace = d.sent+1, trace
+	d.sent, d.trace = d.sent+times, trace
 }
 
 func (d *device) PassedOver(topic string, size int) {

@@ -17,7 +17,7 @@ func BenchmarkAppend(b *testing.B) {
 	entry := newTraffic(1).next(1)
 	b.ReportAllocs()
 	for b.Loop() {
-		w.Append(0, entry)
+		w.Append(0, entry, 1)
 	}
 	b.ReportMetric(float64(w.Dropped()), "dropped")
 }

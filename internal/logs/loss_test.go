@@ -34,7 +34,7 @@ func TestLost(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, e := range append(more, entry) {
-			w.Append(0, e)
+			w.Append(0, e, 1)
 		}
 		if err := w.Close(); err != nil {
 			t.Error(err)

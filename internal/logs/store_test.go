@@ -233,7 +233,7 @@ func TestEntries(t *testing.T) {
 		}
 		members[4] = NewMembers(fmt.Sprintf(`"n":%d`, i))
 		e := Entry{now + int64(i), NewBody(members)}
-		if !w.Append(7, e) {
+		if !w.Append(7, e, 1) {
 			t.Fatal("dropped")
 		}
 		want = append(want, e.String())
@@ -507,24 +507,29 @@ func TestWriterAndWatch(t *testing.T) {
 	defer watch.Stop()
 	now := time.Now().UnixMilli()
 	entry := func(text string) Entry { return Entry{now, NewBody([MaxParts]*Members{NewMembers(text)})} }
-	for i := range 1000 {
-		if !w.Append(7, entry(fmt.Sprintf(`"n":%d`, i))) {
+	var want []string
+	for i := range 500 { // each is there as often as was said, and before the next
+		e := entry(fmt.Sprintf(`"n":%d`, i))
+		if !w.Append(7, e, 1+i%3) {
 			t.Fatal("dropped")
 		}
+		for range 1 + i%3 {
+			want = append(want, e.String())
+		}
 	}
-	if w.Append(7, entry(strings.Repeat("x", MaxMessage))) || w.Append(7, Entry{}) || w.Dropped() != 2 {
-		t.Error("took an entry that is too large, or nothing")
+	if w.Append(7, entry(strings.Repeat("x", MaxMessage)), 1) || w.Append(7, Entry{}, 2) || w.Append(7, entry(`"n":1`), shardEntries+1) || w.Dropped() != 3+shardEntries+1 {
+		t.Errorf("%d dropped of what is too large, nothing, or too many", w.Dropped())
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if w.Append(7, entry(`"n":1`)) {
+	if w.Append(7, entry(`"n":1`), 1) {
 		t.Error("took an event after its end")
 	}
-	if got := len(all(t, s, "AWSIotLogsV2")); got != 1000 {
-		t.Errorf("%d events, want 1000", got)
+	if diff := cmp.Diff(want, messages(all(t, s, "AWSIotLogsV2"))); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
 	}
-	if seen, dropped := watch.Take(); len(seen) != 1000 || dropped != 0 || seen[999].Message != `{"timestamp":"`+string(AppendTime(nil, now))+`","n":999}` {
+	if seen, dropped := watch.Take(); len(seen) != len(want) || dropped != 0 || seen[len(seen)-1].Message != `{"timestamp":"`+string(AppendTime(nil, now))+`","n":499}` {
 		t.Errorf("watched %d events, %d dropped", len(seen), dropped)
 	}
 	if g, _ := s.Group("AWSIotLogsV2"); g.RetentionDays != 30 {

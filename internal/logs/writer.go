@@ -57,25 +57,27 @@ func (s *Store) NewWriter(group, stream string, retentionDays int) (*Writer, err
 	return w, nil
 }
 
-// Append takes an entry. It reports false if the entry was dropped. Entries with
-// the same key keep their order. Safe for concurrent use.
-func (w *Writer) Append(key byte, e Entry) bool {
+// Append takes an entry so many times. It reports false if they were dropped: all, or
+// none. Entries with the same key keep their order. Safe for concurrent use.
+func (w *Writer) Append(key byte, e Entry, times int) bool {
 	if e.Body == nil || e.Body.parts[0] == nil {
-		w.dropped.Add(1)
+		w.dropped.Add(uint64(times))
 		return false
 	}
-	size := e.Body.size
+	size := e.Body.size * times
 	s := &w.shards[key%writerShards]
 	s.mu.Lock()
-	if s.closed || len(s.pending) >= shardEntries || s.bytes+size > shardBytes || size > MaxMessage {
+	entries, bytes := len(s.pending), s.bytes
+	if s.closed || entries+times > shardEntries || bytes+size > shardBytes || e.Body.size > MaxMessage {
 		s.mu.Unlock()
-		w.dropped.Add(1)
+		w.dropped.Add(uint64(times))
 		return false
 	}
-	s.pending = append(s.pending, e)
-	before := s.bytes
+	for range times {
+		s.pending = append(s.pending, e)
+	}
 	s.bytes += size
-	much := len(s.pending) == flushAt || before <= shardBytes/2 && s.bytes > shardBytes/2
+	much := entries < flushAt && len(s.pending) >= flushAt || bytes <= shardBytes/2 && s.bytes > shardBytes/2
 	s.mu.Unlock()
 	if much {
 		select {

@@ -157,6 +157,7 @@ type Passage struct {
 	Time    time.Time
 	Topic   string
 	TraceID string // of the attempt that caused it, where it is another's; "" the source's
+	Times   int    // how often it happened, one after the other; 0: once
 }
 
 // A Filter is one filter of a SUBSCRIBE with the reason code that answers it.
@@ -200,13 +201,18 @@ func New(logger Logger) *Hub { return &Hub{logger: logger, tallies: newTallies()
 // Seen counts one event and tells whether the log wants it: if so, call [Hub.Log].
 // It allocates nothing.
 func (h *Hub) Seen(by Source, p Protocol, kind Kind, outcome Outcome) bool {
+	return h.SeenTimes(by, p, kind, outcome, 1)
+}
+
+// SeenTimes is [Hub.Seen] for as many events as happened one after the other.
+func (h *Hub) SeenTimes(by Source, p Protocol, kind Kind, outcome Outcome, times int) bool {
 	c := by.Observed()
 	shard := c.shard.Load()
 	if shard == 0 {
 		shard = h.next.Add(1)%shards + 1
 		c.shard.Store(shard)
 	}
-	h.counts[shard-1].n[kind][p][outcome].Add(1)
+	h.counts[shard-1].n[kind][p][outcome].Add(uint64(times))
 	return h.logger != nil && h.logger.Wants(by, kind, outcome)
 }
 

@@ -22,6 +22,9 @@ func (k *conn) handle(header byte, body []byte) *ending {
 			return e
 		}
 	}
+	if t != mqtt.TypePublish {
+		k.tellAccepted()
+	}
 	e := k.handlePacket(t, header, body)
 	if e != nil {
 		k.sawEnd(t, e)

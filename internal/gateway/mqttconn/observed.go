@@ -122,19 +122,42 @@ func (s *Server) Open() (mqtt, webSocket int64) {
 	return s.open.Load() - webSocket, webSocket
 }
 
-// sawPublish tells of a message that was accepted.
+// accepted are messages that were accepted one after the other.
+type accepted struct {
+	topic  string
+	retain bool
+	times  int
+}
+
+// sawPublish tells of a message that was accepted: of those that are alike together, before
+// anything else happens on the connection, and before their answers leave.
 func (k *conn) sawPublish(topic string, retain bool) {
-	h := k.server.cfg.Observe
-	if retain {
-		h.Seen(k, observe.MQTT, observe.PublishRetained, observe.Success)
+	a := &k.work.accepted
+	if a.times > 0 && (a.topic != topic || a.retain != retain) {
+		k.tellAccepted()
 	}
-	if h.Seen(k, observe.MQTT, observe.PublishIn, observe.Success) {
-		h.Passed(k, observe.Passage{Kind: observe.PublishIn, Time: k.work.batch.Now, Topic: topic, Retain: retain})
+	a.topic, a.retain = topic, retain
+	a.times++
+}
+
+// tellAccepted tells of the messages that were accepted last.
+func (k *conn) tellAccepted() {
+	if k.work.accepted.times == 0 {
+		return
+	}
+	a, h := k.work.accepted, k.server.cfg.Observe
+	k.work.accepted = accepted{}
+	if a.retain {
+		h.SeenTimes(k, observe.MQTT, observe.PublishRetained, observe.Success, a.times)
+	}
+	if h.SeenTimes(k, observe.MQTT, observe.PublishIn, observe.Success, a.times) {
+		h.Passed(k, observe.Passage{Kind: observe.PublishIn, Time: k.work.batch.Now, Topic: a.topic, Retain: a.retain, Times: a.times})
 	}
 }
 
 // sawPublishRefused tells of one that was not; c is nil where the record says why.
 func (k *conn) sawPublishRefused(outcome observe.Outcome, c *check.Check, evidence []attempt.Field) {
+	k.tellAccepted()
 	p := &k.work.publish
 	if p.Retain {
 		k.server.cfg.Observe.Seen(k, observe.MQTT, observe.PublishRetained, outcome)
@@ -212,15 +235,16 @@ func (k *conn) sawUnframed(err error, e *ending) {
 	if bad, ok := errors.AsType[*mqtt.Error](err); ok {
 		k.work.publish.Topic, k.work.publish.Retain = nil, false // of the packet before
 		k.work.subscribe.Filters = nil
+		k.tellAccepted()
 		k.sawEnd(bad.Packet, e)
 	}
 }
 
 // Sent implements [broker.Peer].
-func (k *conn) Sent(topic, trace string, now time.Time) {
+func (k *conn) Sent(topic, trace string, now time.Time, times int) {
 	h := k.server.cfg.Observe
-	if h.Seen(k, observe.MQTT, observe.PublishOut, observe.Success) {
-		h.Passed(k, observe.Passage{Kind: observe.PublishOut, Time: now, Topic: topic, TraceID: trace})
+	if h.SeenTimes(k, observe.MQTT, observe.PublishOut, observe.Success, times) {
+		h.Passed(k, observe.Passage{Kind: observe.PublishOut, Time: now, Topic: topic, TraceID: trace, Times: times})
 	}
 }
 

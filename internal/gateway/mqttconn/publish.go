@@ -127,6 +127,7 @@ func (k *conn) accept(p *mqtt.Publish, t *topicEntry) error {
 		t.service = ""
 	}
 	if t.route == nil {
+		k.tellAccepted()
 		ObserveBasicIngest(k.server.cfg.Observe, k, observe.MQTT, t.name)
 		return nil
 	}

@@ -24,6 +24,7 @@ type work struct {
 	unsubscribe mqtt.Unsubscribe
 	disconnect  mqtt.Disconnect
 	message     broker.Message
+	accepted    accepted // that nobody was told of yet
 }
 
 var works = sync.Pool{New: func() any { return new(work) }}
@@ -40,6 +41,7 @@ func (k *conn) begin() {
 // flush sends what the packets so far brought about.
 func (k *conn) flush() {
 	w := k.work
+	k.tellAccepted()
 	late := k.deferAnswers()
 	w.batch.Flush(k.client, w.out)
 	w.out, w.unacked = w.out[:0], 0

@@ -161,5 +161,5 @@ func BenchmarkSeen(b *testing.B) {
 
 type discard struct{}
 
-func (discard) Append(byte, logs.Entry) bool { return true }
-func (discard) Close() error                 { return nil }
+func (discard) Append(byte, logs.Entry, int) bool { return true }
+func (discard) Close() error                      { return nil }

@@ -32,9 +32,9 @@ type settings interface {
 	Watch(fn func(registry.Change)) (stop func())
 }
 
-// An output takes entries, or drops them when it can't keep up: [*logs.Writer].
+// An output takes entries so many times, or drops them when it can't keep up: [*logs.Writer].
 type output interface {
-	Append(key byte, e logs.Entry) bool
+	Append(key byte, e logs.Entry, times int) bool
 	Close() error
 }
 
@@ -144,7 +144,7 @@ func (l *Log) Log(by observe.Source, e *observe.Event) {
 	own := logs.NewMembers(string(b.json))
 	buffers.Put(b)
 	body := logs.NewBody([logs.MaxParts]*logs.Members{l.shared.levels[importance(e.Kind, e.Outcome)], own})
-	l.put(out, trace, logs.Entry{Time: at.UnixMilli(), Body: body})
+	l.put(out, trace, logs.Entry{Time: at.UnixMilli(), Body: body}, 1)
 }
 
 // Passed implements [observe.Logger]. The bodies of its entries are shared.
@@ -155,16 +155,18 @@ func (l *Log) Passed(by observe.Source, p observe.Passage) {
 	}
 	m := l.shared.of(by)
 	known := l.shared.passed(l.home, by, m, &p)
-	l.put(out, known.traceID, logs.Entry{Time: p.Time.UnixMilli(), Body: known.body})
+	l.put(out, known.traceID, logs.Entry{Time: p.Time.UnixMilli(), Body: known.body}, max(1, p.Times))
 }
 
-// put hands an entry on. Those of one trace keep their order.
-func (l *Log) put(out output, trace string, e logs.Entry) {
-	out.Append(lastOf(trace), e)
+// put hands an entry on, so many times. Those of one trace keep their order.
+func (l *Log) put(out output, trace string, e logs.Entry, times int) {
+	out.Append(lastOf(trace), e, times)
 	if l.cfg.Also != nil {
 		b := buffers.Get().(*entry)
 		b.json = e.AppendTo(b.json[:0])
-		l.cfg.Also(e.Time, b.json)
+		for range times {
+			l.cfg.Also(e.Time, b.json)
+		}
 		buffers.Put(b)
 	}
 }

@@ -55,8 +55,10 @@ func (a *account) change(kind registry.ChangeKind, fn func()) {
 // sink keeps the entries of one log group.
 type sink struct{ lines []string }
 
-func (s *sink) Append(_ byte, e logs.Entry) bool {
-	s.lines = append(s.lines, e.String())
+func (s *sink) Append(_ byte, e logs.Entry, times int) bool {
+	for range times {
+		s.lines = append(s.lines, e.String())
+	}
 	return true
 }
 func (s *sink) Close() error { return nil }

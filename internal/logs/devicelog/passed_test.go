@@ -46,8 +46,8 @@ func TestPassedInTurns(t *testing.T) {
 // A bodySink collects what entries have in common.
 type bodySink map[*logs.Body]bool
 
-func (b bodySink) Append(_ byte, e logs.Entry) bool { b[e.Body] = true; return true }
-func (bodySink) Close() error                       { return nil }
+func (b bodySink) Append(_ byte, e logs.Entry, _ int) bool { b[e.Body] = true; return true }
+func (bodySink) Close() error                              { return nil }
 
 // TestPassedShares: what passes in turns is made once, and costs no memory after that.
 func TestPassedShares(t *testing.T) {

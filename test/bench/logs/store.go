@@ -57,7 +57,7 @@ func (b *bench) steady(store *logs.Store) error {
 		n := min(len(entries), rate/int(time.Second/every))
 		for _, e := range entries[:n] {
 			e.Time = time.Now().UnixMilli()
-			if w.Append(byte(accepted), e) {
+			if w.Append(byte(accepted), e, 1) {
 				accepted++
 			}
 		}
