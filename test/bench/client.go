@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
@@ -17,6 +18,8 @@ import (
 type device struct {
 	config *tls.Config // certificate, root CA, server name
 	addr   string
+	// upgrade answers the address of the WebSocket that MQTT goes through; nil: through none.
+	upgrade func(context.Context) (string, error)
 }
 
 // dial completes the TLS handshake.
@@ -45,7 +48,7 @@ type session struct {
 
 // A client is one MQTT connection. Its methods are for one goroutine each way.
 type client struct {
-	*tls.Conn
+	net.Conn
 	in *bufio.Reader
 	v5 bool
 	// resumed says that the server had the session.
@@ -58,14 +61,21 @@ func (d device) connect(s session) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{Conn: tc, in: bufio.NewReaderSize(tc, 4096), v5: s.v5}
-	if _, err := tc.Write(connectPacket(s)); err != nil {
-		tc.Close()
+	nc := net.Conn(tc)
+	if d.upgrade != nil {
+		if nc, err = d.upgraded(tc); err != nil {
+			tc.Close()
+			return nil, err
+		}
+	}
+	c := &client{Conn: nc, in: bufio.NewReaderSize(nc, 4096), v5: s.v5}
+	if _, err := nc.Write(connectPacket(s)); err != nil {
+		nc.Close()
 		return nil, err
 	}
 	header, body, err := c.packet()
 	if err != nil || header != 0x20 || len(body) < 2 || body[1] != 0 {
-		tc.Close()
+		nc.Close()
 		return nil, fmt.Errorf("CONNACK of %s: %#x % x, %w", s.id, header, body, err)
 	}
 	c.resumed = body[0] == 1

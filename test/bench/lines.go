@@ -34,6 +34,9 @@ func (b *bench) lines() []line {
 	for qos, must := range []float64{0.50, 0.55} {
 		lines = append(lines, b.flowLine(fmt.Sprintf("fan-out 1 to 1,000, QoS %d", qos), flow{shape: fanOut, n: 1000, qos: byte(qos), size: 256, perPub: 400}, must))
 	}
+	for qos := range byte(2) {
+		lines = append(lines, b.webSocketLine(fmt.Sprintf("100 pairs over WebSocket, QoS %d, 256 B", qos), flow{shape: pairs, n: 100, qos: qos, size: 256, perPub: 2000}))
+	}
 	return append(lines,
 		b.flowLine("open loop fan-in, QoS 1, 5,000/s", flow{shape: fanIn, n: 100, qos: 1, size: 256, perPub: 250, every: 20 * time.Millisecond}, 1.30),
 		b.flowLine("open loop 500 pairs, QoS 1, 5,000/s", flow{shape: pairs, n: 500, qos: 1, size: 256, perPub: 50, every: 100 * time.Millisecond}, 1.40),

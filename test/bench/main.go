@@ -87,6 +87,8 @@ type line struct {
 	must, p99 float64
 	// once says that the figure is measured once: it changes what follows on the server.
 	once bool
+	// webSocket says that only servers with a WebSocket listener take part.
+	webSocket bool
 	// measure answers the figures of s by the names of the columns that it fills.
 	measure func(s *peer) (figure, error)
 	// bare measures against the bare TLS server too.
@@ -124,7 +126,7 @@ func (b *bench) measure(w io.Writer, l line) error {
 			if s.bare {
 				f = l.bare
 			}
-			if f == nil {
+			if f == nil || l.webSocket && s.webSocket == "" {
 				continue
 			}
 			got, err := f(s)

@@ -60,6 +60,8 @@ type peer struct {
 	addr    string
 	ours    bool
 	bare    bool // only completes the handshake
+	// webSocket is the address of MQTT over WebSocket, "": it has none.
+	webSocket string
 }
 
 // open starts Gatehouse, the peers that are here, and the bare server.
@@ -80,22 +82,23 @@ func (b *bench) open(w io.Writer) (err error) {
 	}
 	b.servers = append(b.servers, &peer{
 		name: "Gatehouse", process: b.gatehouse, ours: true,
-		addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(b.running.Ports.MQTT)),
+		addr:      net.JoinHostPort("127.0.0.1", strconv.Itoa(b.running.Ports.MQTT)),
+		webSocket: net.JoinHostPort("127.0.0.1", strconv.Itoa(b.running.Ports.ALPN)),
 	})
 	if err := b.register(context.Background()); err != nil {
 		return fmt.Errorf("%w\n%s", err, b.gatehouse.log)
 	}
 	for name := range strings.SplitSeq(b.peerNames, ",") {
-		start, ok := map[string]func() (*process, string, error){"mosquitto": b.startMosquitto, "mochi": b.startMochi}[name]
+		start, ok := map[string]func(*peer) error{"mosquitto": b.startMosquitto, "mochi": b.startMochi}[name]
 		if !ok {
 			return fmt.Errorf("-peers %q: mosquitto and mochi are known", name)
 		}
-		p, addr, err := start()
-		if err != nil {
+		p := &peer{name: name}
+		if err := start(p); err != nil {
 			fmt.Fprintf(w, "SKIPPED: %s as a peer: %v\n", name, err)
 			continue
 		}
-		b.servers = append(b.servers, &peer{name: name, process: p, addr: addr})
+		b.servers = append(b.servers, p)
 	}
 	bare, addr, err := b.startBare()
 	if err != nil {
@@ -203,32 +206,33 @@ func (b *bench) device(s *peer, cert tls.Certificate) device {
 
 func (b *bench) pki(name string) string { return filepath.Join(b.dir, "data", "pki", name) }
 
-// startMosquitto starts the peer with the same server key and an ACL for every action.
-func (b *bench) startMosquitto() (*process, string, error) {
+// startMosquitto starts the peer with the same server key and an ACL for every action. It gets no WebSocket
+// listener: Debian's package does not open one everywhere.
+func (b *bench) startMosquitto(s *peer) error {
 	bin, err := exec.LookPath("mosquitto")
 	if err != nil {
 		if bin, err = exec.LookPath("/usr/sbin/mosquitto"); err != nil {
-			return nil, "", err
+			return err
 		}
 	}
 	port, err := freePort()
 	if err != nil {
-		return nil, "", err
+		return err
 	}
 	acl, conf, cas := filepath.Join(b.dir, "acl"), filepath.Join(b.dir, "mosquitto.conf"), filepath.Join(b.dir, "cas.pem")
 	var chain []byte // OpenSSL wants the device CA and the root above it
 	for _, name := range []string{"device-ca.pem", "root-ca.pem"} {
 		pem, err := os.ReadFile(b.pki(name))
 		if err != nil {
-			return nil, "", err
+			return err
 		}
 		chain = append(chain, pem...)
 	}
 	if err := os.WriteFile(cas, chain, 0o600); err != nil {
-		return nil, "", err
+		return err
 	}
 	if err := os.WriteFile(acl, []byte("pattern readwrite bench/#\n"), 0o600); err != nil {
-		return nil, "", err
+		return err
 	}
 	if err := os.WriteFile(conf, fmt.Appendf(nil, `per_listener_settings false
 persistence false
@@ -245,36 +249,40 @@ keyfile %s
 require_certificate true
 use_identity_as_username true
 `, acl, port, cas, b.pki("server-ecdsa.pem"), b.pki("server-ecdsa.key")), 0o600); err != nil {
-		return nil, "", err
+		return err
 	}
-	p, err := startProcess("mosquitto", bin, "-c", conf)
-	if err != nil {
-		return nil, "", err
+	if s.process, err = startProcess("mosquitto", bin, "-c", conf); err != nil {
+		return err
 	}
-	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	return p, addr, p.listening(addr)
+	s.addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	return s.process.listening(s.addr)
 }
 
 // startMochi builds the peer, a module of its own, and starts it.
-func (b *bench) startMochi() (*process, string, error) {
+func (b *bench) startMochi(s *peer) error {
 	_, here, _, _ := runtime.Caller(0)
 	bin := filepath.Join(b.dir, "mochi")
 	build := exec.Command("go", "build", "-o", bin, ".")
 	build.Dir = filepath.Join(filepath.Dir(here), "mochi")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		return nil, "", fmt.Errorf("build: %w\n%s", err, out)
+		return fmt.Errorf("build: %w\n%s", err, out)
 	}
-	port, err := freePort()
-	if err != nil {
-		return nil, "", err
+	for _, addr := range []*string{&s.addr, &s.webSocket} {
+		port, err := freePort()
+		if err != nil {
+			return err
+		}
+		*addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	}
-	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	p, err := startProcess("mochi", bin, "-addr", addr, "-pki", filepath.Dir(b.pki("x")))
-	if err != nil {
-		return nil, "", err
+	var err error
+	if s.process, err = startProcess("mochi", bin, "-addr", s.addr, "-websocket", s.webSocket, "-pki", filepath.Dir(b.pki("x"))); err != nil {
+		return err
 	}
-	return p, addr, p.listening(addr)
+	if err := s.process.listening(s.addr); err != nil {
+		return err
+	}
+	return s.process.listening(s.webSocket)
 }
 
 // startBare starts this program again as the bare TLS server.

@@ -22,14 +22,15 @@ import (
 
 func main() {
 	addr := flag.String("addr", "", "address to listen on")
+	webSocket := flag.String("websocket", "", "address to listen on for MQTT over WebSocket")
 	pki := flag.String("pki", "", "folder with server-ecdsa.pem, server-ecdsa.key, server-rsa.pem, server-rsa.key, device-ca.pem and root-ca.pem")
 	flag.Parse()
-	if err := run(*addr, *pki); err != nil {
+	if err := run(*addr, *webSocket, *pki); err != nil {
 		log.Fatal("mochi: ", err)
 	}
 }
 
-func run(addr, pki string) error {
+func run(addr, webSocket, pki string) error {
 	var certs []tls.Certificate
 	for _, kind := range []string{"ecdsa", "rsa"} {
 		c, err := tls.LoadX509KeyPair(filepath.Join(pki, "server-"+kind+".pem"), filepath.Join(pki, "server-"+kind+".key"))
@@ -56,9 +57,11 @@ func run(addr, pki string) error {
 	}}); err != nil {
 		return err
 	}
-	if err := server.AddListener(listeners.NewTCP(listeners.Config{ID: "tls", Address: addr, TLSConfig: &tls.Config{
-		Certificates: certs, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool, SessionTicketsDisabled: true,
-	}})); err != nil {
+	secure := &tls.Config{Certificates: certs, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool, SessionTicketsDisabled: true}
+	if err := server.AddListener(listeners.NewTCP(listeners.Config{ID: "tls", Address: addr, TLSConfig: secure})); err != nil {
+		return err
+	}
+	if err := server.AddListener(listeners.NewWebsocket(listeners.Config{ID: "websocket", Address: webSocket, TLSConfig: secure.Clone()})); err != nil {
 		return err
 	}
 	if err := server.Serve(); err != nil {
