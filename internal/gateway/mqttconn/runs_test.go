@@ -57,10 +57,10 @@ func TestToldInRuns(t *testing.T) {
 			subscribeTo(0, "c/#"), publishOf("a", "x", 0), &mqtt.Disconnect{})
 		synctest.Wait()
 		want := map[string][]string{}
-		for _, topic := range strings.Split("a a b a b a", " ") {
+		for topic := range strings.SplitSeq("a a b a b a", " ") {
 			want["receiver"] = append(want["receiver"], fmt.Sprint(observe.PublishOut, observe.Success, " ", topic))
 		}
-		for _, topic := range strings.Split("a a b a b", " ") {
+		for topic := range strings.SplitSeq("a a b a b", " ") {
 			want["d"] = append(want["d"], fmt.Sprint(observe.PublishIn, observe.Success, " ", topic))
 		}
 		want["d"] = append(want["d"], fmt.Sprint(observe.Subscribe, observe.Success, " c/#"), fmt.Sprint(observe.PublishIn, observe.Success, " a"), fmt.Sprint(observe.Disconnect, observe.Success, " "))

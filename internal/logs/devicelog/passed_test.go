@@ -29,8 +29,12 @@ func TestPassedInTurns(t *testing.T) {
 	for i := range 3 * maxBodies {
 		for _, by := range sources {
 			for _, p := range []observe.Passage{
-				{Kind: observe.PublishIn, Topic: "a"}, {Kind: observe.PublishIn, Topic: "a", Retain: true}, {Kind: observe.PublishIn, Topic: fmt.Sprint(i % 2)},
-				{Kind: observe.PublishOut, Topic: "a"}, {Kind: observe.PublishOut, Topic: "a", TraceID: "c2"}, {Kind: observe.PublishOut, Topic: fmt.Sprint(i), TraceID: "c2"},
+				{Kind: observe.PublishIn, Topic: "a"},
+				{Kind: observe.PublishIn, Topic: "a", Retain: true},
+				{Kind: observe.PublishIn, Topic: fmt.Sprint(i % 2)},
+				{Kind: observe.PublishOut, Topic: "a"},
+				{Kind: observe.PublishOut, Topic: "a", TraceID: "c2"},
+				{Kind: observe.PublishOut, Topic: fmt.Sprint(i), TraceID: "c2"},
 			} {
 				p.Time, out.lines = at, nil
 				l.Log(by, &observe.Event{Kind: p.Kind, Topic: p.Topic, Retain: p.Retain, TraceID: p.TraceID, Time: at})
