@@ -5,6 +5,9 @@ STATICCHECK   ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK   ?= golang.org/x/vuln/cmd/govulncheck@v1.8.0
 SQLC          ?= github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1
 
+# Packages for the race detector: not the end-to-end tests, and not those without goroutines that take it minutes.
+RACED         := $(GO) list ./... | grep -v -e /test/ -e /apigen -e /symptom
+
 .DEFAULT_GOAL := help
 .PHONY: help run build test test-deps unit e2e race lint vuln bench fuzz generate
 
@@ -21,7 +24,7 @@ test: test-deps ## install what the tests need (Debian), then vet, unit, race an
 	$(GO) vet ./...
 	$(GO) test -timeout 15m $$($(GO) list ./... | grep -v /test/)
 	$(GO) test -timeout 15m -p 1 ./test/... # one after the other: they start processes and measure
-	$(GO) test -timeout 15m -race $$($(GO) list ./... | grep -v -e /test/ -e /apigen)
+	$(GO) test -timeout 15m -race $$($(RACED))
 
 test-deps: ## install mosquitto-clients, openssl, the AWS CLI, Paho for C and the locked npm packages where missing
 	scripts/install-test-clients
@@ -33,7 +36,7 @@ e2e: test-deps ## only the end-to-end tests with real clients
 	$(GO) test -count=1 -timeout 15m ./test/...
 
 race: ## the race detector over everything but the end-to-end tests
-	$(GO) test -race $$($(GO) list ./... | grep -v -e /test/ -e /apigen)
+	$(GO) test -race $$($(RACED))
 
 lint: ## golangci-lint (which holds staticcheck) with the repository's configuration
 	$(GO) run $(GOLANGCI) run ./...
