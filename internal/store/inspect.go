@@ -15,13 +15,18 @@ import (
 const quickCheckLimit = 8 << 20
 
 // inspect looks for damage in the database at path through a connection that
-// cannot write, so that a broken file stays exactly as it was found.
+// cannot write, so that a broken file stays exactly as it was found; but what
+// SQLite began and did not finish, it rolls back.
 func inspect(ctx context.Context, path string) error {
 	size, err := checkHeader(path)
 	if err != nil || size == 0 {
 		return err
 	}
-	db, err := sql.Open("sqlite", dsn(path, "deferred", "query_only(1)")+"&mode=ro")
+	mode := "&mode=ro"
+	if unfinished(path + "-journal") {
+		mode = "" // a kill while the first start turned write-ahead logging on: only who may write can roll that back
+	}
+	db, err := sql.Open("sqlite", dsn(path, "deferred", "query_only(1)")+mode)
 	if err != nil {
 		return fmt.Errorf("open database %s: %w", path, err)
 	}
@@ -42,7 +47,7 @@ func inspect(ctx context.Context, path string) error {
 
 // checkHeader reads the first 100 bytes of an SQLite file and returns the
 // file's size. Pages that the header counts but the file lacks were cut off,
-// unless a write-ahead log still holds them.
+// unless a log or a journal still holds them.
 // Format: https://www.sqlite.org/fileformat2.html, section 1.3.
 func checkHeader(path string) (size int64, err error) {
 	f, err := os.Open(path)
@@ -73,11 +78,17 @@ func checkHeader(path string) (size int64, err error) {
 		pageSize = 65536
 	}
 	wantPages := int64(binary.BigEndian.Uint32(header[28:]))
-	if wal, err := os.Stat(path + "-wal"); err == nil && wal.Size() > 0 {
+	if unfinished(path+"-wal") || unfinished(path+"-journal") {
 		return size, nil
 	}
 	if want := wantPages * pageSize; size < want {
 		return 0, &DamagedError{Path: path, Reason: fmt.Sprintf("it was cut off: %d of %d bytes are there", size, want)}
 	}
 	return size, nil
+}
+
+// unfinished reports whether a log or journal holds anything.
+func unfinished(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Size() > 0
 }

@@ -292,6 +292,45 @@ func TestCommittedSurvivesWithoutClose(t *testing.T) {
 	}
 }
 
+// A kill before write-ahead logging is on leaves a rollback journal, which the next start has to play back.
+func TestUnfinishedJournal(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "made")
+	old, err := sql.Open("sqlite", dsn(path, "immediate", "cache_size(1)"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	old.SetMaxOpenConns(1)
+	do := func(statement string) {
+		t.Helper()
+		if _, err := old.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do("CREATE TABLE before (text TEXT)")
+	do("BEGIN IMMEDIATE")
+	do("CREATE TABLE pets (spilled BLOB)")
+	do("INSERT INTO pets SELECT zeroblob(3000) FROM (WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) SELECT i FROM n)")
+	killed := filepath.Join(dir, "killed")
+	for _, suffix := range []string{"", "-journal"} { // what a kill would leave
+		b, err := os.ReadFile(path + suffix)
+		if err != nil || len(b) == 0 {
+			t.Fatalf("%d bytes of %q, %v", len(b), suffix, err)
+		}
+		if err := os.WriteFile(killed+suffix, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db := open(t, killed, first)
+	if err := addPet(db, "rex"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"rex"}, pets(t, db)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // TestCloseLeavesOneWholeFile: whoever copies the database file of a stopped
 // Gatehouse has everything, also after snapshots were taken.
 func TestCloseLeavesOneWholeFile(t *testing.T) {
