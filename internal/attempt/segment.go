@@ -227,14 +227,7 @@ type segmentReader struct {
 }
 
 // length reads how many things of at least one byte each follow.
-func (r *segmentReader) length() int {
-	n := r.Uvarint()
-	if n > uint64(len(r.B)) {
-		r.Fail()
-		return 0
-	}
-	return int(n)
-}
+func (r *segmentReader) length() int { return r.Size(len(r.B)) }
 
 func (r *segmentReader) text() string {
 	place := r.Uvarint()
