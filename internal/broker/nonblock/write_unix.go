@@ -48,10 +48,10 @@ func peek(fd uintptr) (wait bool, err error) {
 	var one [1]byte
 	for {
 		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK)
-		switch err {
-		case syscall.EINTR:
+		switch {
+		case errors.Is(err, syscall.EINTR):
 			continue
-		case syscall.EAGAIN:
+		case errors.Is(err, syscall.EAGAIN):
 			return true, nil
 		}
 		return false, err
