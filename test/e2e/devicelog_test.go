@@ -181,23 +181,33 @@ func TestDeviceLog(t *testing.T) {
 	failuresByInsights(t, gw)
 }
 
-// failuresByInsights runs the query of the page on troubleshooting authorizers.
-func failuresByInsights(t *testing.T, gw *gatehouseproc.Process) {
+// A cell is a field of a row that a query of Logs Insights answers.
+type cell struct{ Field, Value string }
+
+// queryDeviceLog runs a query of Logs Insights over the last hour of the device log with the AWS CLI, and
+// returns its rows.
+func queryDeviceLog(t *testing.T, gw *gatehouseproc.Process, query string) [][]cell {
 	t.Helper()
 	now := time.Now().Unix()
 	var started struct{ QueryID string }
 	gw.JSON(t, &started, "aws", "logs", "start-query", "--log-group-name", "AWSIotLogsV2", "--start-time", strconv.FormatInt(now-3600, 10), "--end-time", strconv.FormatInt(now+60, 10),
-		"--query-string", `display clientId, eventType, status, @timestamp | sort @timestamp desc | filter status = "Failure"`)
+		"--query-string", query)
 	var result struct {
 		Status  string
-		Results [][]struct{ Field, Value string }
+		Results [][]cell
 	}
 	slowly(t, "the query is complete", func() bool {
 		gw.JSON(t, &result, "aws", "logs", "get-query-results", "--query-id", started.QueryID)
 		return result.Status == "Complete"
 	})
+	return result.Results
+}
+
+// failuresByInsights runs the query of the page on troubleshooting authorizers.
+func failuresByInsights(t *testing.T, gw *gatehouseproc.Process) {
+	t.Helper()
 	kinds, last := map[string]bool{}, "9"
-	for _, row := range result.Results {
+	for _, row := range queryDeviceLog(t, gw, `display clientId, eventType, status, @timestamp | sort @timestamp desc | filter status = "Failure"`) {
 		cells := map[string]string{}
 		for _, c := range row {
 			cells[c.Field] = c.Value

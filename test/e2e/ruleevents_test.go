@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -37,20 +36,8 @@ func TestRuleNotFound(t *testing.T) {
 		if !strings.Contains(text, `"AWSIotLogsV2"`) {
 			return false
 		}
-		now := time.Now().Unix()
-		var started struct{ QueryID string }
-		gw.JSON(t, &started, "aws", "logs", "start-query", "--log-group-name", "AWSIotLogsV2", "--start-time", strconv.FormatInt(now-3600, 10), "--end-time", strconv.FormatInt(now+60, 10),
-			"--query-string", `filter eventType in ["RuleNotFound", "RuleExecutionThrottled"] | fields @timestamp, ruleName, details, topicName, clientId, principalId, logLevel, reason, gatehouse.check | sort @timestamp desc`)
-		var result struct {
-			Status  string
-			Results [][]struct{ Field, Value string }
-		}
-		slowly(t, "the query is complete", func() bool {
-			gw.JSON(t, &result, "aws", "logs", "get-query-results", "--query-id", started.QueryID)
-			return result.Status == "Complete"
-		})
 		got = nil
-		for _, row := range result.Results {
+		for _, row := range queryDeviceLog(t, gw, `filter eventType in ["RuleNotFound", "RuleExecutionThrottled"] | fields @timestamp, ruleName, details, topicName, clientId, principalId, logLevel, reason, gatehouse.check | sort @timestamp desc`) {
 			line := ""
 			for _, c := range row {
 				if !strings.HasPrefix(c.Field, "@") {
